@@ -1,0 +1,67 @@
+//! A class, proven to exist.
+
+use crate::Error;
+use core::num::NonZeroU16;
+
+/// The index of a class, proven to be below a number of classes.
+///
+/// A missing or ignored label is `Option<Label>`, which takes no more memory (4 bytes).
+///
+/// ```
+/// use simloss_core::{Error, Label};
+/// let y = Label::new(3, 10)?;
+/// assert_eq!((y.index(), y.classes()), (3, 10));
+/// assert_eq!(Label::new(10, 10), Err(Error::Label { index: 10, classes: 10 }));
+/// assert_eq!(size_of::<Option<Label>>(), 4);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label {
+    index: u16,
+    classes: NonZeroU16,
+}
+
+impl Label {
+    /// Class `index` of `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Classes`] unless `classes` is from 2 to 65,535; [`Error::Label`] unless `index < classes`.
+    #[inline]
+    pub const fn new(index: usize, classes: usize) -> Result<Self, Error> {
+        if classes < 2 || classes > u16::MAX as usize {
+            return Err(Error::Classes { found: classes });
+        }
+        if index >= classes {
+            return Err(Error::Label { index, classes });
+        }
+        match NonZeroU16::new(classes as u16) {
+            Some(classes) => Ok(Label { index: index as u16, classes }),
+            None => Err(Error::Classes { found: classes }),
+        }
+    }
+
+    /// The class.
+    #[inline(always)]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The number of classes it was proven against.
+    #[inline(always)]
+    pub const fn classes(self) -> usize {
+        self.classes.get() as usize
+    }
+
+    /// `self`, if it was proven against `classes` classes.
+    ///
+    /// # Errors
+    /// [`Error::Length`] otherwise.
+    #[inline]
+    pub const fn of(self, classes: usize) -> Result<Self, Error> {
+        if self.classes() == classes {
+            Ok(self)
+        } else {
+            Err(Error::Length { what: "the classes of a label", expected: classes, found: self.classes() })
+        }
+    }
+}

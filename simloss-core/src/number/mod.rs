@@ -1,0 +1,13 @@
+//! Numbers: the arithmetic that every other module is written in.
+
+mod exp;
+mod scalar;
+mod sum;
+mod two_float;
+mod value;
+
+pub use exp::{Exponential, scaled_exp};
+pub use scalar::Scalar;
+pub use sum::{BlockSum, FixedSum, block_sum, block_sums};
+pub use two_float::{Powers, TwoFloat};
+pub use value::{GROUP, Value};

@@ -1,0 +1,188 @@
+//! Any valid matrix, and general similarity with a lower bound.
+//!
+//! | symbol of the paper | here |
+//! |---|---|
+//! | `s(i, j)`, a measure such as the cosine of word vectors | `measure`, in `[-1, 1]` |
+//! | `l` | `lower_bound`, in `[0, 1)` |
+//! | `S[i, j] = max(0, (s(i, j) - l) / (1 - l))` | [`DenseSimilarity::lower_bounded`] |
+//!
+//! Source: SimLoss (arXiv 2003.03182), section 3, the general similarity.
+
+use super::{Flat, Similarity, check_classes, entry, own};
+use crate::{
+    Error, Label,
+    number::{Scalar, TwoFloat},
+};
+use core::marker::PhantomData;
+use nalgebra::SMatrix;
+
+/// A checked matrix over the caller's memory, `C * C` numbers, row of the true class first.
+///
+/// Cost of a row: none, it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DenseTable<T, B> {
+    rows: B,
+    classes: usize,
+    scalar: PhantomData<T>,
+}
+
+/// A checked matrix over `C` classes known to the compiler: `C * C` numbers, no heap.
+///
+/// ```
+/// use simloss_core::{Error, Label, nalgebra::SMatrix, similarity::{DenseSimilarity, Similarity}};
+/// // A cat taken for a dog is half right; a dog taken for a cat is not: symmetry is not required.
+/// let s = DenseSimilarity::new(&SMatrix::<f32, 2, 2>::new(1.0, 0.5, 0.0, 1.0))?;
+/// let (cat, dog) = (Label::new(0, 2)?, Label::new(1, 2)?);
+/// assert_eq!(s.get(cat, dog, &mut [0.0; 2])?, 0.5);
+/// let wrong = DenseSimilarity::new(&SMatrix::<f32, 2, 2>::new(1.0, 1.5, 0.0, 1.0));
+/// assert_eq!(wrong, Err(Error::Entry { row: 0, column: 1 }));
+/// # Ok::<(), Error>(())
+/// ```
+pub type DenseSimilarity<T, const C: usize> = DenseTable<T, Flat<T, C, C>>;
+
+impl<T: Scalar, const C: usize> DenseSimilarity<T, C> {
+    /// The matrix `s`, whose row is the TRUE class.
+    ///
+    /// # Errors
+    /// [`Error::Diagonal`] where `s[(y, y)]` is not 1, [`Error::Entry`] where an entry is NaN or outside `[0, 1]`,
+    /// [`Error::Classes`] unless `C` is from 2 to 65,535.
+    pub fn new(s: &SMatrix<T, C, C>) -> Result<Self, Error> {
+        Self::in_memory(Flat::default(), C, |i, j| s[(i, j)])
+    }
+
+    /// `S[i, j] = max(0, (s[(i, j)] - lower_bound) / (1 - lower_bound))`, 1 on the diagonal.
+    ///
+    /// # Errors
+    /// As [`DenseTable::lower_bounded_in_memory`].
+    pub fn lower_bounded(s: &SMatrix<T, C, C>, lower_bound: T) -> Result<Self, Error> {
+        Self::lower_bounded_in_memory(Flat::default(), C, |i, j| s[(i, j)], lower_bound)
+    }
+}
+
+impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
+    /// `S[i, j] = s(i, j)` over `rows`, of at least `classes * classes` numbers, for a number of classes known at run
+    /// time.
+    ///
+    /// # Errors
+    /// As [`DenseSimilarity::new`], and [`Error::Length`] for `rows` that are too short.
+    pub fn in_memory(rows: B, classes: usize, s: impl Fn(usize, usize) -> T) -> Result<Self, Error> {
+        Self::build(rows, classes, |row, column| {
+            let s = s(row, column);
+            if row == column {
+                return if s == T::ONE { Ok(own()) } else { Err(Error::Diagonal { class: row }) };
+            }
+            if s >= T::ZERO && s <= T::ONE {
+                Ok(entry(TwoFloat::new(s)))
+            } else {
+                Err(Error::Entry { row, column })
+            }
+        })
+    }
+
+    /// General similarity over `rows`: `S[i, j] = max(0, (s(i, j) - lower_bound) / (1 - lower_bound))`.
+    ///
+    /// The diagonal of `s` is taken as 1 without being read, and measures are clamped to `[-1, 1]`: the cosine of a
+    /// vector with itself misses 1 by rounding more often than not. The quotient is computed in twofold precision and
+    /// rounded once.
+    ///
+    /// # Errors
+    /// [`Error::LowerBound`] unless it is in `[0, 1)`, [`Error::Entry`] where a measure is not finite,
+    /// [`Error::Classes`], [`Error::Length`].
+    pub fn lower_bounded_in_memory(
+        rows: B,
+        classes: usize,
+        s: impl Fn(usize, usize) -> T,
+        lower_bound: T,
+    ) -> Result<Self, Error> {
+        if !(lower_bound >= T::ZERO && lower_bound < T::ONE) {
+            return Err(Error::LowerBound);
+        }
+        let span = TwoFloat::difference(T::ONE, lower_bound);
+        Self::build(rows, classes, |row, column| {
+            if row == column {
+                return Ok(own());
+            }
+            let s = s(row, column);
+            if !s.is_finite() {
+                return Err(Error::Entry { row, column });
+            }
+            let s = if s > T::ONE { T::ONE } else { s };
+            let above = TwoFloat::difference(s, lower_bound);
+            Ok(if above.hi > T::ZERO { entry(above.over(span)) } else { T::ZERO })
+        })
+    }
+
+    /// A copy of any similarity, so that a row costs nothing (a taxonomy's row walks its tree). `scratch` holds one row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than `C`.
+    pub fn copy_in_memory(mut rows: B, from: &impl Similarity<T>, scratch: &mut [T]) -> Result<Self, Error> {
+        let classes = from.classes();
+        if scratch.len() < classes {
+            let found = scratch.len();
+            return Err(Error::Length { what: "the scratch of a similarity row", expected: classes, found });
+        }
+        for (y, row) in checked(rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
+            for (to, x) in row.iter_mut().zip(from.row(Label::new(y, classes)?, scratch)) {
+                *to = *x;
+            }
+        }
+        Ok(DenseTable { rows, classes, scalar: PhantomData })
+    }
+
+    fn build(
+        mut rows: B,
+        classes: usize,
+        value: impl Fn(usize, usize) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
+        for (row, numbers) in checked(rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
+            for (column, x) in numbers.iter_mut().enumerate() {
+                *x = value(row, column)?;
+            }
+        }
+        Ok(DenseTable { rows, classes, scalar: PhantomData })
+    }
+}
+
+fn checked<T>(rows: &mut [T], classes: usize) -> Result<&mut [T], Error> {
+    let (found, expected) = (rows.len(), check_classes(classes)? * classes);
+    rows.get_mut(..expected).ok_or(Error::Length { what: "the rows of a similarity", expected, found })
+}
+
+impl<T: Scalar, B: AsRef<[T]>> Similarity<T> for DenseTable<T, B> {
+    #[inline(always)]
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    #[inline(always)]
+    fn row<'a>(&'a self, y: Label, _: &'a mut [T]) -> &'a [T] {
+        let start = y.index() * self.classes;
+        self.rows.as_ref().get(start..start + self.classes).unwrap_or(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::similarity::similarity;
+
+    #[test]
+    fn lower_bound_stretches_what_is_above() -> Result<(), Error> {
+        let s = SMatrix::<f64, 3, 3>::new(0.99999, 0.75, -0.2, 0.4, 1.0, 1.00001, 0.5, 0.5, 7.0);
+        let general = DenseSimilarity::lower_bounded(&s, 0.5)?;
+        let row = |y| -> Result<[f64; 3], Error> {
+            let mut out = [0.0; 3];
+            for (x, e) in out.iter_mut().zip(general.row(Label::new(y, 3)?, &mut [])) {
+                *x = similarity(*e);
+            }
+            Ok(out)
+        };
+        assert_eq!(row(0)?, [1.0, 0.5, 0.0]);
+        assert_eq!(row(1)?, [0.0, 1.0, 1.0]);
+        assert_eq!(row(2)?, [0.0, 0.0, 1.0]);
+        assert_eq!(DenseSimilarity::lower_bounded(&s, 1.0).err(), Some(Error::LowerBound));
+        assert_eq!(DenseSimilarity::new(&s).err(), Some(Error::Diagonal { class: 0 }));
+        Ok(())
+    }
+}

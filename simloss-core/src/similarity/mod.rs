@@ -1,0 +1,138 @@
+//! How classes relate: row `y` of the matrix `S`, for the true class `y`.
+//!
+//! `S[y, c]` in `[0, 1]` with `S[y, y] = 1` says how much of the probability given to class `c` counts as right when
+//! the true class is `y`. The TRUE class is in the row, in memory and in files. Symmetry is not required.
+//!
+//! # What is stored
+//! The loss needs both `S` and `D = 1 - S` to full relative accuracy, and `1 - fl(S)` has lost it when `S` is near 1. So
+//! an entry keeps the smaller of the two, correctly rounded, and its sign bit says which: clear, this is `S`; set, this
+//! is `-D`. `S = 1` is `-0.0`, `S = 0` is `+0.0`. [`entry`] writes such an entry, [`similarity`] and [`dissimilarity`]
+//! read it.
+//!
+//! # Memory
+//! Each similarity is one generic type over its memory (`B: AsRef<[T]>`) and, for a number of classes known to the
+//! compiler, an alias over an array: [`ClassOrder<f32, 90>`](ClassOrder) is 720 bytes, and needs no heap. With the heap,
+//! the same code runs over a `Vec`: `OrderTable::in_memory(vec![0.0; 2 * classes], classes, r)`.
+//!
+//! # Where to add one
+//! A new file here, a type that can only be valid, and [`Similarity`] for it.
+
+mod dense;
+mod identity;
+mod order;
+mod sparse;
+mod taxonomy;
+
+use crate::{
+    Error, Label,
+    number::{Scalar, TwoFloat, Value},
+};
+pub use dense::{DenseSimilarity, DenseTable};
+pub use identity::Identity;
+pub use order::{CircularOrder, CircularTable, ClassOrder, OrderTable};
+pub use sparse::SparseSimilarity;
+pub use taxonomy::Taxonomy;
+
+/// Rows of a similarity matrix that is known to be valid.
+pub trait Similarity<T: Scalar> {
+    /// The number of classes, where the type fixes it: lets a mismatch with the logits fail to compile.
+    const CLASSES: Option<usize> = None;
+
+    /// The number of classes.
+    fn classes(&self) -> usize;
+
+    /// Row of the TRUE class `y`, one [entry](crate::similarity#what-is-stored) per class.
+    ///
+    /// `scratch` holds at least [`classes`](Self::classes) numbers; rows that are stored are returned without being
+    /// copied there. The label must have been proven against [`classes`](Self::classes) classes; for any other the
+    /// result is some row or a shorter one, never a panic.
+    fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T];
+
+    /// `S[y, c]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if a label was proven against another number of classes, or `scratch` is too short.
+    fn get(&self, y: Label, c: Label, scratch: &mut [T]) -> Result<T, Error> {
+        let c = c.of(self.classes())?;
+        let length = scratch.len();
+        self.row(y.of(self.classes())?, scratch).get(c.index()).map(|&x| similarity(x)).ok_or(Error::Length {
+            what: "the scratch of a similarity row",
+            expected: self.classes(),
+            found: length,
+        })
+    }
+}
+
+impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
+    const CLASSES: Option<usize> = S::CLASSES;
+    fn classes(&self) -> usize {
+        (**self).classes()
+    }
+    fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
+        (**self).row(y, scratch)
+    }
+}
+
+/// The stored entry of `S`, given to about twice the working precision.
+#[inline]
+pub(crate) fn entry<T: Scalar>(s: TwoFloat<T>) -> T {
+    if s.hi < T::MIN_POSITIVE {
+        return T::ZERO;
+    }
+    if s.hi > T::HALF { s.complement().hi.abs().mul(T::ZERO.sub(T::ONE)) } else { s.hi }
+}
+
+/// `S` of a stored entry.
+#[inline(always)]
+pub fn similarity<V: Value<Token = ()>>(x: V) -> V {
+    split(V::splat((), V::Scalar::ONE), x).0
+}
+
+/// `D = 1 - S` of a stored entry.
+#[inline(always)]
+pub fn dissimilarity<V: Value<Token = ()>>(x: V) -> V {
+    split(V::splat((), V::Scalar::ONE), x).1
+}
+
+/// `(S, D)` of stored entries; `one` is 1 in every lane.
+#[inline(always)]
+pub(crate) fn split<V: Value>(one: V, x: V) -> (V, V) {
+    let smaller = x.abs();
+    let larger = one.sub(smaller);
+    (x.select_sign(larger, smaller), x.select_sign(smaller, larger))
+}
+
+/// Rows of numbers in one array: the memory of the similarities whose size the compiler knows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flat<T, const ROWS: usize, const C: usize>(pub(crate) [[T; C]; ROWS]);
+
+impl<T, const ROWS: usize, const C: usize> AsRef<[T]> for Flat<T, ROWS, C> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[T] {
+        self.0.as_flattened()
+    }
+}
+
+impl<T, const ROWS: usize, const C: usize> AsMut<[T]> for Flat<T, ROWS, C> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [T] {
+        self.0.as_flattened_mut()
+    }
+}
+
+impl<T: Scalar, const ROWS: usize, const C: usize> Default for Flat<T, ROWS, C> {
+    fn default() -> Self {
+        Flat([[T::ZERO; C]; ROWS])
+    }
+}
+
+pub(crate) fn check_classes(classes: usize) -> Result<usize, Error> {
+    if (2..=usize::from(u16::MAX)).contains(&classes) { Ok(classes) } else { Err(Error::Classes { found: classes }) }
+}
+
+/// The stored entry of `S = 1`: -0, "this is D".
+#[inline(always)]
+pub(crate) fn own<T: Scalar>() -> T {
+    // 0 * -1 is -0 in IEEE arithmetic.
+    T::ZERO.mul(T::ZERO.sub(T::ONE))
+}
