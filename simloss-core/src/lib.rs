@@ -7,6 +7,7 @@ extern crate std;
 mod error;
 mod label;
 pub mod similarity;
+pub mod loss;
 pub mod number;
 
 pub use error::Error;

@@ -8,7 +8,7 @@
 //!
 //! Source: SimLoss (arXiv 2003.03182), section 3, the general similarity.
 
-use super::{Flat, Similarity, check_classes, entry, own};
+use super::{Flat, Similarity, check_classes, entry, fixed, own};
 use crate::{
     Error, Label,
     number::{Scalar, TwoFloat},
@@ -20,7 +20,7 @@ use nalgebra::SMatrix;
 ///
 /// Cost of a row: none, it is stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DenseTable<T, B> {
+pub struct DenseTable<T, B, const C: usize = 0> {
     rows: B,
     classes: usize,
     scalar: PhantomData<T>,
@@ -38,7 +38,7 @@ pub struct DenseTable<T, B> {
 /// assert_eq!(wrong, Err(Error::Entry { row: 0, column: 1 }));
 /// # Ok::<(), Error>(())
 /// ```
-pub type DenseSimilarity<T, const C: usize> = DenseTable<T, Flat<T, C, C>>;
+pub type DenseSimilarity<T, const C: usize> = DenseTable<T, Flat<T, C, C>, C>;
 
 impl<T: Scalar, const C: usize> DenseSimilarity<T, C> {
     /// The matrix `s`, whose row is the TRUE class.
@@ -47,7 +47,8 @@ impl<T: Scalar, const C: usize> DenseSimilarity<T, C> {
     /// [`Error::Diagonal`] where `s[(y, y)]` is not 1, [`Error::Entry`] where an entry is NaN or outside `[0, 1]`,
     /// [`Error::Classes`] unless `C` is from 2 to 65,535.
     pub fn new(s: &SMatrix<T, C, C>) -> Result<Self, Error> {
-        Self::in_memory(Flat::default(), C, |i, j| s[(i, j)])
+        let DenseTable { rows, .. } = DenseTable::in_memory(Flat::default(), C, |i, j| s[(i, j)])?;
+        Ok(DenseTable { rows, classes: C, scalar: PhantomData })
     }
 
     /// `S[i, j] = max(0, (s[(i, j)] - lower_bound) / (1 - lower_bound))`, 1 on the diagonal.
@@ -55,7 +56,9 @@ impl<T: Scalar, const C: usize> DenseSimilarity<T, C> {
     /// # Errors
     /// As [`DenseTable::lower_bounded_in_memory`].
     pub fn lower_bounded(s: &SMatrix<T, C, C>, lower_bound: T) -> Result<Self, Error> {
-        Self::lower_bounded_in_memory(Flat::default(), C, |i, j| s[(i, j)], lower_bound)
+        let DenseTable { rows, .. } =
+            DenseTable::lower_bounded_in_memory(Flat::default(), C, |i, j| s[(i, j)], lower_bound)?;
+        Ok(DenseTable { rows, classes: C, scalar: PhantomData })
     }
 }
 
@@ -149,16 +152,24 @@ fn checked<T>(rows: &mut [T], classes: usize) -> Result<&mut [T], Error> {
     rows.get_mut(..expected).ok_or(Error::Length { what: "the rows of a similarity", expected, found })
 }
 
-impl<T: Scalar, B: AsRef<[T]>> Similarity<T> for DenseTable<T, B> {
+impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for DenseTable<T, B, C> {
+    const CLASSES: Option<usize> = fixed(C);
+
     #[inline(always)]
     fn classes(&self) -> usize {
-        self.classes
+        fixed(C).unwrap_or(self.classes)
+    }
+
+    #[inline(always)]
+    fn scratch(&self) -> usize {
+        0
     }
 
     #[inline(always)]
     fn row<'a>(&'a self, y: Label, _: &'a mut [T]) -> &'a [T] {
-        let start = y.index() * self.classes;
-        self.rows.as_ref().get(start..start + self.classes).unwrap_or(&[])
+        let classes = Similarity::<T>::classes(self);
+        let start = y.index() * classes;
+        self.rows.as_ref().get(start..start + classes).unwrap_or(&[])
     }
 }
 

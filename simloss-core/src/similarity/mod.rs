@@ -41,9 +41,14 @@ pub trait Similarity<T: Scalar> {
     /// The number of classes.
     fn classes(&self) -> usize;
 
+    /// How many numbers of scratch a row needs: the number of classes, or 0 where rows are stored.
+    fn scratch(&self) -> usize {
+        self.classes()
+    }
+
     /// Row of the TRUE class `y`, one [entry](crate::similarity#what-is-stored) per class.
     ///
-    /// `scratch` holds at least [`classes`](Self::classes) numbers; rows that are stored are returned without being
+    /// `scratch` holds at least [`scratch`](Self::scratch) numbers; rows that are stored are returned without being
     /// copied there. The label must have been proven against [`classes`](Self::classes) classes; for any other the
     /// result is some row or a shorter one, never a panic.
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T];
@@ -67,6 +72,9 @@ impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
     const CLASSES: Option<usize> = S::CLASSES;
     fn classes(&self) -> usize {
         (**self).classes()
+    }
+    fn scratch(&self) -> usize {
+        (**self).scratch()
     }
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         (**self).row(y, scratch)
@@ -135,4 +143,9 @@ pub(crate) fn check_classes(classes: usize) -> Result<usize, Error> {
 pub(crate) fn own<T: Scalar>() -> T {
     // 0 * -1 is -0 in IEEE arithmetic.
     T::ZERO.mul(T::ZERO.sub(T::ONE))
+}
+
+/// A number of classes in a type: 0 there means that it is known at run time.
+pub(crate) const fn fixed(classes: usize) -> Option<usize> {
+    if classes == 0 { None } else { Some(classes) }
 }

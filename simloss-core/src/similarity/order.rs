@@ -8,7 +8,7 @@
 //! Source: SimLoss (arXiv 2003.03182), section 3, the similarity from class order; the circular order (hours, months,
 //! wind directions) is ours. A row is a window of one table: entry `C - 1 + k` of the table belongs to `j - i = k`.
 
-use super::{Flat, Similarity, check_classes, entry, own};
+use super::{Flat, Similarity, check_classes, entry, fixed, own};
 use crate::{
     Error, Label,
     number::{Powers, Scalar, TwoFloat},
@@ -20,7 +20,7 @@ use core::marker::PhantomData;
 /// Memory: `2C - 1` numbers (never `C x C`). Cost of a row: none, it is a window. Each entry is the power in twofold
 /// precision, rounded once; powers below the smallest normal number are 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OrderTable<T, B> {
+pub struct OrderTable<T, B, const C: usize = 0> {
     table: B,
     classes: usize,
     scalar: PhantomData<T>,
@@ -36,7 +36,7 @@ pub struct OrderTable<T, B> {
 /// assert_eq!(ClassOrder::<f32, 4>::new(1.0), Err(Error::ReductionFactor));
 /// # Ok::<(), Error>(())
 /// ```
-pub type ClassOrder<T, const C: usize> = OrderTable<T, Flat<T, 2, C>>;
+pub type ClassOrder<T, const C: usize> = OrderTable<T, Flat<T, 2, C>, C>;
 
 impl<T: Scalar, const C: usize> ClassOrder<T, C> {
     /// `S[i, j] = reduction_factor^abs(i - j)`.
@@ -46,7 +46,9 @@ impl<T: Scalar, const C: usize> ClassOrder<T, C> {
     ///
     /// Cost: about 40 operations per class, once.
     pub fn new(reduction_factor: T) -> Result<Self, Error> {
-        Self::in_memory(Flat::default(), C, reduction_factor)
+        let mut table = Flat::default();
+        fill(table.as_mut(), C, reduction_factor, |d| d)?;
+        Ok(OrderTable { table, classes: C, scalar: PhantomData })
     }
 }
 
@@ -61,15 +63,22 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> OrderTable<T, B> {
     }
 }
 
-impl<T: Scalar, B: AsRef<[T]>> Similarity<T> for OrderTable<T, B> {
+impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for OrderTable<T, B, C> {
+    const CLASSES: Option<usize> = fixed(C);
+
     #[inline(always)]
     fn classes(&self) -> usize {
-        self.classes
+        fixed(C).unwrap_or(self.classes)
+    }
+
+    #[inline(always)]
+    fn scratch(&self) -> usize {
+        0
     }
 
     #[inline(always)]
     fn row<'a>(&'a self, y: Label, _: &'a mut [T]) -> &'a [T] {
-        window(self.table.as_ref(), self.classes, y)
+        window(self.table.as_ref(), Similarity::<T>::classes(self), y)
     }
 }
 
@@ -77,7 +86,7 @@ impl<T: Scalar, B: AsRef<[T]>> Similarity<T> for OrderTable<T, B> {
 ///
 /// Memory and cost as [`OrderTable`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CircularTable<T, B> {
+pub struct CircularTable<T, B, const C: usize = 0> {
     table: B,
     classes: usize,
     scalar: PhantomData<T>,
@@ -92,7 +101,7 @@ pub struct CircularTable<T, B> {
 /// assert_eq!(months.get(january, december, &mut [0.0; 12])?, 0.5);
 /// # Ok::<(), simloss_core::Error>(())
 /// ```
-pub type CircularOrder<T, const C: usize> = CircularTable<T, Flat<T, 2, C>>;
+pub type CircularOrder<T, const C: usize> = CircularTable<T, Flat<T, 2, C>, C>;
 
 impl<T: Scalar, const C: usize> CircularOrder<T, C> {
     /// `S[i, j] = reduction_factor^min(abs(i - j), C - abs(i - j))`.
@@ -100,7 +109,9 @@ impl<T: Scalar, const C: usize> CircularOrder<T, C> {
     /// # Errors
     /// As [`ClassOrder::new`].
     pub fn new(reduction_factor: T) -> Result<Self, Error> {
-        Self::in_memory(Flat::default(), C, reduction_factor)
+        let mut table = Flat::default();
+        fill(table.as_mut(), C, reduction_factor, |d| d.min(C - d))?;
+        Ok(CircularTable { table, classes: C, scalar: PhantomData })
     }
 }
 
@@ -115,15 +126,22 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> CircularTable<T, B> {
     }
 }
 
-impl<T: Scalar, B: AsRef<[T]>> Similarity<T> for CircularTable<T, B> {
+impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for CircularTable<T, B, C> {
+    const CLASSES: Option<usize> = fixed(C);
+
     #[inline(always)]
     fn classes(&self) -> usize {
-        self.classes
+        fixed(C).unwrap_or(self.classes)
+    }
+
+    #[inline(always)]
+    fn scratch(&self) -> usize {
+        0
     }
 
     #[inline(always)]
     fn row<'a>(&'a self, y: Label, _: &'a mut [T]) -> &'a [T] {
-        window(self.table.as_ref(), self.classes, y)
+        window(self.table.as_ref(), Similarity::<T>::classes(self), y)
     }
 }
 

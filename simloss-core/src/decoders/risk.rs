@@ -1,0 +1,142 @@
+//! The decision of least expected cost.
+//!
+//! ```text
+//! decision(p) = argmin_c sum_k cost[k, c] p[k]
+//! ```
+//!
+//! `cost[k, c]` is what answering `c` costs when `k` is true: the TRUE class is in the row, as in a similarity. On a
+//! network trained with plain cross entropy this is the baseline that a loss which knows the costs has to beat.
+//! Source: C. K. Chow, "On optimum recognition error and reject tradeoff", 1970, equation 1, for the rule; S. Karthik,
+//! A. Prabhu, P. Dokania and V. Gandhi, "No Cost Likelihood Manipulation at Test Time for Making Better Mistakes in Deep
+//! Networks", ICLR 2021, for its strength as a baseline.
+
+use super::{Probabilities, dot};
+use crate::{
+    Error, Label,
+    number::Scalar,
+    similarity::{Flat, Similarity, check_classes, dissimilarity},
+};
+use core::marker::PhantomData;
+use nalgebra::SMatrix;
+
+/// Finite costs over the caller's memory, `C * C` numbers, row of the true class first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CostTable<T, B> {
+    rows: B,
+    classes: usize,
+    scalar: PhantomData<T>,
+}
+
+/// Costs between `C` classes known to the compiler: `C * C` numbers, no heap.
+///
+/// ```
+/// use simloss_core::{Error, decoders::{CostMatrix, Probabilities}, nalgebra::SMatrix};
+/// // Taking a mushroom for edible (class 0) when it is not (class 1) costs 50 times the opposite mistake.
+/// let costs = CostMatrix::new(&SMatrix::<f32, 2, 2>::new(0.0, 1.0, 50.0, 0.0))?;
+/// assert_eq!(costs.minimum_risk(Probabilities::new(&[0.9, 0.1])?)?.index(), 1);
+/// assert_eq!(costs.minimum_risk(Probabilities::new(&[0.99, 0.01])?)?.index(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+pub type CostMatrix<T, const C: usize> = CostTable<T, Flat<T, C, C>>;
+
+impl<T: Scalar, const C: usize> CostMatrix<T, C> {
+    /// The costs `cost`, whose row is the TRUE class.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] if one is NaN or infinite, [`Error::Classes`] unless `C` is from 2 to 65,535.
+    pub fn new(cost: &SMatrix<T, C, C>) -> Result<Self, Error> {
+        Self::in_memory(Flat::default(), C, |k, c| cost[(k, c)])
+    }
+}
+
+impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> CostTable<T, B> {
+    /// `cost(k, c)` of the true class `k` and the answer `c`, over `rows` of at least `classes * classes` numbers.
+    ///
+    /// # Errors
+    /// As [`CostMatrix::new`], and [`Error::Length`] for `rows` that are too short.
+    ///
+    /// ```
+    /// use simloss_core::decoders::{CostTable, Probabilities, median};
+    /// let distance = CostTable::in_memory([0.0f32; 16], 4, |k, c| k.abs_diff(c) as f32)?;
+    /// let p = Probabilities::new(&[0.4, 0.2, 0.1, 0.3])?;
+    /// assert_eq!(distance.minimum_risk(p)?, median(p));
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    pub fn in_memory(rows: B, classes: usize, mut cost: impl FnMut(usize, usize) -> T) -> Result<Self, Error> {
+        Self::build(rows, classes, |k, row| {
+            for (c, x) in row.iter_mut().enumerate() {
+                *x = cost(k, c);
+            }
+            Ok(())
+        })
+    }
+
+    /// `cost[k, c] = 1 - S[k, c]`: the least risk is then the greatest expected similarity. `scratch` holds one row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than `C`.
+    pub fn of_similarity(rows: B, similarity: &impl Similarity<T>, scratch: &mut [T]) -> Result<Self, Error> {
+        let (classes, found) = (similarity.classes(), scratch.len());
+        if found < classes {
+            return Err(Error::Length { what: "the scratch of a similarity row", expected: classes, found });
+        }
+        Self::build(rows, classes, |k, row| {
+            for (x, &s) in row.iter_mut().zip(similarity.row(Label::new(k, classes)?, scratch)) {
+                *x = dissimilarity(s);
+            }
+            Ok(())
+        })
+    }
+
+    fn build(
+        mut rows: B,
+        classes: usize,
+        mut fill: impl FnMut(usize, &mut [T]) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let expected = check_classes(classes)? * classes;
+        let found = rows.as_ref().len();
+        let table = rows.as_mut().get_mut(..expected);
+        let table = table.ok_or(Error::Length { what: "the rows of costs", expected, found })?;
+        for (k, row) in table.chunks_exact_mut(classes).enumerate() {
+            fill(k, row)?;
+            if !row.iter().all(|x| x.is_finite()) {
+                return Err(Error::NotFinite { what: "costs", sample: k });
+            }
+        }
+        Ok(CostTable { rows, classes, scalar: PhantomData })
+    }
+}
+
+impl<T: Scalar, B: AsRef<[T]>> CostTable<T, B> {
+    /// The number of classes.
+    #[inline(always)]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The class `c` of least risk `sum_k cost[k, c] p[k]`, ties to the lowest class.
+    ///
+    /// Shapes: `p`: C, returns one of C classes.
+    ///
+    /// Numerics: each risk is a block sum, about 3 ulp for costs of one sign; risks closer than that may change places.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there are as many probabilities as the costs have classes.
+    ///
+    /// Cost: C^2 multiplications and 2 C^2 additions.
+    pub fn minimum_risk(&self, p: Probabilities<'_, T>) -> Result<Label, Error> {
+        if p.classes() != self.classes {
+            return Err(Error::Length { what: "the probabilities", expected: self.classes, found: p.classes() });
+        }
+        let rows = self.rows.as_ref();
+        let risk = |c| dot(p.as_slice(), |k| rows.get(k * self.classes + c).copied());
+        let mut best = (0, risk(0));
+        for c in 1..self.classes {
+            let risk = risk(c);
+            if risk < best.1 {
+                best = (c, risk);
+            }
+        }
+        Ok(p.label(best.0))
+    }
+}
