@@ -1,1 +1,19 @@
-//! bench
+//! What judges SimLoss: exact results, distances from them, tolerances, and hard cases.
+//!
+//! ```text
+//! cases -> (implementation under test) -> ulp <- oracle <- row
+//!                                          |
+//!                                        bounds
+//! ```
+//!
+//! [`oracle`] computes the loss, its gradient and the elementary functions straight from their
+//! definitions, in hundreds of bits; [`ulp`] says how far a float is from that; [`bounds`] is the
+//! one table of how far it may be, with the reasons; [`cases`] makes inputs at which floats fail.
+
+pub mod bounds;
+pub mod cases;
+pub mod exact;
+pub mod oracle;
+pub mod real;
+pub mod row;
+pub mod ulp;

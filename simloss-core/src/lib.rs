@@ -4,12 +4,20 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod number;
 mod error;
 mod label;
+mod random;
+pub mod layers;
 pub mod similarity;
 pub mod loss;
-pub mod number;
+pub mod gradient;
+pub mod optimizer;
+pub mod metrics;
+pub mod decoders;
+
 
 pub use error::Error;
 pub use label::Label;
+pub use random::Random;
 pub use nalgebra;

@@ -20,6 +20,7 @@ mod risk;
 
 use crate::{
     Error, Label,
+    loss::length,
     number::{BlockSum, Scalar, block_sum},
 };
 pub use probabilities::Probabilities;
@@ -104,9 +105,7 @@ pub fn median<T: Scalar>(p: Probabilities<'_, T>) -> Label {
 /// ```
 pub fn expectation<T: Scalar>(p: Probabilities<'_, T>, values: &[T]) -> Result<T, Error> {
     let p = p.as_slice();
-    if values.len() != p.len() {
-        return Err(Error::Length { what: "the class values", expected: p.len(), found: values.len() });
-    }
+    length("the class values", p.len(), values.len())?;
     if !values.iter().all(|v| v.is_finite()) {
         return Err(Error::NotFinite { what: "class values", sample: 0 });
     }

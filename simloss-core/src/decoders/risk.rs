@@ -6,13 +6,14 @@
 //!
 //! `cost[k, c]` is what answering `c` costs when `k` is true: the TRUE class is in the row, as in a similarity. On a
 //! network trained with plain cross entropy this is the baseline that a loss which knows the costs has to beat.
-//! Source: C. K. Chow, "On optimum recognition error and reject tradeoff", 1970, equation 1, for the rule; S. Karthik,
-//! A. Prabhu, P. Dokania and V. Gandhi, "No Cost Likelihood Manipulation at Test Time for Making Better Mistakes in Deep
-//! Networks", ICLR 2021, for its strength as a baseline.
+//! Source: R. Duda, P. Hart and D. Stork, "Pattern Classification", 2001, section 2.2, the conditional risk; its strength
+//! as a baseline: S. Karthik, A. Prabhu, P. Dokania and V. Gandhi, "No Cost Likelihood Manipulation at Test Time for
+//! Making Better Mistakes in Deep Networks", ICLR 2021.
 
 use super::{Probabilities, dot};
 use crate::{
     Error, Label,
+    loss::length,
     number::Scalar,
     similarity::{Flat, Similarity, check_classes, dissimilarity},
 };
@@ -125,9 +126,7 @@ impl<T: Scalar, B: AsRef<[T]>> CostTable<T, B> {
     ///
     /// Cost: C^2 multiplications and 2 C^2 additions.
     pub fn minimum_risk(&self, p: Probabilities<'_, T>) -> Result<Label, Error> {
-        if p.classes() != self.classes {
-            return Err(Error::Length { what: "the probabilities", expected: self.classes, found: p.classes() });
-        }
+        length("the probabilities", self.classes, p.classes())?;
         let rows = self.rows.as_ref();
         let risk = |c| dot(p.as_slice(), |k| rows.get(k * self.classes + c).copied());
         let mut best = (0, risk(0));

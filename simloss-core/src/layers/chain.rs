@@ -1,0 +1,111 @@
+//! One layer after another.
+
+use super::{Activations, Layer, Place, Shape, split, split_mut};
+use crate::{
+    Random,
+    gradient::GradientSink,
+    number::{Scalar, Value},
+};
+
+/// `y = second(first(x))`; made by [`Layer::then`]. The second's inputs are the first's outputs.
+///
+/// Its tape: the first's tape, the values between, the second's tape. Its parameters: the first's, then the second's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain<A, B> {
+    pub(super) first: A,
+    pub(super) second: B,
+}
+
+impl<A, B> Chain<A, B> {
+    /// The layer that sees the inputs.
+    pub const fn first(&self) -> &A {
+        &self.first
+    }
+
+    /// The layer that gives the outputs.
+    pub const fn second(&self) -> &B {
+        &self.second
+    }
+}
+
+impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
+    fn shape(&self) -> Shape {
+        let (a, b) = (self.first.shape(), self.second.shape());
+        Shape {
+            inputs: a.inputs,
+            outputs: b.outputs,
+            parameters: a.parameters + b.parameters,
+            tape: a.tape + a.outputs + b.tape,
+        }
+    }
+
+    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
+        self.first.gradient_scratch::<V>().max(self.second.gradient_scratch::<V>())
+    }
+
+    #[inline(always)]
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
+        let a = self.first.shape();
+        let (parameters_a, parameters_b) = split(parameters, a.parameters);
+        let (tape_a, tape) = split_mut(tape, a.tape);
+        let (between, tape_b) = split_mut(tape, a.outputs);
+        self.first.forward(t, parameters_a, x, tape_a, between);
+        self.second.forward(t, parameters_b, between, tape_b, y);
+    }
+
+    #[inline(always)]
+    fn backward<V: Value<Scalar = T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        activations: Activations<'_, V>,
+        dy: &mut [V],
+        dtape: &mut [V],
+        dx: Option<&mut [V]>,
+    ) {
+        let a = self.first.shape();
+        let (parameters_a, parameters_b) = split(parameters, a.parameters);
+        let (dtape_a, dtape) = split_mut(dtape, a.tape);
+        let (dbetween, dtape_b) = split_mut(dtape, a.outputs);
+        let (first, second) = parts(&a, activations);
+        self.second.backward(t, parameters_b, second, dy, dtape_b, Some(dbetween));
+        self.first.backward(t, parameters_a, first, dbetween, dtape_a, dx);
+    }
+
+    #[inline(always)]
+    fn parameter_gradient<V: Value<Scalar = T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        activations: Activations<'_, V>,
+        dy: &[V],
+        dtape: &[V],
+        place: Place<'_, T>,
+        sink: &mut G,
+    ) {
+        let a = self.first.shape();
+        let (dtape_a, dtape) = split(dtape, a.tape);
+        let (dbetween, dtape_b) = split(dtape, a.outputs);
+        let (first, second) = parts(&a, activations);
+        let Place { first_parameter, present, scratch } = place;
+        let place = Place { first_parameter: first_parameter + a.parameters, present, scratch: &mut *scratch };
+        self.second.parameter_gradient(t, second, dy, dtape_b, place, sink);
+        let place = Place { first_parameter, present, scratch };
+        self.first.parameter_gradient(t, first, dbetween, dtape_a, place, sink);
+    }
+
+    fn initialise(&self, parameters: &mut [T], random: &mut Random) {
+        let (a, b) = split_mut(parameters, self.first.shape().parameters);
+        self.first.initialise(a, random);
+        self.second.initialise(b, random);
+    }
+}
+
+#[inline(always)]
+fn parts<'a, V>(a: &Shape, activations: Activations<'a, V>) -> (Activations<'a, V>, Activations<'a, V>) {
+    let (tape_a, tape) = split(activations.tape, a.tape);
+    let (between, tape_b) = split(tape, a.outputs);
+    (
+        Activations { x: activations.x, tape: tape_a, y: between },
+        Activations { x: between, tape: tape_b, y: activations.y },
+    )
+}

@@ -1,0 +1,187 @@
+//! Fully connected layer: `y = W x + b`.
+
+use super::{Activations, Layer, Place, Shape, initialise, lanes_of, split, split_mut};
+use crate::{
+    Error, Random,
+    gradient::GradientSink,
+    number::{Scalar, Value},
+};
+use nalgebra::{SMatrixView, SVector};
+
+/// `y_o = b_o + sum_i W[o, i] x_i`, sums in ascending order of `i`.
+///
+/// Parameters: `W` row by row (PyTorch's `[outputs][inputs]`), then `b`: `(inputs + 1) * outputs`.
+/// Cost: `inputs * outputs` multiplications and additions forward, as many for each of the two gradients.
+///
+/// ```
+/// use simloss_core::layers::{Dense, Layer};
+/// let dense = Dense::new(2, 1);
+/// let mut y = [0.0f32];
+/// dense.forward((), &[2.0f32, 3.0, 0.5], &[10.0, 100.0], &mut [], &mut y);
+/// assert_eq!(y, [320.5]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    inputs: usize,
+    outputs: usize,
+}
+
+/// Outputs (or inputs, going back) that are summed side by side: independent chains, each in its own order.
+const TILE: usize = 4;
+
+impl Dense {
+    /// A layer from `inputs` to `outputs` numbers, each at least 1 (0 counts as 1).
+    pub const fn new(inputs: usize, outputs: usize) -> Self {
+        Dense { inputs: if inputs == 0 { 1 } else { inputs }, outputs: if outputs == 0 { 1 } else { outputs } }
+    }
+
+    /// The weights in `parameters` of this layer, without a copy: column `o` holds the weights of output `o`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless `IN` and `OUT` are the layer's shape and `parameters` hold that many numbers.
+    ///
+    /// ```
+    /// use simloss_core::layers::Dense;
+    /// let parameters = [1.0f32, 2.0, 3.0, 4.0, 0.5, 0.25];
+    /// let weights = Dense::new(2, 2).weights::<f32, 2, 2>(&parameters)?;
+    /// assert_eq!(weights[(1, 0)], 2.0); // input 1 to output 0
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    pub fn weights<'a, T: nalgebra::Scalar, const IN: usize, const OUT: usize>(
+        &self,
+        parameters: &'a [T],
+    ) -> Result<SMatrixView<'a, T, IN, OUT>, Error> {
+        self.fits::<IN, OUT>(parameters.len())?;
+        Ok(SMatrixView::<T, IN, OUT>::from_slice(parameters))
+    }
+
+    /// The biases in `parameters` of this layer.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn biases<T: nalgebra::Scalar, const IN: usize, const OUT: usize>(
+        &self,
+        parameters: &[T],
+    ) -> Result<SVector<T, OUT>, Error> {
+        self.fits::<IN, OUT>(parameters.len())?;
+        Ok(SVector::from_column_slice(&parameters[IN * OUT..IN * OUT + OUT]))
+    }
+
+    fn fits<const IN: usize, const OUT: usize>(&self, found: usize) -> Result<(), Error> {
+        let expected = (IN + 1) * OUT;
+        if (IN, OUT) == (self.inputs, self.outputs) && found == expected {
+            Ok(())
+        } else {
+            Err(Error::Length { what: "the parameters of a dense layer", expected, found })
+        }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Dense {
+    #[inline(always)]
+    fn shape(&self) -> Shape {
+        let Dense { inputs, outputs } = *self;
+        Shape { inputs, outputs, parameters: (inputs + 1) * outputs, tape: 0 }
+    }
+
+    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
+        if V::WIDTH == 1 { 0 } else { V::WIDTH * self.inputs }
+    }
+
+    #[inline(always)]
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
+        let (weights, biases) = split(parameters, self.inputs * self.outputs);
+        let rows = weights.chunks(TILE * self.inputs.max(1));
+        for ((y, rows), biases) in y.chunks_mut(TILE).zip(rows).zip(biases.chunks(TILE)) {
+            match (y, biases) {
+                ([y0, y1, y2, y3], &[b0, b1, b2, b3]) => {
+                    let (w0, rows) = split(rows, self.inputs);
+                    let (w1, rows) = split(rows, self.inputs);
+                    let (w2, w3) = split(rows, self.inputs);
+                    let mut sums = [b0, b1, b2, b3].map(|b| V::splat(t, b));
+                    for ((((x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
+                        for (sum, w) in sums.iter_mut().zip([w0, w1, w2, w3]) {
+                            *sum = sum.add(V::splat(t, w).mul(*x));
+                        }
+                    }
+                    [*y0, *y1, *y2, *y3] = sums;
+                }
+                (y, biases) => {
+                    let rows = rows.chunks_exact(self.inputs.max(1));
+                    for ((y, row), &bias) in y.iter_mut().zip(rows).zip(biases) {
+                        *y = V::splat(t, bias);
+                        for (x, &w) in x.iter().zip(row) {
+                            *y = y.add(V::splat(t, w).mul(*x));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn backward<V: Value<Scalar = T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        _: Activations<'_, V>,
+        dy: &mut [V],
+        _: &mut [V],
+        dx: Option<&mut [V]>,
+    ) {
+        let Some(dx) = dx else { return };
+        let (weights, _) = split(parameters, self.inputs * self.outputs);
+        let zero = V::splat(t, T::ZERO);
+        for (tile, dx) in dx.chunks_mut(TILE).enumerate() {
+            let mut sums = [zero; TILE];
+            for (&g, row) in dy.iter().zip(weights.chunks_exact(self.inputs.max(1))) {
+                let Some(row) = row.get(tile * TILE..) else { continue };
+                for (sum, &w) in sums.iter_mut().zip(row) {
+                    *sum = sum.add(g.mul(V::splat(t, w)));
+                }
+            }
+            for (dx, sum) in dx.iter_mut().zip(sums) {
+                *dx = sum;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn parameter_gradient<V: Value<Scalar = T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        activations: Activations<'_, V>,
+        dy: &[V],
+        _: &[V],
+        place: Place<'_, T>,
+        sink: &mut G,
+    ) {
+        let Place { first_parameter, present, scratch } = place;
+        // One row of features per sample, because the sums run over samples and the lanes over features.
+        let rows: &[T] = match V::as_scalars(activations.x) {
+            Some(rows) => rows,
+            None => {
+                let (rows, _) = split_mut(scratch, V::WIDTH * self.inputs);
+                for (i, x) in activations.x.iter().enumerate() {
+                    let lanes = lanes_of(*x);
+                    for (row, &x) in rows.chunks_exact_mut(self.inputs.max(1)).zip(&lanes) {
+                        if let Some(slot) = row.get_mut(i) {
+                            *slot = x;
+                        }
+                    }
+                }
+                rows
+            }
+        };
+        for (o, &g) in dy.iter().enumerate() {
+            let lanes = lanes_of(g);
+            let (scales, _) = split(&lanes, present);
+            sink.add_products::<V>(t, first_parameter + o * self.inputs, scales, rows, self.inputs);
+            sink.add(first_parameter + self.inputs * self.outputs + o, scales);
+        }
+    }
+
+    fn initialise(&self, parameters: &mut [T], random: &mut Random) {
+        initialise(parameters, self.inputs, random);
+    }
+}

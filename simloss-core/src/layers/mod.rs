@@ -1,0 +1,153 @@
+//! Layers of a network: what turns features into logits, and back for the gradient.
+//!
+//! A layer is a `Copy` description of shapes. Its parameters are a slice of one flat array (PyTorch's order and layout:
+//! weight, then bias, layer by layer), its activations and gradients are the caller's memory. With shapes known to the
+//! compiler everything is unrolled and bounds vanish; with shapes from a file the same code runs.
+//!
+//! Order of sums: an output is bias, then input channel, row, column ascending; an input gradient is +0, then output
+//! channel, row, column ascending; a parameter gradient is summed over positions, then over samples
+//! (see [`gradient`](crate::gradient)).
+//!
+//! # Where to add one
+//! A file here, and [`Layer`] for the new type. Composition, training and checkpoints follow.
+
+mod chain;
+mod conv2d;
+mod dense;
+mod max_pool;
+mod relu;
+
+use crate::{
+    Random,
+    gradient::GradientSink,
+    number::{Scalar, Value},
+};
+pub use chain::Chain;
+pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use max_pool::MaxPool;
+pub use relu::Relu;
+
+/// How many numbers a layer takes, gives and keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Numbers in.
+    pub inputs: usize,
+    /// Numbers out.
+    pub outputs: usize,
+    /// Parameters.
+    pub parameters: usize,
+    /// Values that a composition keeps between its layers, from forward to backward (and as many gradients).
+    pub tape: usize,
+}
+
+/// A layer, or a composition of layers.
+///
+/// Slices have the lengths of [`shape`](Self::shape); a training step checks them once. Slices of other lengths give
+/// some result or none, never a panic.
+pub trait Layer<T: Scalar>: Copy {
+    /// Its shape.
+    fn shape(&self) -> Shape;
+
+    /// Scalars that [`parameter_gradient`](Self::parameter_gradient) works in.
+    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize;
+
+    /// `y = f(x)`; what lies between goes to `tape`.
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]);
+
+    /// Gradients with respect to inputs, all of them before any parameter changes.
+    ///
+    /// `dy` is the gradient with respect to `y` and is masked in place where the layer ends in a relu; `dtape` gets the
+    /// gradients of `tape`; `dx`, where wanted, those of `x`.
+    #[allow(clippy::too_many_arguments)] // activations, their gradients, and parameters are three separate things
+    fn backward<V: Value<Scalar = T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        activations: Activations<'_, V>,
+        dy: &mut [V],
+        dtape: &mut [V],
+        dx: Option<&mut [V]>,
+    );
+
+    /// Gradients with respect to parameters, to `sink`, given what [`backward`](Self::backward) left in `dy`, `dtape`.
+    fn parameter_gradient<V: Value<Scalar = T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        activations: Activations<'_, V>,
+        dy: &[V],
+        dtape: &[V],
+        place: Place<'_, T>,
+        sink: &mut G,
+    );
+
+    /// Draws the first parameters from PyTorch's default distribution: uniform in `±1/sqrt(fan_in)`, weights and biases.
+    fn initialise(&self, parameters: &mut [T], random: &mut Random);
+
+    /// The first `x`, then `next`.
+    ///
+    /// ```
+    /// use simloss_core::layers::{Dense, Layer};
+    /// let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(4, 8)), Dense::new(8, 3));
+    /// assert_eq!(Layer::<f32>::shape(&net).parameters, 4 * 8 + 8 + 8 * 3 + 3);
+    /// ```
+    fn then<B: Layer<T>>(self, next: B) -> Chain<Self, B> {
+        Chain { first: self, second: next }
+    }
+
+    /// The same, with `max(0, x)` of its outputs.
+    fn relu(self) -> Relu<Self> {
+        Relu { layer: self }
+    }
+}
+
+/// What the forward pass left, one sample per lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Activations<'a, V> {
+    /// Inputs.
+    pub x: &'a [V],
+    /// Between the layers of a composition.
+    pub tape: &'a [V],
+    /// Outputs.
+    pub y: &'a [V],
+}
+
+/// Where a layer's parameters and samples stand.
+#[derive(Debug)]
+pub struct Place<'a, T> {
+    /// Index of the layer's first parameter.
+    pub first_parameter: usize,
+    /// Lanes that hold a sample.
+    pub present: usize,
+    /// [`Layer::gradient_scratch`] scalars.
+    pub scratch: &'a mut [T],
+}
+
+/// `slice` in two, the first with `n` items, or all of them if there are fewer.
+#[inline(always)]
+fn split<T>(slice: &[T], n: usize) -> (&[T], &[T]) {
+    slice.split_at(n.min(slice.len()))
+}
+
+/// As [`split`], to write to.
+#[inline(always)]
+fn split_mut<T>(slice: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
+    slice.split_at_mut(n.min(slice.len()))
+}
+
+/// `uniform in ±1/sqrt(fan_in)`.
+fn initialise<T: Scalar>(parameters: &mut [T], fan_in: usize, random: &mut Random) {
+    let bound = T::ONE.div(T::from_usize(fan_in).sqrt());
+    for w in parameters {
+        let u: T = random.unit();
+        *w = u.add(u).sub(T::ONE).mul(bound);
+    }
+}
+
+/// The lanes of a value that hold samples.
+#[inline(always)]
+fn lanes_of<V: Value>(value: V) -> [V::Scalar; crate::number::GROUP] {
+    let mut lanes = [V::Scalar::ZERO; crate::number::GROUP];
+    value.store(&mut lanes[..V::WIDTH]);
+    lanes
+}

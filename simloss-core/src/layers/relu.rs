@@ -1,0 +1,77 @@
+//! Rectified linear unit: `max(0, x)` of a layer's outputs, in place.
+
+use super::{Activations, Layer, Place, Shape};
+use crate::{
+    Random,
+    gradient::GradientSink,
+    number::{Scalar, Value},
+};
+
+/// A layer followed by `y = 0 > x ? 0 : x`; the gradient passes where `y > 0`.
+///
+/// Written so that NaN stays NaN: a poisoned activation must reach the logits, where it is refused, and not vanish.
+/// Costs no memory: it changes the layer's outputs in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relu<L> {
+    pub(super) layer: L,
+}
+
+impl<L> Relu<L> {
+    /// The layer whose outputs are rectified.
+    pub const fn layer(&self) -> &L {
+        &self.layer
+    }
+}
+
+impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
+    fn shape(&self) -> Shape {
+        self.layer.shape()
+    }
+
+    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
+        self.layer.gradient_scratch::<V>()
+    }
+
+    #[inline(always)]
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
+        self.layer.forward(t, parameters, x, tape, y);
+        let zero = V::splat(t, T::ZERO);
+        for y in y {
+            *y = zero.select_gt(*y, zero, *y);
+        }
+    }
+
+    #[inline(always)]
+    fn backward<V: Value<Scalar = T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        activations: Activations<'_, V>,
+        dy: &mut [V],
+        dtape: &mut [V],
+        dx: Option<&mut [V]>,
+    ) {
+        let zero = V::splat(t, T::ZERO);
+        for (dy, y) in dy.iter_mut().zip(activations.y) {
+            *dy = y.select_gt(zero, *dy, zero);
+        }
+        self.layer.backward(t, parameters, activations, dy, dtape, dx);
+    }
+
+    #[inline(always)]
+    fn parameter_gradient<V: Value<Scalar = T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        activations: Activations<'_, V>,
+        dy: &[V],
+        dtape: &[V],
+        place: Place<'_, T>,
+        sink: &mut G,
+    ) {
+        self.layer.parameter_gradient(t, activations, dy, dtape, place, sink);
+    }
+
+    fn initialise(&self, parameters: &mut [T], random: &mut Random) {
+        self.layer.initialise(parameters, random);
+    }
+}
