@@ -13,6 +13,7 @@ pub mod similarity;
 pub mod loss;
 pub mod gradient;
 pub mod optimizer;
+pub mod train;
 pub mod metrics;
 pub mod decoders;
 

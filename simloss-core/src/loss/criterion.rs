@@ -163,7 +163,11 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
     }
 
     pub(crate) fn is_soft(&self, targets: &Targets<'_, T>) -> bool {
-        matches!(targets.truth, Truth::Soft(_)) || self.label_smoothing > T::ZERO
+        matches!(targets.truth, Truth::Soft(_)) || self.smooths()
+    }
+
+    pub(crate) fn smooths(&self) -> bool {
+        self.label_smoothing > T::ZERO
     }
 
     fn class_weight(&self, y: usize) -> T {

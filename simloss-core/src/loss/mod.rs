@@ -23,6 +23,7 @@ use crate::{
     Error, Label,
     number::{Scalar, Value},
 };
+pub(crate) use criterion::Group;
 pub use criterion::{Criterion, Reduction, Targets, Truth};
 pub use cross_entropy::CrossEntropy;
 use nalgebra::SVector;

@@ -1,0 +1,330 @@
+//! Layers with a criterion: one group of samples from features to logits, losses and gradients.
+
+use crate::{
+    Error,
+    gradient::GradientSink,
+    layers::{Activations, Layer, Place},
+    loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
+    number::{GROUP, Scalar, Value},
+    optimizer::{InPlace, Optimizer},
+};
+
+/// What is trained: layers, and the criterion that judges their logits. Parameters are the caller's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Network<'c, N, L, T> {
+    layers: N,
+    criterion: Criterion<'c, L, T>,
+}
+
+/// The features of a batch, however they are held.
+pub trait Features<T: Scalar> {
+    /// Samples in the batch.
+    fn samples(&self) -> usize;
+
+    /// Numbers per sample.
+    fn width(&self) -> usize;
+
+    /// Samples `first..first + present`, one per lane, one value per feature: in `buffer`, or from where they are held.
+    ///
+    /// `buffer` holds [`width`](Self::width) values (none where one lane is one scalar and
+    /// [`is_in_place`](Self::is_in_place)). Lanes beyond `present` must be finite.
+    fn lanes<'x, V: Value<Scalar = T>>(
+        &'x self,
+        token: V::Token,
+        first: usize,
+        present: usize,
+        buffer: &'x mut [V],
+    ) -> &'x [V];
+
+    /// Whether a single lane is read without a copy.
+    fn is_in_place(&self) -> bool {
+        false
+    }
+}
+
+/// Features in rows, one row a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowMajor<'a, T> {
+    rows: &'a [T],
+    width: usize,
+}
+
+impl<'a, T> RowMajor<'a, T> {
+    /// # Errors
+    /// [`Error::Length`] unless `rows` is a whole number of rows of `width` numbers.
+    pub fn new(rows: &'a [T], width: usize) -> Result<Self, Error> {
+        if width > 0 && rows.len() % width == 0 {
+            Ok(RowMajor { rows, width })
+        } else {
+            let expected = rows.len().checked_div(width).unwrap_or(0) * width;
+            Err(Error::Length { what: "the features", expected, found: rows.len() })
+        }
+    }
+}
+
+impl<T: Scalar> Features<T> for RowMajor<'_, T> {
+    fn samples(&self) -> usize {
+        self.rows.len() / self.width.max(1)
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    #[inline(always)]
+    fn lanes<'x, V: Value<Scalar = T>>(
+        &'x self,
+        t: V::Token,
+        first: usize,
+        present: usize,
+        buffer: &'x mut [V],
+    ) -> &'x [V] {
+        let rows = self.rows.get(first * self.width..(first + present) * self.width).unwrap_or(&[]);
+        match V::from_scalars(rows) {
+            Some(values) => values,
+            None => {
+                kernel::transpose(t, rows, self.width, buffer);
+                buffer
+            }
+        }
+    }
+
+    fn is_in_place(&self) -> bool {
+        true
+    }
+}
+
+/// Memory for one group at a time.
+#[derive(Debug)]
+pub struct Work<'a, V: Value> {
+    /// [`Network::scratch`] scalars.
+    pub scalars: &'a mut [V::Scalar],
+    /// [`Network::scratch`] values.
+    pub values: &'a mut [V],
+}
+
+impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
+    /// # Errors
+    /// [`Error::Length`] unless the layers have one output for each class of the criterion's loss.
+    pub fn new(layers: N, criterion: Criterion<'c, L, T>) -> Result<Self, Error> {
+        crate::loss::length("the outputs of the last layer", criterion.loss().classes(), layers.shape().outputs)?;
+        Ok(Network { layers, criterion })
+    }
+
+    /// The layers.
+    pub const fn layers(&self) -> &N {
+        &self.layers
+    }
+
+    /// The criterion.
+    pub const fn criterion(&self) -> &Criterion<'c, L, T> {
+        &self.criterion
+    }
+
+    /// Numbers in the parameters.
+    pub fn parameters(&self) -> usize {
+        self.layers.shape().parameters
+    }
+
+    /// Memory that one group needs, for any features and for soft targets or not.
+    pub fn scratch<V: Value<Scalar = T>>(&self, soft: bool, in_place: bool) -> Scratch {
+        let shape = self.layers.shape();
+        let loss = self.criterion.group_scratch::<V>(soft || self.criterion.smooths());
+        let x = if V::WIDTH == 1 && in_place { 0 } else { shape.inputs };
+        Scratch {
+            scalars: loss.scalars.max(self.layers.gradient_scratch::<V>()),
+            values: x + 2 * (shape.tape + shape.outputs) + loss.values,
+        }
+    }
+
+    /// Everything that can be wrong with a batch before its features are read.
+    pub(super) fn check<F: Features<T>>(
+        &self,
+        features: &F,
+        targets: &Targets<'_, T>,
+        parameters: &[T],
+        losses: &[T],
+    ) -> Result<(), Error> {
+        let shape = self.layers.shape();
+        crate::loss::length("the features of a sample", shape.inputs, features.width())?;
+        crate::loss::length("the parameters", shape.parameters, parameters.len())?;
+        crate::loss::length("the losses", features.samples(), losses.len())?;
+        self.criterion.check(targets, features.samples())
+    }
+
+    /// Adds the parameter gradients of group `group` (samples `16 group..16 group + 16`, or as many as there are) to
+    /// `sink`, and writes their losses to `losses`, which holds one number for each sample of the group.
+    ///
+    /// The targets must have passed [`Criterion::check`]. Nothing reaches `sink` unless all features and logits of the
+    /// lanes at hand are in their domain.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] and [`Error::Spread`] for features and logits, [`Error::Length`] for memory too short.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn gradient_of_group<V: Value<Scalar = T>, F: Features<T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        features: &F,
+        targets: &Targets<'_, T>,
+        group: usize,
+        work: &mut Work<'_, V>,
+        losses: &mut [T],
+        sink: &mut G,
+    ) -> Result<(), Error> {
+        self.lanes_of_group::<V, F, true>(t, parameters, features, targets, group, work, losses, |pass, scalars| {
+            self.sink_gradients(t, pass, scalars, sink);
+        })
+    }
+
+    /// [`gradient_of_group`](Self::gradient_of_group) of a batch of one, where the sink holds the parameters.
+    #[inline(always)]
+    pub(super) fn in_place<F: Features<T>, O: Optimizer<T>>(
+        &self,
+        features: &F,
+        targets: &Targets<'_, T>,
+        work: &mut Work<'_, T>,
+        losses: &mut [T],
+        mut sink: InPlace<'_, T, O>,
+    ) -> Result<(), Error> {
+        let pass = self.pass::<T, F, true>((), sink.parameters, features, targets, [0, 1], work, losses)?;
+        let (pass, scalars) = pass;
+        self.sink_gradients((), pass, scalars, &mut sink);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn sink_gradients<V: Value<Scalar = T>, G: GradientSink<T>>(
+        &self,
+        t: V::Token,
+        pass: Pass<'_, V>,
+        scratch: &mut [T],
+        sink: &mut G,
+    ) {
+        let Pass { activations, dy, dtape, present } = pass;
+        let place = Place { first_parameter: 0, present, scratch };
+        self.layers.parameter_gradient(t, activations, dy, dtape, place, sink);
+    }
+
+    /// Losses of group `group`, and its logits, row by row, where wanted.
+    ///
+    /// # Errors
+    /// As [`gradient_of_group`](Self::gradient_of_group).
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn losses_of_group<V: Value<Scalar = T>, F: Features<T>>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        features: &F,
+        targets: &Targets<'_, T>,
+        group: usize,
+        work: &mut Work<'_, V>,
+        losses: &mut [T],
+        logits: &mut [T],
+    ) -> Result<(), Error> {
+        let classes = self.layers.shape().outputs;
+        let mut rows = logits.chunks_mut(V::WIDTH * classes.max(1));
+        self.lanes_of_group::<V, F, false>(t, parameters, features, targets, group, work, losses, |pass, _| {
+            kernel::transpose_back(pass.activations.y, classes, rows.next().unwrap_or_default());
+        })
+    }
+
+    /// [`pass`](Self::pass) of each set of lanes of a group; `then` gets what came of it.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn lanes_of_group<V: Value<Scalar = T>, F: Features<T>, const GRADIENT: bool>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        features: &F,
+        targets: &Targets<'_, T>,
+        group: usize,
+        work: &mut Work<'_, V>,
+        losses: &mut [T],
+        mut then: impl FnMut(Pass<'_, V>, &mut [T]),
+    ) -> Result<(), Error> {
+        let mut first = group * GROUP;
+        for losses in losses.chunks_mut(V::WIDTH) {
+            let at = [first, losses.len()];
+            let (pass, scalars) = self.pass::<V, F, GRADIENT>(t, parameters, features, targets, at, work, losses)?;
+            then(pass, scalars);
+            first += V::WIDTH;
+        }
+        Ok(())
+    }
+
+    /// Forward and loss of `present` samples from `first` on, one per lane, and with `GRADIENT` all gradients with
+    /// respect to activations.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn pass<'w, V: Value<Scalar = T>, F: Features<T>, const GRADIENT: bool>(
+        &self,
+        t: V::Token,
+        parameters: &[T],
+        features: &'w F,
+        targets: &Targets<'_, T>,
+        [first, present]: [usize; 2],
+        work: &'w mut Work<'_, V>,
+        losses: &mut [T],
+    ) -> Result<(Pass<'w, V>, &'w mut [T]), Error> {
+        let shape = self.layers.shape();
+        let in_place = features.is_in_place();
+        let needed = self.scratch::<V>(self.criterion.is_soft(targets), in_place);
+        if work.values.len() < needed.values || work.scalars.len() < needed.scalars {
+            return Err(Error::Length {
+                what: "the memory of a group",
+                expected: needed.values + needed.scalars,
+                found: work.values.len() + work.scalars.len(),
+            });
+        }
+        let scalars = &mut *work.scalars;
+        let (x, rest) = work.values.split_at_mut(if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
+        let (tape, rest) = rest.split_at_mut(shape.tape);
+        let (dtape, rest) = rest.split_at_mut(shape.tape);
+        let (y, rest) = rest.split_at_mut(shape.outputs);
+        let (dy, values) = rest.split_at_mut(shape.outputs);
+
+        let x = features.lanes(t, first, present, x);
+        finite(t, x, first)?;
+        self.layers.forward(t, parameters, x, tape, y);
+        let most = kernel::largest(t, y, first)?;
+        kernel::exponentials(t, y, most, dy);
+        let samples = Group { logits: y, most, targets, first, present };
+        let loss = self.criterion.group::<V, GRADIENT>(t, samples, scalars, values, dy);
+        let mut lanes = [T::ZERO; GROUP];
+        loss.store(&mut lanes[..V::WIDTH]);
+        for (to, &loss) in losses.iter_mut().zip(&lanes) {
+            *to = loss;
+        }
+        let activations = Activations { x, tape, y };
+        if GRADIENT {
+            self.layers.backward(t, parameters, activations, dy, dtape, None);
+        }
+        Ok((Pass { activations, dy, dtape, present }, scalars))
+    }
+}
+
+/// One set of lanes after forward and loss.
+struct Pass<'a, V> {
+    activations: Activations<'a, V>,
+    dy: &'a mut [V],
+    dtape: &'a mut [V],
+    present: usize,
+}
+
+/// Refuses NaN and infinity among features, before a comparison or a multiplication by 0 can hide them.
+#[inline(always)]
+fn finite<V: Value>(t: V::Token, x: &[V], first: usize) -> Result<(), Error> {
+    let mut poison = V::splat(t, V::Scalar::ZERO);
+    for x in x {
+        poison = poison.add(x.sub(*x));
+    }
+    for l in 0..V::WIDTH {
+        if poison.lane(l) != V::Scalar::ZERO {
+            return Err(Error::NotFinite { what: "the features", sample: first + l });
+        }
+    }
+    Ok(())
+}
