@@ -8,6 +8,7 @@ pub mod number;
 mod error;
 mod label;
 mod random;
+mod slices;
 pub mod layers;
 pub mod similarity;
 pub mod loss;

@@ -87,8 +87,8 @@ pub fn median<T: Scalar>(p: Probabilities<'_, T>) -> Label {
 ///
 /// Shapes: `p`: C, `values`: C, returns scalar.
 ///
-/// Numerics: a block sum, about 3 ulp for values of one sign. The probabilities are taken as they are: their sum
-/// missing 1 by a rounding scales the result by as much.
+/// Numerics: a block sum, 3 ulp for values of one sign (`tests/metric_laws.rs`). The probabilities are taken as they
+/// are: their sum missing 1 by a rounding scales the result by as much.
 ///
 /// # Errors
 /// [`Error::Length`] unless there are as many values as classes, [`Error::NotFinite`] for a value that is NaN or

@@ -119,7 +119,7 @@ impl<T: Scalar, B: AsRef<[T]>> CostTable<T, B> {
     ///
     /// Shapes: `p`: C, returns one of C classes.
     ///
-    /// Numerics: each risk is a block sum, about 3 ulp for costs of one sign; risks closer than that may change places.
+    /// Numerics: each risk is a block sum, 3 ulp for costs of one sign; risks closer than that may change places.
     ///
     /// # Errors
     /// [`Error::Length`] unless there are as many probabilities as the costs have classes.

@@ -1,10 +1,11 @@
 //! One layer after another.
 
-use super::{Activations, Layer, Place, Shape, split, split_mut};
+use super::{Activations, Layer, Place, Shape};
 use crate::{
     Random,
     gradient::GradientSink,
     number::{Scalar, Value},
+    slices::{split, split_mut},
 };
 
 /// `y = second(first(x))`; made by [`Layer::then`]. The second's inputs are the first's outputs.

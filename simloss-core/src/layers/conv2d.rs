@@ -1,10 +1,11 @@
 //! Two-dimensional convolution (cross-correlation, as PyTorch's), stride 1, no padding.
 
-use super::{Activations, Layer, Place, Shape, initialise, lanes_of, split};
+use super::{Activations, Layer, Place, Shape, initialise, lanes_of};
 use crate::{
     Random,
     gradient::GradientSink,
     number::{Scalar, Value},
+    slices::split,
 };
 
 /// `y[o, i, j] = b_o + sum_c sum_u sum_v W[o, c, u, v] x[c, i + u, j + v]`, sums in the order written.

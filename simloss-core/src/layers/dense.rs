@@ -1,10 +1,11 @@
 //! Fully connected layer: `y = W x + b`.
 
-use super::{Activations, Layer, Place, Shape, initialise, lanes_of, split, split_mut};
+use super::{Activations, Layer, Place, Shape, initialise, lanes_of};
 use crate::{
     Error, Random,
     gradient::GradientSink,
     number::{Scalar, Value},
+    slices::{split, split_mut},
 };
 use nalgebra::{SMatrixView, SVector};
 

@@ -123,18 +123,6 @@ pub struct Place<'a, T> {
     pub scratch: &'a mut [T],
 }
 
-/// `slice` in two, the first with `n` items, or all of them if there are fewer.
-#[inline(always)]
-fn split<T>(slice: &[T], n: usize) -> (&[T], &[T]) {
-    slice.split_at(n.min(slice.len()))
-}
-
-/// As [`split`], to write to.
-#[inline(always)]
-fn split_mut<T>(slice: &mut [T], n: usize) -> (&mut [T], &mut [T]) {
-    slice.split_at_mut(n.min(slice.len()))
-}
-
 /// `uniform in ±1/sqrt(fan_in)`.
 fn initialise<T: Scalar>(parameters: &mut [T], fan_in: usize, random: &mut Random) {
     let bound = T::ONE.div(T::from_usize(fan_in).sqrt());
@@ -148,6 +136,6 @@ fn initialise<T: Scalar>(parameters: &mut [T], fan_in: usize, random: &mut Rando
 #[inline(always)]
 fn lanes_of<V: Value>(value: V) -> [V::Scalar; crate::number::GROUP] {
     let mut lanes = [V::Scalar::ZERO; crate::number::GROUP];
-    value.store(&mut lanes[..V::WIDTH]);
+    value.store(&mut lanes);
     lanes
 }

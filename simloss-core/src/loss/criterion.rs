@@ -21,6 +21,7 @@ use super::{Lanes, Loss, Scratch, kernel, length};
 use crate::{
     Error, Label,
     number::{BlockSum, GROUP, Scalar, Value},
+    slices::{copy, split, split_mut},
 };
 
 /// A loss with its weights.
@@ -324,11 +325,11 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         scale: Option<T>,
         scalars: &mut [T],
         values: &mut [V],
-        mut gradient: Option<&mut [T]>,
+        gradient: Option<&mut [T]>,
         mut found: impl FnMut(usize, T),
     ) -> Result<(), Error> {
         let classes = self.loss.classes();
-        let samples = logits.len() / classes;
+        let samples = logits.len() / classes.max(1);
         length("the logits", samples * classes, logits.len())?;
         if let Some(gradient) = &gradient {
             length("the gradient", logits.len(), gradient.len())?;
@@ -343,16 +344,18 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             };
             return Err(Error::Length { what: "the scratch of a criterion", expected, found });
         }
-        for (i, row) in logits.chunks_exact(classes).enumerate() {
+        for (i, row) in logits.chunks_exact(classes.max(1)).enumerate() {
             kernel::largest((), row, i)?;
         }
 
-        let (e, rest) = values.split_at_mut(classes);
-        let (transposed, rest) = rest.split_at_mut(if V::WIDTH == 1 { 0 } else { classes });
+        let (e, rest) = split_mut(values, classes);
+        let (transposed, rest) = split_mut(rest, if V::WIDTH == 1 { 0 } else { classes });
         let mut lanes = [T::ZERO; GROUP];
-        for (chunk, rows) in logits.chunks(V::WIDTH * classes).enumerate() {
+        let size = (V::WIDTH * classes).max(1);
+        let mut gradients = gradient.map(|gradient| gradient.chunks_mut(size));
+        for (chunk, rows) in logits.chunks(size).enumerate() {
             let first = chunk * V::WIDTH;
-            let present = rows.len() / classes;
+            let present = rows.len() / classes.max(1);
             let z: &[V] = match V::from_scalars(rows) {
                 Some(z) => z,
                 None => {
@@ -363,7 +366,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let most = kernel::largest(t, z, first)?;
             kernel::exponentials(t, z, most, e);
             let group = Group { logits: z, most, targets, first, present };
-            let loss = match gradient.as_deref_mut() {
+            let loss = match gradients.as_mut().and_then(Iterator::next) {
                 None => self.group::<V, false>(t, group, scalars, rest, e),
                 Some(gradient) => {
                     let loss = self.group::<V, true>(t, group, scalars, rest, e);
@@ -371,13 +374,12 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
                         let scale = V::splat(t, scale);
                         e.iter_mut().for_each(|x| *x = x.mul(scale));
                     }
-                    let end = (first + present) * classes;
-                    kernel::transpose_back(e, classes, &mut gradient[first * classes..end]);
+                    kernel::transpose_back(e, classes, gradient);
                     loss
                 }
             };
-            loss.store(&mut lanes[..V::WIDTH]);
-            for (l, &loss) in lanes[..present].iter().enumerate() {
+            loss.store(&mut lanes);
+            for (l, &loss) in lanes.iter().enumerate().take(present) {
                 found(first + l, loss);
             }
         }
@@ -402,7 +404,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             for (l, lane) in lanes.iter_mut().enumerate().take(present) {
                 *lane = f(first + l);
             }
-            V::load(t, &lanes[..V::WIDTH])
+            V::load(t, &lanes)
         };
         let of_sample = in_lanes(&|i| targets.sample_weight(i));
 
@@ -415,7 +417,8 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             for (l, label) in labels.iter_mut().enumerate().take(present) {
                 *label = targets.label(first + l).unwrap_or(any);
             }
-            let lanes = Lanes { logits, most, labels: &labels[..present], scratch, rows: values, e };
+            let (labels, _) = split(&labels, present);
+            let lanes = Lanes { logits, most, labels, scratch, rows: values, e };
             // The weight of an ignored sample is 0, so its finite loss and gradient vanish.
             let of_class = in_lanes(&|i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
             if !GRADIENT {
@@ -428,9 +431,9 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             return loss;
         }
 
-        let (kept, values) = values.split_at_mut(classes);
-        let (work, values) = values.split_at_mut(classes);
-        kept.copy_from_slice(&e[..classes]);
+        let (kept, values) = split_mut(values, classes);
+        let (work, values) = split_mut(values, classes);
+        copy(e, kept);
         e.fill(zero);
         let mut total = BlockSum::new(t);
         let keep = T::ONE.sub(self.label_smoothing);
@@ -448,9 +451,10 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             if (0..present).all(|l| weight.lane(l) == T::ZERO) {
                 continue;
             }
-            work.copy_from_slice(kept);
+            copy(kept, work);
             let labels = [label; GROUP];
-            let lanes = Lanes { logits, most, labels: &labels[..present], scratch, rows: values, e: work };
+            let (labels, _) = split(&labels, present);
+            let lanes = Lanes { logits, most, labels, scratch, rows: values, e: work };
             if GRADIENT {
                 total.add_one(self.loss.gradient_in_lanes(t, lanes).mul(weight));
                 for (e, &g) in e.iter_mut().zip(work.iter()) {

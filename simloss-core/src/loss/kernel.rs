@@ -22,8 +22,9 @@
 
 use crate::{
     Error, Label,
-    number::{GROUP, Scalar, Value, block_sum, block_sums, scaled_exp},
+    number::{GROUP, Scalar, Value, block_sum_of, block_sums, scaled_exp},
     similarity::{Similarity, split},
+    slices::{copy, split_mut},
 };
 
 /// The largest logit of each lane, once all are known to be in the domain: finite, and no two of a sample further apart
@@ -70,7 +71,7 @@ pub(crate) fn exponentials<V: Value>(t: V::Token, z: &[V], most: V, e: &mut [V])
 /// Softmax from exponentials: `p_k = e_k / Z`, in place.
 #[inline(always)]
 pub(crate) fn normalise<V: Value>(t: V::Token, e: &mut [V]) {
-    let total = block_sum(t, e.len(), |k| e[k]);
+    let total = block_sum_of(t, e);
     let reciprocal = V::splat(t, V::Scalar::ONE).div(total);
     for x in e {
         *x = x.mul(reciprocal);
@@ -88,11 +89,9 @@ fn any_far<V: Value>(a: V) -> bool {
 #[inline(always)]
 pub(crate) fn simloss<V: Value, const GRADIENT: bool>(t: V::Token, z: &[V], most: V, row: &[V], e: &mut [V]) -> V {
     let one = V::splat(t, V::Scalar::ONE);
-    let n = e.len().min(row.len()).min(z.len());
-    let (z, row, e) = (&z[..n], &row[..n], &mut e[..n]);
-    let [a, b] = block_sums(t, n, |k| {
-        let (s, d) = split(one, row[k]);
-        [s.mul(e[k]), d.mul(e[k])]
+    let [a, b] = block_sums(t, row, e, |x, e: V| {
+        let (s, d) = split(one, x);
+        [s.mul(e), d.mul(e)]
     });
     let total = a.add(b);
     let ratio = b.div(a);
@@ -132,22 +131,22 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
         most_similar = s.select_gt(zero, z.max(most_similar), most_similar);
     }
     let minus = zero.sub(most_similar);
-    let weighted = |k: usize| {
-        let (h, l) = z[k].two_sum(minus);
-        let (s, _) = split(one, row[k]);
+    let weighted = |z: V, x: V| {
+        let (h, l) = z.two_sum(minus);
+        let (s, _) = split(one, x);
         // Above m_S only where S = 0: not a term, and out of the exponential's domain.
         s.select_gt(zero, s.mul(scaled_exp(t, zero.min(h), l)), zero)
     };
-    let similar = block_sum(t, z.len(), weighted);
+    let [similar] = block_sums(t, z, row, |z, x| [weighted(z, x)]);
     let (h, l) = most.two_sum(minus);
     let difference = total.map(t, V::Scalar::ln).sub(similar.map(t, V::Scalar::ln));
     let far = h.add(l.add(difference));
     if GRADIENT {
         let wrong = b.div(total);
-        for k in 0..z.len() {
-            let (s, d) = split(one, row[k]);
-            let second = e[k].mul(d).mul(reciprocal).sub(weighted(k).div(similar).mul(wrong));
-            e[k] = limit.select_gt(a, second, e[k].mul(d.sub(s.mul(ratio))).mul(reciprocal));
+        for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
+            let (s, d) = split(one, x);
+            let second = e.mul(d).mul(reciprocal).sub(weighted(z, x).div(similar).mul(wrong));
+            *e = limit.select_gt(a, second, e.mul(d.sub(s.mul(ratio))).mul(reciprocal));
         }
     }
     limit.select_gt(a, far, near)
@@ -165,7 +164,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
 ) -> V {
     let [zero, one] = [V::Scalar::ZERO, V::Scalar::ONE].map(|x| V::splat(t, x));
     let a = exchange(t, labels, e, |_| V::Scalar::ZERO);
-    let b = block_sum(t, e.len(), |k| e[k]);
+    let b = block_sum_of(t, e);
     let total = a.add(b);
     let ratio = b.div(a);
     let reciprocal = one.div(total);
@@ -177,7 +176,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
         for (l, (lane, y)) in lanes.iter_mut().zip(labels).enumerate() {
             *lane = z.get(y.index()).map_or(V::Scalar::ZERO, |z| z.lane(l));
         }
-        let (h, l) = most.two_sum(zero.sub(V::load(t, &lanes[..V::WIDTH])));
+        let (h, l) = most.two_sum(zero.sub(V::load(t, &lanes)));
         let unit = V::splat(t, V::Scalar::EXPONENTIAL.unit);
         let difference = total.map(t, V::Scalar::ln).sub(unit.map(t, V::Scalar::ln));
         loss = limit.select_gt(a, h.add(l.add(difference)), loss);
@@ -197,16 +196,18 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
 #[inline(always)]
 fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: impl Fn(usize) -> V::Scalar) -> V {
     let mut old = [V::Scalar::ONE; GROUP];
-    for l in 0..V::WIDTH {
+    for (l, old) in old.iter_mut().enumerate().take(V::WIDTH) {
         let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
         if let Some(e) = e.get_mut(y) {
             let mut lanes = [V::Scalar::ZERO; GROUP];
-            e.store(&mut lanes[..V::WIDTH]);
-            old[l] = core::mem::replace(&mut lanes[l], new(l));
-            *e = V::load(t, &lanes[..V::WIDTH]);
+            e.store(&mut lanes);
+            if let Some(lane) = lanes.get_mut(l) {
+                *old = core::mem::replace(lane, new(l));
+            }
+            *e = V::load(t, &lanes);
         }
     }
-    V::load(t, &old[..V::WIDTH])
+    V::load(t, &old)
 }
 
 /// The rows of the lanes' true classes, one entry of every lane per class: without a copy where one lane is one scalar.
@@ -226,14 +227,11 @@ pub(crate) fn rows<'a, V: Value, S: Similarity<V::Scalar>>(
         return V::from_scalars(similarity.row(first, scratch)).unwrap_or(&[]);
     }
     let classes = similarity.classes();
-    let (own, lanes) = scratch.split_at_mut(classes.min(scratch.len()));
-    for (l, lane) in lanes.chunks_exact_mut(classes).take(V::WIDTH).enumerate() {
-        let y = labels.get(l).copied().unwrap_or(first);
-        for (to, &x) in lane.iter_mut().zip(similarity.row(y, own)) {
-            *to = x;
-        }
+    let (own, lanes) = split_mut(scratch, classes);
+    for (l, lane) in lanes.chunks_exact_mut(classes.max(1)).take(V::WIDTH).enumerate() {
+        copy(similarity.row(labels.get(l).copied().unwrap_or(first), own), lane);
     }
-    let rows = &mut rows[..classes];
+    let (rows, _) = split_mut(rows, classes);
     transpose(t, lanes, classes, rows);
     rows
 }
@@ -247,24 +245,29 @@ pub(crate) fn rows_scratch<V: Value>(classes: usize, row: usize) -> usize {
 #[inline(always)]
 pub(crate) fn transpose<V: Value>(t: V::Token, from: &[V::Scalar], n: usize, to: &mut [V]) {
     let mut lanes = [V::Scalar::ZERO; GROUP];
-    let present = (from.len() / n.max(1)).min(V::WIDTH);
     for (k, to) in to.iter_mut().enumerate().take(n) {
-        for (l, lane) in lanes[..present].iter_mut().enumerate() {
-            *lane = from[l * n + k];
+        for (lane, row) in lanes.iter_mut().zip(from.chunks_exact(n.max(1))).take(V::WIDTH) {
+            if let Some(&x) = row.get(k) {
+                *lane = x;
+            }
         }
-        *to = V::load(t, &lanes[..V::WIDTH]);
+        *to = V::load(t, &lanes);
     }
 }
 
 /// One value per column back to rows of `n` scalars, as many as `to` holds.
 #[inline(always)]
 pub(crate) fn transpose_back<V: Value>(from: &[V], n: usize, to: &mut [V::Scalar]) {
+    if let Some(from) = V::as_scalars(from) {
+        return copy(from, to);
+    }
     let mut lanes = [V::Scalar::ZERO; GROUP];
-    let present = (to.len() / n.max(1)).min(V::WIDTH);
     for (k, from) in from.iter().enumerate().take(n) {
-        from.store(&mut lanes[..V::WIDTH]);
-        for (l, &lane) in lanes[..present].iter().enumerate() {
-            to[l * n + k] = lane;
+        from.store(&mut lanes);
+        for (&lane, row) in lanes.iter().zip(to.chunks_exact_mut(n.max(1))).take(V::WIDTH) {
+            if let Some(x) = row.get_mut(k) {
+                *x = lane;
+            }
         }
     }
 }

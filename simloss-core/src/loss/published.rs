@@ -2,7 +2,7 @@
 
 use super::{Lanes, Loss, Scratch, SimLoss, kernel};
 use crate::{
-    number::{Scalar, Value, block_sum},
+    number::{Scalar, Value, block_sums},
     similarity::{Similarity, split},
 };
 
@@ -38,10 +38,9 @@ impl<S> PublishedSimLoss<S> {
     {
         let one = V::splat(t, V::Scalar::ONE);
         let row = kernel::rows(t, self.inner.similarity(), x.labels, x.scratch, x.rows);
-        let n = x.e.len().min(row.len());
-        let (row, e) = (&row[..n], &mut x.e[..n]);
+        let e = x.e;
         kernel::normalise(t, e);
-        let rewarded = block_sum(t, n, |k| split(one, row[k]).0.mul(e[k]));
+        let [rewarded] = block_sums(t, row, e, |x, e: V| [split(one, x).0.mul(e)]);
         let kept = rewarded.add(V::splat(t, V::Scalar::from_f32(1e-8)));
         if GRADIENT {
             for (e, &x) in e.iter_mut().zip(row) {

@@ -21,7 +21,7 @@
 //! | quadratic weighted kappa (QWK) | [`ConfusionTable`] | the pair `(y, c)` |
 //!
 //! What depends only on `(y, c)` follows exactly, with equal bits, from a [`ConfusionTable`] too, after the fact. Where
-//! its `8 C^2` bytes are too many (64,800 at C = 90), the accumulators above take 16 or 32 bytes each.
+//! its `8 C^2` bytes are too many (64,800 at C = 90), a [`Share`] takes 16 and a [`Mean`] at most 32.
 //! [`ClassificationMetrics`] holds everything about the probabilities and the most probable class.
 //!
 //! # Several decoders

@@ -43,44 +43,55 @@ impl<V: Value> BlockSum<V> {
     }
 }
 
-/// The block sum of `term(0), .. term(n - 1)`.
+/// Block sums of `term(x_k, y_k)` over two slices, several in one pass.
 #[inline(always)]
-pub fn block_sum<V: Value>(token: V::Token, n: usize, term: impl Fn(usize) -> V) -> V {
-    let [sum] = block_sums(token, n, |k| [term(k)]);
+pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
+    token: V::Token,
+    x: &[A],
+    y: &[B],
+    term: impl Fn(A, B) -> [V; N],
+) -> [V; N] {
+    let mut sums = [BlockSum::new(token); N];
+    let mut add = |terms: [[V; N]; 4]| {
+        let [a, b, c, d] = terms;
+        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            sum.add([a, b, c, d]);
+        }
+    };
+    let ((x_blocks, x_rest), (y_blocks, y_rest)) = (x.as_chunks::<4>(), y.as_chunks::<4>());
+    for (&[x0, x1, x2, x3], &[y0, y1, y2, y3]) in x_blocks.iter().zip(y_blocks) {
+        add([term(x0, y0), term(x1, y1), term(x2, y2), term(x3, y3)]);
+    }
+    if !x_rest.is_empty() {
+        let mut terms = [[V::splat(token, V::Scalar::ZERO); N]; 4];
+        for ((slot, &x), &y) in terms.iter_mut().zip(x_rest).zip(y_rest) {
+            *slot = term(x, y);
+        }
+        add(terms);
+    }
+    sums.map(BlockSum::total)
+}
+
+/// The block sum of `x`.
+#[inline(always)]
+pub fn block_sum_of<V: Value>(token: V::Token, x: &[V]) -> V {
+    let [sum] = block_sums(token, x, x, |x, _| [x]);
     sum
 }
 
-/// Several block sums over the same index, in one pass.
+/// The block sum of `term(0), .. term(n - 1)`.
 #[inline(always)]
-pub fn block_sums<V: Value, const N: usize>(
-    token: V::Token,
-    n: usize,
-    mut term: impl FnMut(usize) -> [V; N],
-) -> [V; N] {
+pub fn block_sum<V: Value>(token: V::Token, n: usize, term: impl Fn(usize) -> V) -> V {
     let zero = V::splat(token, V::Scalar::ZERO);
-    let mut sums = [BlockSum::new(token); N];
-    let whole = n / 4 * 4;
-    let mut k = 0;
-    while k < whole {
-        let x = [term(k), term(k + 1), term(k + 2), term(k + 3)];
-        for (s, sum) in sums.iter_mut().enumerate() {
-            sum.add([x[0][s], x[1][s], x[2][s], x[3][s]]);
+    let mut sum = BlockSum::new(token);
+    for start in (0..n).step_by(4) {
+        let mut x = [zero; 4];
+        for (x, k) in x.iter_mut().zip(start..n) {
+            *x = term(k);
         }
-        k += 4;
+        sum.add(x);
     }
-    if k < n {
-        let mut x = [[zero; N]; 4];
-        for slot in &mut x {
-            if k < n {
-                *slot = term(k);
-                k += 1;
-            }
-        }
-        for (s, sum) in sums.iter_mut().enumerate() {
-            sum.add([x[0][s], x[1][s], x[2][s], x[3][s]]);
-        }
-    }
-    sums.map(BlockSum::total)
+    sum.total()
 }
 
 /// A sum of real numbers that is associative: 64 integer bits and 64 fraction bits.
@@ -130,10 +141,13 @@ mod tests {
     fn blocks_keep_small_terms() {
         // 1 followed by many terms below its ulp: a running sum would stay at 1.
         let tiny = 2f32.powi(-25);
-        let sum = block_sum((), 4001, |k| if k == 0 { 1.0 } else { tiny });
+        let mut terms = [tiny; 4001];
+        terms[0] = 1.0;
+        let sum = block_sum_of((), &terms);
+        assert_eq!(sum, block_sum((), 4001, |k| terms[k]));
         assert!((sum - (1.0 + 4000.0 * tiny)).abs() <= f32::EPSILON, "{sum}");
-        assert_eq!(block_sum((), 0, |_| 1.0f32), 0.0);
-        assert_eq!(block_sum((), 7, |k| k as f32), 21.0);
+        assert_eq!(block_sum_of((), &[0.0f32; 0]), 0.0);
+        assert_eq!(block_sum_of((), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32]), 21.0);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub trait Value: Copy {
     fn splat(token: Self::Token, x: Self::Scalar) -> Self;
     /// The first [`WIDTH`](Self::WIDTH) numbers of `from`, one per lane; lanes beyond its end are +0.
     fn load(token: Self::Token, from: &[Self::Scalar]) -> Self;
-    /// Writes the lanes to the front of `to`, as many as fit.
+    /// Writes the lanes to the front of `to`, as many as fit, and nothing else.
     fn store(self, to: &mut [Self::Scalar]);
     /// `self + o`.
     fn add(self, o: Self) -> Self;
@@ -60,11 +60,11 @@ pub trait Value: Copy {
     #[inline(always)]
     fn map(self, token: Self::Token, f: impl Fn(Self::Scalar) -> Self::Scalar) -> Self {
         let mut lanes = [Self::Scalar::ZERO; GROUP];
-        self.store(&mut lanes[..Self::WIDTH]);
-        for x in &mut lanes[..Self::WIDTH] {
+        self.store(&mut lanes);
+        for x in lanes.iter_mut().take(Self::WIDTH) {
             *x = f(*x);
         }
-        Self::load(token, &lanes[..Self::WIDTH])
+        Self::load(token, &lanes)
     }
 
     /// The greater of two numbers; `o` where they do not compare.

@@ -18,6 +18,7 @@ mod sgd;
 use crate::{
     Error,
     number::{Scalar, Value},
+    slices::split_mut,
 };
 pub use adam::Adam;
 pub use decay::{DecoupledDecay, L2};
@@ -68,17 +69,46 @@ pub fn apply<V: Value, O: Optimizer<V::Scalar>>(
     crate::loss::length("the gradient", n, gradient.len())?;
     crate::loss::length("the optimizer's moments", O::MOMENTS * n, moments.len())?;
     let scale = V::splat(t, scale);
-    let (first, second) = moments.split_at_mut(if O::MOMENTS == 0 { 0 } else { n });
-    let mut first = first.chunks_mut(V::WIDTH);
-    let mut second = second.chunks_mut(V::WIDTH);
-    for (w, g) in parameters.chunks_mut(V::WIDTH).zip(gradient.chunks(V::WIDTH)) {
-        let (m, v) = (first.next().unwrap_or_default(), second.next().unwrap_or_default());
-        let mut kept = [V::load(t, m), V::load(t, v)];
-        O::update(t, step, V::load(t, w), V::load(t, g).mul(scale), &mut kept).store(w);
-        kept[0].store(m);
-        kept[1].store(v);
-    }
+    let (first, second) = split_mut(moments, if O::MOMENTS == 0 { 0 } else { n });
+    let gradients = gradient.chunks(V::WIDTH).map(|g| V::load(t, g).mul(scale));
+    advance::<V, O>(t, step, gradients, parameters, [first, second]);
     Ok(())
+}
+
+/// Moves `parameters` by gradients that come one value at a time; unused `moments` are empty.
+#[inline(always)]
+fn advance<V: Value, O: Optimizer<V::Scalar>>(
+    t: V::Token,
+    step: &O::Step,
+    gradients: impl Iterator<Item = V>,
+    parameters: &mut [V::Scalar],
+    [first, second]: [&mut [V::Scalar]; 2],
+) {
+    let zero = V::splat(t, V::Scalar::ZERO);
+    let blocks = parameters.chunks_mut(V::WIDTH).zip(gradients);
+    // One loop for each number of moments: what is not there costs nothing.
+    match O::MOMENTS {
+        0 => {
+            for (w, g) in blocks {
+                O::update(t, step, V::load(t, w), g, &mut [zero; 2]).store(w);
+            }
+        }
+        1 => {
+            for ((w, g), m) in blocks.zip(first.chunks_mut(V::WIDTH)) {
+                let mut kept = [V::load(t, m), zero];
+                O::update(t, step, V::load(t, w), g, &mut kept).store(w);
+                kept[0].store(m);
+            }
+        }
+        _ => {
+            for (((w, g), m), v) in blocks.zip(first.chunks_mut(V::WIDTH)).zip(second.chunks_mut(V::WIDTH)) {
+                let mut kept = [V::load(t, m), V::load(t, v)];
+                O::update(t, step, V::load(t, w), g, &mut kept).store(w);
+                kept[0].store(m);
+                kept[1].store(v);
+            }
+        }
+    }
 }
 
 fn positive<T: Scalar>(x: T, what: &'static str) -> Result<T, Error> {

@@ -7,6 +7,7 @@ use crate::{
     loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
     number::{GROUP, Scalar, Value},
     optimizer::{InPlace, Optimizer},
+    slices::{copy, split_mut},
 };
 
 /// What is trained: layers, and the criterion that judges their logits. Parameters are the caller's.
@@ -280,11 +281,11 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
             });
         }
         let scalars = &mut *work.scalars;
-        let (x, rest) = work.values.split_at_mut(if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
-        let (tape, rest) = rest.split_at_mut(shape.tape);
-        let (dtape, rest) = rest.split_at_mut(shape.tape);
-        let (y, rest) = rest.split_at_mut(shape.outputs);
-        let (dy, values) = rest.split_at_mut(shape.outputs);
+        let (x, rest) = split_mut(work.values, if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
+        let (tape, rest) = split_mut(rest, shape.tape);
+        let (dtape, rest) = split_mut(rest, shape.tape);
+        let (y, rest) = split_mut(rest, shape.outputs);
+        let (dy, values) = split_mut(rest, shape.outputs);
 
         let x = features.lanes(t, first, present, x);
         finite(t, x, first)?;
@@ -294,10 +295,8 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         let samples = Group { logits: y, most, targets, first, present };
         let loss = self.criterion.group::<V, GRADIENT>(t, samples, scalars, values, dy);
         let mut lanes = [T::ZERO; GROUP];
-        loss.store(&mut lanes[..V::WIDTH]);
-        for (to, &loss) in losses.iter_mut().zip(&lanes) {
-            *to = loss;
-        }
+        loss.store(&mut lanes);
+        copy(&lanes, losses);
         let activations = Activations { x, tape, y };
         if GRADIENT {
             self.layers.backward(t, parameters, activations, dy, dtape, None);
