@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Everything that is checked, step by step.
+#
+#   ./tests/run.sh            the set that ends within 20 minutes on two cores, from a clean clone
+#   ./tests/run.sh NAME ...   only these steps
+#   ./tests/run.sh deep       what takes longer: exhaustive and long checks
+#   ./tests/run.sh list       the steps and what they check
+#
+# Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
+# that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
+# data is missing that may not be redistributed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+STANDARD="fmt clippy doc test targets firmware demo bench"
+DEEP="deep-exp deep-laws deep-stability"
+SKIPPED=77
+
+about() {
+  case $1 in
+    fmt) echo "source is formatted" ;;
+    clippy) echo "no warning from the compiler or clippy, in any target; nothing newer than the stated Rust" ;;
+    doc) echo "documentation builds without a warning" ;;
+    test) echo "unit, documentation, golden, property and command-line tests" ;;
+    targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
+    firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no panic or allocator is linked" ;;
+    demo) echo "the main job runs on the embedded data within a minute" ;;
+    bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
+    deep-exp) echo "the exponential, on every f32 in its domain" ;;
+    deep-laws) echo "the property tests, with many more cases" ;;
+    deep-stability) echo "the error bounds, on many more cases" ;;
+  esac
+}
+
+# need COMMAND PACKAGE: is there, or is installed in CI, or the step is skipped by name.
+need() {
+  command -v "$1" >/dev/null && return 0
+  if [ "${CI:-}" = true ] && command -v apt-get >/dev/null; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2"; } >/dev/null 2>&1
+    command -v "$1" >/dev/null && return 0
+  fi
+  echo "needs $1: install the package $2 (Debian, Ubuntu: apt-get install $2)"
+  return 1
+}
+
+target() {
+  rustup target list --installed 2>/dev/null | grep -qx "$1" && return 0
+  rustup target add "$1" >/dev/null 2>&1 && return 0
+  echo "needs the Rust target $1: rustup target add $1"
+  return 1
+}
+
+step_fmt() {
+  cargo fmt --all --check && cargo fmt --all --check --manifest-path tests/firmware/Cargo.toml
+}
+
+step_clippy() {
+  cargo clippy --workspace --all-targets --locked -- -D warnings &&
+    cargo clippy --manifest-path tests/firmware/Cargo.toml -p simloss-program -p simloss-host --locked -- -D warnings
+}
+
+step_doc() {
+  RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+}
+
+step_test() {
+  cargo test --workspace --locked
+}
+
+step_targets() {
+  local t
+  for t in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
+    target $t || return $SKIPPED
+    echo "simloss-core for $t"
+    cargo check -q -p simloss-core --locked --target $t || return 1
+  done
+}
+
+step_firmware() {
+  need qemu-system-arm qemu-system-arm || return $SKIPPED
+  need arm-none-eabi-nm binutils-arm-none-eabi || return $SKIPPED
+  target thumbv7em-none-eabihf && target thumbv7m-none-eabi && target thumbv6m-none-eabi || return $SKIPPED
+  tests/firmware/run.sh "$@"
+}
+
+step_demo() {
+  local out
+  out=$(mktemp -d) || return 1
+  cargo build --release -q -p simloss-train --locked || return 1
+  # The minute is the user's: it starts after the build.
+  timeout 60 cargo run --release -q -p simloss-train --locked -- demo --out "$out/demo" && test -s "$out/demo/report.html"
+  local status=$?
+  rm -rf "$out"
+  return $status
+}
+
+step_bench() {
+  cargo run --release -q -p simloss-bench --locked --bin stability &&
+    cargo bench -q -p simloss-bench --locked -- --quick --noplot &&
+    cargo run --release -q -p simloss-bench --locked --bin throughput -- --only loss --at-most 1.6
+}
+
+step_deep-exp() {
+  cargo test --release -p simloss-tests --locked --test exponential -- --ignored --nocapture
+}
+
+step_deep-laws() {
+  PROPTEST_CASES=20000 cargo test --release -p simloss-tests --locked --test laws
+}
+
+step_deep-stability() {
+  cargo run --release -q -p simloss-bench --locked --bin stability -- --cases 20
+}
+
+case ${1:-} in
+  "") steps=$STANDARD ;;
+  deep) steps=$DEEP ;;
+  list)
+    for s in $STANDARD $DEEP; do printf '%-16s %s\n' "$s" "$(about "$s")"; done
+    exit 0
+    ;;
+  *) steps=$* ;;
+esac
+
+passed=0 failed=0 skipped=0 summary=""
+for s in $steps; do
+  if ! declare -F "step_$s" >/dev/null; then
+    echo "no step is called '$s'; ./tests/run.sh list names them" >&2
+    exit 2
+  fi
+  printf '\n== %s: %s\n' "$s" "$(about "$s")"
+  start=$SECONDS
+  "step_$s"
+  status=$?
+  took=$((SECONDS - start))
+  if [ $status -eq 0 ]; then
+    word=passed passed=$((passed + 1))
+  elif [ $status -eq $SKIPPED ] && [ "${CI:-}" != true ]; then
+    word=SKIPPED skipped=$((skipped + 1))
+  else
+    word=FAILED failed=$((failed + 1))
+  fi
+  summary+=$(printf '%-16s %-8s %4d s  %s' "$s" $word $took "$(about "$s")")$'\n'
+done
+printf '\n%s%d passed, %d failed, %d skipped\n' "$summary" $passed $failed $skipped
+[ $failed -eq 0 ]
