@@ -114,10 +114,9 @@ impl fmt::Display for Error {
             Error::Duplicate { row, column } => write!(f, "similarity entry ({row}, {column}) is given twice"),
             Error::Capacity { what, capacity } => write!(f, "{what} hold at most {capacity}; raise the capacity"),
             Error::Parent { node } => write!(f, "the parents of taxonomy node {node} do not end in the one root"),
-            Error::Level { height } => write!(
-                f,
-                "taxonomy level {height} must be in [0, 1], at most the level below it, and 1 at height 0"
-            ),
+            Error::Level { height } => {
+                write!(f, "taxonomy level {height} must be in [0, 1], at most the level below it, and 1 at height 0")
+            }
             Error::Length { what, expected, found } => {
                 write!(f, "{what} must hold {expected} numbers, not {found}")
             }

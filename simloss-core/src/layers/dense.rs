@@ -92,7 +92,7 @@ impl<T: Scalar> Layer<T> for Dense {
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
         let (weights, biases) = split(parameters, self.inputs * self.outputs);
-        let rows = weights.chunks(TILE * self.inputs.max(1));
+        let rows = weights.chunks((TILE * self.inputs).max(1));
         for ((y, rows), biases) in y.chunks_mut(TILE).zip(rows).zip(biases.chunks(TILE)) {
             match (y, biases) {
                 ([y0, y1, y2, y3], &[b0, b1, b2, b3]) => {

@@ -28,11 +28,7 @@ pub struct MaxPool {
 impl MaxPool {
     /// Pooling of `channels` images of `height` x `width`, each at least 2 x 2 (less counts as 2).
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
-        MaxPool {
-            channels,
-            height: if height < 2 { 2 } else { height },
-            width: if width < 2 { 2 } else { width },
-        }
+        MaxPool { channels, height: if height < 2 { 2 } else { height }, width: if width < 2 { 2 } else { width } }
     }
 
     /// Calls `f` with the index of each output and of the first input of its square.

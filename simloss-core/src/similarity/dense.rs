@@ -74,11 +74,7 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
             if row == column {
                 return if s == T::ONE { Ok(own()) } else { Err(Error::Diagonal { class: row }) };
             }
-            if s >= T::ZERO && s <= T::ONE {
-                Ok(entry(TwoFloat::new(s)))
-            } else {
-                Err(Error::Entry { row, column })
-            }
+            if s >= T::ZERO && s <= T::ONE { Ok(entry(TwoFloat::new(s))) } else { Err(Error::Entry { row, column }) }
         })
     }
 
@@ -133,11 +129,7 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
         Ok(DenseTable { rows, classes, scalar: PhantomData })
     }
 
-    fn build(
-        mut rows: B,
-        classes: usize,
-        value: impl Fn(usize, usize) -> Result<T, Error>,
-    ) -> Result<Self, Error> {
+    fn build(mut rows: B, classes: usize, value: impl Fn(usize, usize) -> Result<T, Error>) -> Result<Self, Error> {
         for (row, numbers) in checked(rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
             for (column, x) in numbers.iter_mut().enumerate() {
                 *x = value(row, column)?;

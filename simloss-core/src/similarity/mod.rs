@@ -6,8 +6,8 @@
 //! # What is stored
 //! The loss needs both `S` and `D = 1 - S` to full relative accuracy, and `1 - fl(S)` has lost it when `S` is near 1. So
 //! an entry keeps the smaller of the two, correctly rounded, and its sign bit says which: clear, this is `S`; set, this
-//! is `-D`. `S = 1` is `-0.0`, `S = 0` is `+0.0`. [`entry`] writes such an entry, [`similarity`] and [`dissimilarity`]
-//! read it.
+//! is `-D`. `S = 1` is `-0.0`, `S = 0` is `+0.0`. [`similarity()`] and [`dissimilarity`]
+//! read such an entry.
 //!
 //! # Memory
 //! Each similarity is one generic type over its memory (`B: AsRef<[T]>`) and, for a number of classes known to the

@@ -157,11 +157,8 @@ fn fill<T: Scalar>(table: &mut [T], classes: usize, r: T, distance: impl Fn(usiz
         return Err(Error::ReductionFactor);
     }
     let (found, needed) = (table.len(), 2 * classes - 1);
-    let table = table.get_mut(..needed).ok_or(Error::Length {
-        what: "the table of a class order",
-        expected: needed,
-        found,
-    })?;
+    let table =
+        table.get_mut(..needed).ok_or(Error::Length { what: "the table of a class order", expected: needed, found })?;
     table.fill(T::ZERO);
     // Powers come in order of the exponent; each goes wherever its distance stands.
     for (exponent, power) in Powers::new(TwoFloat::new(r)).take(classes).enumerate() {

@@ -54,7 +54,7 @@ impl<'a, T> RowMajor<'a, T> {
     /// # Errors
     /// [`Error::Length`] unless `rows` is a whole number of rows of `width` numbers.
     pub fn new(rows: &'a [T], width: usize) -> Result<Self, Error> {
-        if width > 0 && rows.len() % width == 0 {
+        if width > 0 && rows.len().is_multiple_of(width) {
             Ok(RowMajor { rows, width })
         } else {
             let expected = rows.len().checked_div(width).unwrap_or(0) * width;
@@ -226,7 +226,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         logits: &mut [T],
     ) -> Result<(), Error> {
         let classes = self.layers.shape().outputs;
-        let mut rows = logits.chunks_mut(V::WIDTH * classes.max(1));
+        let mut rows = logits.chunks_mut((V::WIDTH * classes).max(1));
         self.lanes_of_group::<V, F, false>(t, parameters, features, targets, group, work, losses, |pass, _| {
             kernel::transpose_back(pass.activations.y, classes, rows.next().unwrap_or_default());
         })

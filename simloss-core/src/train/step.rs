@@ -75,7 +75,11 @@ pub trait Engine<T: Scalar> {
     ///
     /// # Errors
     /// As [`Network::losses_of_group`].
-    fn losses<F: Features<T> + Sync>(&mut self, parameters: &[T], evaluation: Evaluation<'_, F, T>) -> Result<(), Error>;
+    fn losses<F: Features<T> + Sync>(
+        &mut self,
+        parameters: &[T],
+        evaluation: Evaluation<'_, F, T>,
+    ) -> Result<(), Error>;
 
     /// [`apply`], with the engine's lanes.
     ///
@@ -133,7 +137,8 @@ impl<N: Layer<V::Scalar>, L: Loss<V::Scalar>, V: Value> Engine<V::Scalar> for Se
             // A single group is its own total: +0 + x is x for every sum that began with +0.
             let mut sink = GroupGradient(if one_group { &mut *total } else { &mut *self.group });
             let work = &mut self.work;
-            self.network.gradient_of_group(self.token, parameters, features, targets, group, work, losses, &mut sink)?;
+            self.network
+                .gradient_of_group(self.token, parameters, features, targets, group, work, losses, &mut sink)?;
             if !one_group {
                 commit::<V>(self.token, self.group, total);
             }
@@ -148,7 +153,7 @@ impl<N: Layer<V::Scalar>, L: Loss<V::Scalar>, V: Value> Engine<V::Scalar> for Se
     ) -> Result<(), Error> {
         let Evaluation { features, targets, losses, logits } = evaluation;
         self.network.check(features, &targets, parameters, losses)?;
-        let mut rows = logits.chunks_mut(GROUP * self.network.layers().shape().outputs.max(1));
+        let mut rows = logits.chunks_mut((GROUP * self.network.layers().shape().outputs).max(1));
         for (group, losses) in losses.chunks_mut(GROUP).enumerate() {
             let rows = rows.next().unwrap_or_default();
             let work = &mut self.work;
