@@ -25,15 +25,6 @@ pub(crate) fn number(x: f64, precision: usize) -> Number {
     Number::from_repr(repr, Context::new(precision))
 }
 
-/// `floor(log2 |x|)`, or `None` for zero.
-pub(crate) fn exponent(x: &Number) -> Option<i64> {
-    let repr = x.repr();
-    match repr.digits() {
-        0 => None,
-        digits => Some(repr.exponent() as i64 + digits as i64 - 1),
-    }
-}
-
 /// A real number known to at least [`PRECISION`] bits, with an exponent range without ends.
 ///
 /// Arithmetic between two of them keeps the larger of their precisions, correctly rounded.
@@ -64,7 +55,11 @@ impl Exact {
 
     /// `floor(log2 |x|)`, or `None` for zero.
     pub fn exponent(&self) -> Option<i64> {
-        exponent(&self.0)
+        let repr = self.0.repr();
+        match repr.digits() {
+            0 => None,
+            digits => Some(repr.exponent() as i64 + digits as i64 - 1),
+        }
     }
 
     /// The absolute value.

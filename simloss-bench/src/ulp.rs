@@ -150,7 +150,7 @@ mod tests {
         let got = 0.25 + f32::EPSILON;
         assert_eq!(gradient_distance(got, &entry, 0.0), 1.0);
         assert_eq!(gradient_distance(got, &entry, power_of_two(-24)), 0.5);
-        assert_eq!(gradient_distance(got, &entry, power_of_two(-23)), 0.0);
+        assert_eq!(gradient_distance(got, &entry, power_of_two(-22)), 0.0);
         assert_eq!(gradient_distance(f32::NAN, &entry, 1.0), f64::INFINITY);
         let relative = gradient_relative(got, &entry);
         assert!((relative * 1.75 / f64::from(f32::EPSILON) - 1.0).abs() < 1e-15);
