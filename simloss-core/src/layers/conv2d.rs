@@ -115,8 +115,8 @@ impl Conv2d {
     ) {
         let (rows, columns) = (self.rows(), self.columns());
         // Output rows i - u that exist: u from i - (rows - 1) to i, within the kernel. Columns likewise.
-        let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(self.kernel - 1));
-        let (first_v, last_v) = ((j + 1).saturating_sub(columns), j.min(self.kernel - 1));
+        let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(self.kernel.saturating_sub(1)));
+        let (first_v, last_v) = ((j + 1).saturating_sub(columns), j.min(self.kernel.saturating_sub(1)));
         let mut sums = [V::splat(t, V::Scalar::ZERO); N];
         for o in 0..self.outputs {
             for u in first_u..=last_u {

@@ -204,7 +204,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
     /// `Omega`, by which the reduction divides, of checked targets of `samples` samples; 1 for a sum.
     ///
     /// # Errors
-    /// [`Error::Empty`] where it is 0.
+    /// [`Error::Empty`] where it is 0, [`Error::Setting`] where it overflows or is too small to divide by.
     pub fn omega(&self, reduction: Reduction, targets: &Targets<'_, T>, samples: usize) -> Result<T, Error> {
         let classes = self.loss.classes();
         let mut omega = BlockSum::new(());
@@ -223,8 +223,9 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         }
         match (reduction, omega.total()) {
             (Reduction::Sum, _) => Ok(T::ONE),
-            (_, omega) if omega > T::ZERO => Ok(omega),
-            _ => Err(Error::Empty),
+            (_, omega) if omega >= T::MIN_POSITIVE && omega <= T::MAX => Ok(omega),
+            (_, omega) if omega == T::ZERO => Err(Error::Empty),
+            _ => Err(Error::Setting { what: "the sum of the weights, a normal number" }),
         }
     }
 
@@ -426,7 +427,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             }
             let loss = self.loss.gradient_in_lanes(t, lanes).mul(of_class).mul(of_sample);
             if self.class_weights.is_some() || targets.sample_weights.is_some() || self.any_ignored(&group) {
-                e.iter_mut().for_each(|g| *g = g.mul(of_class).mul(of_sample));
+                e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
             }
             return loss;
         }
@@ -456,12 +457,12 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let (labels, _) = split(&labels, present);
             let lanes = Lanes { logits, most, labels, scratch, rows: values, e: work };
             if GRADIENT {
-                total.add_one(self.loss.gradient_in_lanes(t, lanes).mul(weight));
+                total.add_where(zero, weight, self.loss.gradient_in_lanes(t, lanes).mul(weight));
                 for (e, &g) in e.iter_mut().zip(work.iter()) {
-                    *e = e.add(g.mul(weight));
+                    *e = weight.select_gt(zero, e.add(g.mul(weight)), *e);
                 }
             } else {
-                total.add_one(self.loss.value_in_lanes(t, lanes).mul(weight));
+                total.add_where(zero, weight, self.loss.value_in_lanes(t, lanes).mul(weight));
             }
         }
         if GRADIENT && targets.sample_weights.is_some() {

@@ -241,11 +241,12 @@ pub(crate) fn rows_scratch<V: Value>(classes: usize, row: usize) -> usize {
     if V::WIDTH == 1 { row } else { (V::WIDTH + 1) * classes }
 }
 
-/// Rows of `n` scalars, one per lane, to one value per column. Missing rows are +0.
+/// Rows of `n` scalars, one per lane, to one value per column. Missing rows repeat the first, so that lanes without a
+/// sample hold nothing that the others do not.
 #[inline(always)]
 pub(crate) fn transpose<V: Value>(t: V::Token, from: &[V::Scalar], n: usize, to: &mut [V]) {
-    let mut lanes = [V::Scalar::ZERO; GROUP];
     for (k, to) in to.iter_mut().enumerate().take(n) {
+        let mut lanes = [from.get(k).copied().unwrap_or(V::Scalar::ZERO); GROUP];
         for (lane, row) in lanes.iter_mut().zip(from.chunks_exact(n.max(1))).take(V::WIDTH) {
             if let Some(&x) = row.get(k) {
                 *lane = x;

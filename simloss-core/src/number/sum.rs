@@ -36,6 +36,15 @@ impl<V: Value> BlockSum<V> {
         self.sum = sum;
     }
 
+    /// Adds `x` where `weight > 0`; elsewhere the lane keeps its sum and its compensation, as if never called.
+    #[inline(always)]
+    pub fn add_where(&mut self, zero: V, weight: V, x: V) {
+        let mut added = *self;
+        added.add_one(x);
+        self.sum = weight.select_gt(zero, added.sum, self.sum);
+        self.lost = weight.select_gt(zero, added.lost, self.lost);
+    }
+
     /// The sum so far.
     #[inline(always)]
     pub fn total(self) -> V {

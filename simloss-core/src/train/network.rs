@@ -28,7 +28,8 @@ pub trait Features<T: Scalar> {
     /// Samples `first..first + present`, one per lane, one value per feature: in `buffer`, or from where they are held.
     ///
     /// `buffer` holds [`width`](Self::width) values (none where one lane is one scalar and
-    /// [`is_in_place`](Self::is_in_place)). Lanes beyond `present` must be finite.
+    /// [`is_in_place`](Self::is_in_place)). Lanes beyond `present` repeat some sample of the batch: what is not a
+    /// sample must not be able to fail a check.
     fn lanes<'x, V: Value<Scalar = T>>(
         &'x self,
         token: V::Token,

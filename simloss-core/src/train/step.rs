@@ -198,7 +198,7 @@ pub fn train_step<T: Scalar, O: Optimizer<T>, F: Features<T> + Sync, E: Engine<T
     let Batch { features, targets, losses, .. } = batch;
     gradient.fill(T::ZERO);
     engine.gradient(model.parameters, features, &targets, losses, gradient)?;
-    if gradient.iter().any(|g| !g.is_finite()) {
+    if gradient.iter().any(|g| !g.mul(scale).is_finite()) {
         return Err(Error::NotFinite { what: "the gradients", sample: 0 });
     }
     let step = optimizer.begin(model.steps.saturating_add(1));
