@@ -78,6 +78,19 @@ impl Dense {
     }
 }
 
+/// Adds one input's share to the sums of a tile of outputs. Written out, so that it is the same code at every level of
+/// optimisation.
+#[inline(always)]
+fn column<V: Value>(t: V::Token, sums: [V; TILE], x: V, w: [V::Scalar; TILE]) -> [V; TILE] {
+    let ([s0, s1, s2, s3], [w0, w1, w2, w3]) = (sums, w);
+    [
+        s0.add(V::splat(t, w0).mul(x)),
+        s1.add(V::splat(t, w1).mul(x)),
+        s2.add(V::splat(t, w2).mul(x)),
+        s3.add(V::splat(t, w3).mul(x)),
+    ]
+}
+
 impl<T: Scalar> Layer<T> for Dense {
     #[inline(always)]
     fn shape(&self) -> Shape {
@@ -99,11 +112,19 @@ impl<T: Scalar> Layer<T> for Dense {
                     let (w0, rows) = split(rows, self.inputs);
                     let (w1, rows) = split(rows, self.inputs);
                     let (w2, w3) = split(rows, self.inputs);
-                    let mut sums = [b0, b1, b2, b3].map(|b| V::splat(t, b));
-                    for ((((x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
-                        for (sum, w) in sums.iter_mut().zip([w0, w1, w2, w3]) {
-                            *sum = sum.add(V::splat(t, w).mul(*x));
-                        }
+                    let mut sums = [V::splat(t, b0), V::splat(t, b1), V::splat(t, b2), V::splat(t, b3)];
+                    let ((x_blocks, x_rest), (w0, w0_rest)) = (x.as_chunks::<4>(), w0.as_chunks::<4>());
+                    let ((w1, w1_rest), (w2, w2_rest)) = (w1.as_chunks::<4>(), w2.as_chunks::<4>());
+                    let (w3, w3_rest) = w3.as_chunks::<4>();
+                    for ((((x, w0), w1), w2), w3) in x_blocks.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
+                        sums = column(t, sums, x[0], [w0[0], w1[0], w2[0], w3[0]]);
+                        sums = column(t, sums, x[1], [w0[1], w1[1], w2[1], w3[1]]);
+                        sums = column(t, sums, x[2], [w0[2], w1[2], w2[2], w3[2]]);
+                        sums = column(t, sums, x[3], [w0[3], w1[3], w2[3], w3[3]]);
+                    }
+                    let rest = x_rest.iter().zip(w0_rest).zip(w1_rest).zip(w2_rest).zip(w3_rest);
+                    for ((((&x, &w0), &w1), &w2), &w3) in rest {
+                        sums = column(t, sums, x, [w0, w1, w2, w3]);
                     }
                     [*y0, *y1, *y2, *y3] = sums;
                 }

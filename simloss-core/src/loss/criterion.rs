@@ -345,8 +345,10 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             };
             return Err(Error::Length { what: "the scratch of a criterion", expected, found });
         }
-        for (i, row) in logits.chunks_exact(classes.max(1)).enumerate() {
-            kernel::largest((), row, i)?;
+        if !kernel::surely_in_domain::<V>(t, logits) {
+            for (i, row) in logits.chunks_exact(classes.max(1)).enumerate() {
+                kernel::largest((), row, i)?;
+            }
         }
 
         let (e, rest) = split_mut(values, classes);
@@ -360,11 +362,11 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let z: &[V] = match V::from_scalars(rows) {
                 Some(z) => z,
                 None => {
-                    kernel::transpose(t, rows, classes, transposed);
+                    kernel::transpose(t, &kernel::rows_of(rows, classes), transposed);
                     transposed
                 }
             };
-            let most = kernel::largest(t, z, first)?;
+            let most = kernel::largest_known(t, z);
             kernel::exponentials(t, z, most, e);
             let group = Group { logits: z, most, targets, first, present };
             let loss = match gradients.as_mut().and_then(Iterator::next) {
@@ -375,7 +377,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
                         let scale = V::splat(t, scale);
                         e.iter_mut().for_each(|x| *x = x.mul(scale));
                     }
-                    kernel::transpose_back(e, classes, gradient);
+                    kernel::transpose_back(t, e, classes, gradient);
                     loss
                 }
             };
@@ -400,14 +402,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         let Group { logits, most, targets, first, present } = group;
         let zero = V::splat(t, T::ZERO);
         let classes = self.loss.classes();
-        let in_lanes = |f: &dyn Fn(usize) -> T| {
-            let mut lanes = [T::ZERO; GROUP];
-            for (l, lane) in lanes.iter_mut().enumerate().take(present) {
-                *lane = f(first + l);
-            }
-            V::load(t, &lanes)
-        };
-        let of_sample = in_lanes(&|i| targets.sample_weight(i));
+        let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
 
         if !self.is_soft(targets) {
             let Some(any) = (first..first + present).find_map(|i| targets.label(i)) else {
@@ -421,7 +416,8 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let (labels, _) = split(&labels, present);
             let lanes = Lanes { logits, most, labels, scratch, rows: values, e };
             // The weight of an ignored sample is 0, so its finite loss and gradient vanish.
-            let of_class = in_lanes(&|i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
+            let of_class: V =
+                in_lanes(t, first, present, |i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
             if !GRADIENT {
                 return self.loss.value_in_lanes(t, lanes).mul(of_class).mul(of_sample);
             }
@@ -441,7 +437,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         let spread = self.label_smoothing.div(T::from_usize(classes));
         for y in 0..classes {
             let Ok(label) = Label::new(y, classes) else { continue };
-            let weight = in_lanes(&|i| {
+            let weight: V = in_lanes(t, first, present, |i| {
                 if targets.is_ignored(i) {
                     return T::ZERO;
                 }
@@ -489,6 +485,16 @@ pub(crate) struct Group<'a, 'b, V: Value> {
     pub first: usize,
     /// Lanes that hold a sample.
     pub present: usize,
+}
+
+/// One number for each of `present` samples from `first` on, 0 in the other lanes.
+#[inline(always)]
+fn in_lanes<V: Value>(t: V::Token, first: usize, present: usize, of: impl Fn(usize) -> V::Scalar) -> V {
+    let mut lanes = [V::Scalar::ZERO; GROUP];
+    for (l, lane) in lanes.iter_mut().enumerate().take(present) {
+        *lane = of(first + l);
+    }
+    V::load(t, &lanes)
 }
 
 fn weigh<T: Scalar>(what: &'static str, weights: &[T]) -> Result<(), Error> {

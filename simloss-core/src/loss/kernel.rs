@@ -22,10 +22,40 @@
 
 use crate::{
     Error, Label,
-    number::{GROUP, Scalar, Value, block_sum_of, block_sums, scaled_exp},
+    number::{GROUP, Scalar, Terms, Value, block_sum_of, block_sums, scaled_exp},
     similarity::{Similarity, split},
     slices::{copy, split_mut},
 };
+
+/// Whether no two numbers can be further apart than half of the largest number, judged without a look at each: the sum of
+/// magnitudes is small. `false` for anything not finite; then [`largest`] looks at each.
+#[inline(always)]
+pub(crate) fn surely_in_domain<V: Value>(t: V::Token, z: &[V::Scalar]) -> bool {
+    let mut sums = [V::splat(t, V::Scalar::ZERO); 4];
+    let mut blocks = z.chunks_exact(4 * V::WIDTH);
+    for block in &mut blocks {
+        for (sum, x) in sums.iter_mut().zip(block.chunks_exact(V::WIDTH)) {
+            *sum = sum.add(V::load(t, x).abs());
+        }
+    }
+    for x in blocks.remainder().chunks(V::WIDTH) {
+        sums[0] = sums[0].add(V::load(t, x).abs());
+    }
+    let [a, b, c, d] = sums;
+    let sum = a.add(b).add(c.add(d));
+    let limit = V::Scalar::MAX.mul(V::Scalar::HALF).mul(V::Scalar::HALF);
+    (0..V::WIDTH).all(|l| limit > sum.lane(l))
+}
+
+/// The largest logit of each lane, known to be in the domain.
+#[inline(always)]
+pub(crate) fn largest_known<V: Value>(t: V::Token, z: &[V]) -> V {
+    let mut most = z.first().copied().unwrap_or(V::splat(t, V::Scalar::ZERO));
+    for &x in z {
+        most = x.max(most);
+    }
+    most
+}
 
 /// The largest logit of each lane, once all are known to be in the domain: finite, and no two of a sample further apart
 /// than half of the largest number.
@@ -84,15 +114,43 @@ fn any_far<V: Value>(a: V) -> bool {
     (0..V::WIDTH).any(|l| a.lane(l) < V::Scalar::EXPONENTIAL.far)
 }
 
+/// `S e` and `D e`.
+pub(crate) struct Weighed<V> {
+    pub(crate) one: V,
+}
+
+impl<V: Value> Terms<V, V, V, 2> for Weighed<V> {
+    #[inline(always)]
+    fn of(&self, x: V, e: V) -> [V; 2] {
+        let (s, d) = split(self.one, x);
+        [s.mul(e), d.mul(e)]
+    }
+}
+
+/// `S f`, with `f` relative to the largest logit of a similar class.
+struct Similar<V: Value> {
+    t: V::Token,
+    zero: V,
+    one: V,
+    minus: V,
+}
+
+impl<V: Value> Terms<V, V, V, 1> for Similar<V> {
+    #[inline(always)]
+    fn of(&self, z: V, x: V) -> [V; 1] {
+        let (h, l) = z.two_sum(self.minus);
+        let (s, _) = split(self.one, x);
+        // Above m_S only where S = 0: not a term, and out of the exponential's domain.
+        [s.select_gt(self.zero, s.mul(scaled_exp(self.t, self.zero.min(h), l)), self.zero)]
+    }
+}
+
 /// SimLoss of the exponentials `e` with one row of [entries](crate::similarity#what-is-stored) per lane; with
 /// `GRADIENT`, `e` becomes the gradient.
 #[inline(always)]
 pub(crate) fn simloss<V: Value, const GRADIENT: bool>(t: V::Token, z: &[V], most: V, row: &[V], e: &mut [V]) -> V {
     let one = V::splat(t, V::Scalar::ONE);
-    let [a, b] = block_sums(t, row, e, |x, e: V| {
-        let (s, d) = split(one, x);
-        [s.mul(e), d.mul(e)]
-    });
+    let [a, b] = block_sums(t, row, e, &Weighed { one });
     let total = a.add(b);
     let ratio = b.div(a);
     let reciprocal = one.div(total);
@@ -131,13 +189,8 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
         most_similar = s.select_gt(zero, z.max(most_similar), most_similar);
     }
     let minus = zero.sub(most_similar);
-    let weighted = |z: V, x: V| {
-        let (h, l) = z.two_sum(minus);
-        let (s, _) = split(one, x);
-        // Above m_S only where S = 0: not a term, and out of the exponential's domain.
-        s.select_gt(zero, s.mul(scaled_exp(t, zero.min(h), l)), zero)
-    };
-    let [similar] = block_sums(t, z, row, |z, x| [weighted(z, x)]);
+    let weighed = Similar { t, zero, one, minus };
+    let [similar] = block_sums(t, z, row, &weighed);
     let (h, l) = most.two_sum(minus);
     let difference = total.map(t, V::Scalar::ln).sub(similar.map(t, V::Scalar::ln));
     let far = h.add(l.add(difference));
@@ -145,7 +198,8 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
         let wrong = b.div(total);
         for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
             let (s, d) = split(one, x);
-            let second = e.mul(d).mul(reciprocal).sub(weighted(z, x).div(similar).mul(wrong));
+            let [term] = weighed.of(z, x);
+            let second = e.mul(d).mul(reciprocal).sub(term.div(similar).mul(wrong));
             *e = limit.select_gt(a, second, e.mul(d.sub(s.mul(ratio))).mul(reciprocal));
         }
     }
@@ -227,48 +281,60 @@ pub(crate) fn rows<'a, V: Value, S: Similarity<V::Scalar>>(
         return V::from_scalars(similarity.row(first, scratch)).unwrap_or(&[]);
     }
     let classes = similarity.classes();
-    let (own, lanes) = split_mut(scratch, classes);
-    for (l, lane) in lanes.chunks_exact_mut(classes.max(1)).take(V::WIDTH).enumerate() {
-        copy(similarity.row(labels.get(l).copied().unwrap_or(first), own), lane);
-    }
     let (rows, _) = split_mut(rows, classes);
-    transpose(t, lanes, classes, rows);
+    // Rows that need no scratch stay where they are stored; others are written side by side.
+    let mut places = scratch.chunks_exact_mut(similarity.scratch().max(1));
+    let mut of_lanes: [&[V::Scalar]; GROUP] = [&[]; GROUP];
+    for (l, of_lane) in of_lanes.iter_mut().enumerate().take(V::WIDTH) {
+        let y = labels.get(l).copied().unwrap_or(first);
+        *of_lane = similarity.row(y, places.next().unwrap_or_default());
+    }
+    transpose(t, &of_lanes, rows);
     rows
 }
 
-/// Scalars that [`rows`] needs.
-pub(crate) fn rows_scratch<V: Value>(classes: usize, row: usize) -> usize {
-    if V::WIDTH == 1 { row } else { (V::WIDTH + 1) * classes }
+/// Scalars that [`rows`] needs, given what one row needs.
+pub(crate) const fn rows_scratch<V: Value>(row: usize) -> usize {
+    V::WIDTH * row
 }
 
-/// Rows of `n` scalars, one per lane, to one value per column. Missing rows repeat the first, so that lanes without a
-/// sample hold nothing that the others do not.
+/// One row per lane to one value per column, in squares of as many columns as there are lanes.
 #[inline(always)]
-pub(crate) fn transpose<V: Value>(t: V::Token, from: &[V::Scalar], n: usize, to: &mut [V]) {
-    for (k, to) in to.iter_mut().enumerate().take(n) {
-        let mut lanes = [from.get(k).copied().unwrap_or(V::Scalar::ZERO); GROUP];
-        for (lane, row) in lanes.iter_mut().zip(from.chunks_exact(n.max(1))).take(V::WIDTH) {
-            if let Some(&x) = row.get(k) {
-                *lane = x;
-            }
+pub(crate) fn transpose<V: Value>(t: V::Token, rows: &[&[V::Scalar]; GROUP], to: &mut [V]) {
+    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
+    for (block, to) in to.chunks_mut(V::WIDTH).enumerate() {
+        for (x, row) in square.iter_mut().zip(rows).take(V::WIDTH) {
+            *x = V::load(t, row.get(block * V::WIDTH..).unwrap_or_default());
         }
-        *to = V::load(t, &lanes);
+        V::transpose(t, &mut square);
+        copy(&square, to);
     }
+}
+
+/// The rows of `n` numbers that follow each other in `rows`, one per lane; missing ones repeat the first, so that lanes
+/// without a sample hold nothing that the others do not.
+#[inline(always)]
+pub(crate) fn rows_of<T>(rows: &[T], n: usize) -> [&[T]; GROUP] {
+    let mut of_lanes = [rows; GROUP];
+    for (of_lane, row) in of_lanes.iter_mut().zip(rows.chunks_exact(n.max(1))) {
+        *of_lane = row;
+    }
+    of_lanes
 }
 
 /// One value per column back to rows of `n` scalars, as many as `to` holds.
 #[inline(always)]
-pub(crate) fn transpose_back<V: Value>(from: &[V], n: usize, to: &mut [V::Scalar]) {
+pub(crate) fn transpose_back<V: Value>(t: V::Token, from: &[V], n: usize, to: &mut [V::Scalar]) {
     if let Some(from) = V::as_scalars(from) {
         return copy(from, to);
     }
-    let mut lanes = [V::Scalar::ZERO; GROUP];
-    for (k, from) in from.iter().enumerate().take(n) {
-        from.store(&mut lanes);
-        for (&lane, row) in lanes.iter().zip(to.chunks_exact_mut(n.max(1))).take(V::WIDTH) {
-            if let Some(x) = row.get_mut(k) {
-                *x = lane;
-            }
+    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
+    for (block, from) in from.chunks(V::WIDTH).enumerate() {
+        copy(from, &mut square);
+        V::transpose(t, &mut square);
+        for (x, row) in square.iter().zip(to.chunks_exact_mut(n.max(1))).take(V::WIDTH) {
+            let (_, row) = split_mut(row, block * V::WIDTH);
+            x.store(row);
         }
     }
 }

@@ -40,7 +40,7 @@ impl<S> PublishedSimLoss<S> {
         let row = kernel::rows(t, self.inner.similarity(), x.labels, x.scratch, x.rows);
         let e = x.e;
         kernel::normalise(t, e);
-        let [rewarded] = block_sums(t, row, e, |x, e: V| [split(one, x).0.mul(e)]);
+        let [rewarded, _] = block_sums(t, row, e, &kernel::Weighed { one });
         let kept = rewarded.add(V::splat(t, V::Scalar::from_f32(1e-8)));
         if GRADIENT {
             for (e, &x) in e.iter_mut().zip(row) {

@@ -54,7 +54,7 @@ impl<T: Scalar, S: Similarity<T>> Loss<T> for SimLoss<S> {
     fn scratch<V: Value<Scalar = T>>(&self) -> Scratch {
         let classes = self.similarity.classes();
         Scratch {
-            scalars: kernel::rows_scratch::<V>(classes, self.similarity.scratch()),
+            scalars: kernel::rows_scratch::<V>(self.similarity.scratch()),
             values: if V::WIDTH == 1 { 0 } else { classes },
         }
     }

@@ -52,39 +52,55 @@ impl<V: Value> BlockSum<V> {
     }
 }
 
-/// Block sums of `term(x_k, y_k)` over two slices, several in one pass.
+/// What [`block_sums`] adds up: terms made from two numbers of the same index.
+///
+/// A trait and not a closure: [`of`](Self::of) must be `inline(always)`, or SIMD lanes are slow.
+pub trait Terms<V, A, B, const N: usize> {
+    /// The terms of one index.
+    fn of(&self, x: A, y: B) -> [V; N];
+}
+
+/// Block sums of the terms of `x_k, y_k` over two slices, several in one pass.
 #[inline(always)]
 pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     token: V::Token,
     x: &[A],
     y: &[B],
-    term: impl Fn(A, B) -> [V; N],
+    terms: &impl Terms<V, A, B, N>,
 ) -> [V; N] {
     let mut sums = [BlockSum::new(token); N];
-    let mut add = |terms: [[V; N]; 4]| {
-        let [a, b, c, d] = terms;
-        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            sum.add([a, b, c, d]);
-        }
-    };
     let ((x_blocks, x_rest), (y_blocks, y_rest)) = (x.as_chunks::<4>(), y.as_chunks::<4>());
     for (&[x0, x1, x2, x3], &[y0, y1, y2, y3]) in x_blocks.iter().zip(y_blocks) {
-        add([term(x0, y0), term(x1, y1), term(x2, y2), term(x3, y3)]);
+        add_block(&mut sums, [terms.of(x0, y0), terms.of(x1, y1), terms.of(x2, y2), terms.of(x3, y3)]);
     }
     if !x_rest.is_empty() {
-        let mut terms = [[V::splat(token, V::Scalar::ZERO); N]; 4];
-        for ((slot, &x), &y) in terms.iter_mut().zip(x_rest).zip(y_rest) {
-            *slot = term(x, y);
+        let mut block = [[V::splat(token, V::Scalar::ZERO); N]; 4];
+        for ((slot, &x), &y) in block.iter_mut().zip(x_rest).zip(y_rest) {
+            *slot = terms.of(x, y);
         }
-        add(terms);
+        add_block(&mut sums, block);
     }
     sums.map(BlockSum::total)
+}
+
+#[inline(always)]
+fn add_block<V: Value, const N: usize>(sums: &mut [BlockSum<V>; N], [a, b, c, d]: [[V; N]; 4]) {
+    for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        sum.add([a, b, c, d]);
+    }
 }
 
 /// The block sum of `x`.
 #[inline(always)]
 pub fn block_sum_of<V: Value>(token: V::Token, x: &[V]) -> V {
-    let [sum] = block_sums(token, x, x, |x, _| [x]);
+    struct Own;
+    impl<V> Terms<V, V, V, 1> for Own {
+        #[inline(always)]
+        fn of(&self, x: V, _: V) -> [V; 1] {
+            [x]
+        }
+    }
+    let [sum] = block_sums(token, x, x, &Own);
     sum
 }
 

@@ -56,6 +56,25 @@ pub trait Value: Copy {
     /// Values seen as scalars without a copy: `Some` where one lane is one scalar, else `None`.
     fn as_scalars(values: &[Self]) -> Option<&[Self::Scalar]>;
 
+    /// Transposes the square that the first [`WIDTH`](Self::WIDTH) values of `block` are: lane `l` of value `k` changes
+    /// places with lane `k` of value `l`. Lanes that have shuffles use them.
+    #[inline(always)]
+    fn transpose(token: Self::Token, block: &mut [Self]) {
+        let mut rows = [[Self::Scalar::ZERO; GROUP]; GROUP];
+        for (x, row) in block.iter().zip(&mut rows) {
+            x.store(row);
+        }
+        for (l, x) in block.iter_mut().enumerate().take(Self::WIDTH) {
+            let mut column = [Self::Scalar::ZERO; GROUP];
+            for (to, row) in column.iter_mut().zip(&rows) {
+                if let Some(&from) = row.get(l) {
+                    *to = from;
+                }
+            }
+            *x = Self::load(token, &column);
+        }
+    }
+
     /// `f` of every lane, one lane at a time: the way to the functions of [`Scalar`].
     #[inline(always)]
     fn map(self, token: Self::Token, f: impl Fn(Self::Scalar) -> Self::Scalar) -> Self {
@@ -159,6 +178,8 @@ macro_rules! scalar_value {
             fn as_scalars(values: &[$t]) -> Option<&[$t]> {
                 Some(values)
             }
+            #[inline(always)]
+            fn transpose((): (), _: &mut [$t]) {}
             #[inline(always)]
             fn map(self, (): (), f: impl Fn($t) -> $t) -> $t {
                 f(self)

@@ -1,6 +1,6 @@
 //! The optimizer as a gradient sink: no memory for gradients.
 
-use super::{Optimizer, advance};
+use super::{Optimizer, Product, Scaled, advance};
 use crate::{
     gradient::GradientSink,
     number::{Scalar, Value},
@@ -35,8 +35,13 @@ impl<T: Scalar, O: Optimizer<T>> GradientSink<T> for InPlace<'_, T, O> {
         let Some(parameters) = self.parameters.get_mut(index..index + n) else { return };
         let (first, second) = split_mut(self.moments, if O::MOMENTS == 0 { 0 } else { count });
         let moments = [first, second].map(|moments| moments.get_mut(index..index + n).unwrap_or_default());
-        let (factor, scale, zero) = (V::splat(t, scale), V::splat(t, self.scale), V::splat(t, T::ZERO));
-        let gradients = row.chunks(V::WIDTH).map(|x| zero.add(factor.mul(V::load(t, x))).mul(scale));
-        advance::<V, O>(t, &self.step, gradients, parameters, moments);
+        let product = Product { zero: V::splat(t, T::ZERO), factor: V::splat(t, scale) };
+        // A product with 1 is the number itself: an unweighted batch of one does not pay for it.
+        if self.scale == T::ONE {
+            advance::<V, O>(t, &self.step, &product, row, parameters, moments);
+        } else {
+            let scaled = Scaled { gradient: product, scale: V::splat(t, self.scale) };
+            advance::<V, O>(t, &self.step, &scaled, row, parameters, moments);
+        }
     }
 }

@@ -18,7 +18,7 @@ mod sgd;
 use crate::{
     Error,
     number::{Scalar, Value},
-    slices::split_mut,
+    slices::{split, split_mut},
 };
 pub use adam::Adam;
 pub use decay::{DecoupledDecay, L2};
@@ -68,47 +68,141 @@ pub fn apply<V: Value, O: Optimizer<V::Scalar>>(
     let n = parameters.len();
     crate::loss::length("the gradient", n, gradient.len())?;
     crate::loss::length("the optimizer's moments", O::MOMENTS * n, moments.len())?;
-    let scale = V::splat(t, scale);
     let (first, second) = split_mut(moments, if O::MOMENTS == 0 { 0 } else { n });
-    let gradients = gradient.chunks(V::WIDTH).map(|g| V::load(t, g).mul(scale));
-    advance::<V, O>(t, step, gradients, parameters, [first, second]);
+    let scaled = Scaled { gradient: Whole, scale: V::splat(t, scale) };
+    advance::<V, O>(t, step, &scaled, gradient, parameters, [first, second]);
     Ok(())
 }
 
-/// Moves `parameters` by gradients that come one value at a time; unused `moments` are empty.
+/// The gradient that a number stands for. A trait and not a closure, because it must be inlined into lanes.
+trait Gradient<V> {
+    fn of(&self, x: V) -> V;
+}
+
+/// The number itself.
+struct Whole;
+
+/// `+0 + factor * x`, as a sum over one sample begins.
+struct Product<V> {
+    zero: V,
+    factor: V,
+}
+
+/// `scale` times another.
+struct Scaled<G, V> {
+    gradient: G,
+    scale: V,
+}
+
+impl<V> Gradient<V> for Whole {
+    #[inline(always)]
+    fn of(&self, x: V) -> V {
+        x
+    }
+}
+
+impl<V: Value> Gradient<V> for Product<V> {
+    #[inline(always)]
+    fn of(&self, x: V) -> V {
+        self.zero.add(self.factor.mul(x))
+    }
+}
+
+impl<V: Value, G: Gradient<V>> Gradient<V> for Scaled<G, V> {
+    #[inline(always)]
+    fn of(&self, x: V) -> V {
+        self.gradient.of(x).mul(self.scale)
+    }
+}
+
+/// Values that [`advance`] moves in one turn of its loop, written out: the same code at every level of optimisation.
+const BLOCK: usize = 4;
+
+/// Moves `parameters` by the gradients that `numbers` stand for; unused `moments` are empty.
 #[inline(always)]
 fn advance<V: Value, O: Optimizer<V::Scalar>>(
     t: V::Token,
     step: &O::Step,
-    gradients: impl Iterator<Item = V>,
+    gradient: &impl Gradient<V>,
+    numbers: &[V::Scalar],
     parameters: &mut [V::Scalar],
     [first, second]: [&mut [V::Scalar]; 2],
 ) {
-    let zero = V::splat(t, V::Scalar::ZERO);
-    let blocks = parameters.chunks_mut(V::WIDTH).zip(gradients);
+    let width = BLOCK * V::WIDTH;
+    let (mut w, mut x) = (parameters.chunks_exact_mut(width), numbers.chunks_exact(width));
+    let (mut m, mut v) = (first.chunks_exact_mut(width), second.chunks_exact_mut(width));
+    let none = || [&mut [][..], &mut [], &mut [], &mut []];
     // One loop for each number of moments: what is not there costs nothing.
     match O::MOMENTS {
         0 => {
-            for (w, g) in blocks {
-                O::update(t, step, V::load(t, w), g, &mut [zero; 2]).store(w);
+            for (w, x) in w.by_ref().zip(x.by_ref()) {
+                advance_block::<V, O>(t, step, gradient, x, quarters(w, V::WIDTH), none(), none());
             }
         }
         1 => {
-            for ((w, g), m) in blocks.zip(first.chunks_mut(V::WIDTH)) {
-                let mut kept = [V::load(t, m), zero];
-                O::update(t, step, V::load(t, w), g, &mut kept).store(w);
-                kept[0].store(m);
+            for ((w, x), m) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()) {
+                advance_block::<V, O>(t, step, gradient, x, quarters(w, V::WIDTH), quarters(m, V::WIDTH), none());
             }
         }
         _ => {
-            for (((w, g), m), v) in blocks.zip(first.chunks_mut(V::WIDTH)).zip(second.chunks_mut(V::WIDTH)) {
-                let mut kept = [V::load(t, m), V::load(t, v)];
-                O::update(t, step, V::load(t, w), g, &mut kept).store(w);
-                kept[0].store(m);
-                kept[1].store(v);
+            for (((w, x), m), v) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()).zip(v.by_ref()) {
+                let [w, m, v] = [w, m, v].map(|slice| quarters(slice, V::WIDTH));
+                advance_block::<V, O>(t, step, gradient, x, w, m, v);
             }
         }
     }
+    let (mut m, mut v) = (m.into_remainder().chunks_mut(V::WIDTH), v.into_remainder().chunks_mut(V::WIDTH));
+    for (w, x) in w.into_remainder().chunks_mut(V::WIDTH).zip(x.remainder().chunks(V::WIDTH)) {
+        let moments = [m.next().unwrap_or_default(), v.next().unwrap_or_default()];
+        advance_one::<V, O>(t, step, gradient.of(V::load(t, x)), w, moments);
+    }
+}
+
+#[inline(always)]
+fn advance_block<V: Value, O: Optimizer<V::Scalar>>(
+    t: V::Token,
+    step: &O::Step,
+    gradient: &impl Gradient<V>,
+    x: &[V::Scalar],
+    [w0, w1, w2, w3]: [&mut [V::Scalar]; BLOCK],
+    [m0, m1, m2, m3]: [&mut [V::Scalar]; BLOCK],
+    [v0, v1, v2, v3]: [&mut [V::Scalar]; BLOCK],
+) {
+    let (x0, x) = split(x, V::WIDTH);
+    let (x1, x) = split(x, V::WIDTH);
+    let (x2, x3) = split(x, V::WIDTH);
+    advance_one::<V, O>(t, step, gradient.of(V::load(t, x0)), w0, [m0, v0]);
+    advance_one::<V, O>(t, step, gradient.of(V::load(t, x1)), w1, [m1, v1]);
+    advance_one::<V, O>(t, step, gradient.of(V::load(t, x2)), w2, [m2, v2]);
+    advance_one::<V, O>(t, step, gradient.of(V::load(t, x3)), w3, [m3, v3]);
+}
+
+#[inline(always)]
+fn advance_one<V: Value, O: Optimizer<V::Scalar>>(
+    t: V::Token,
+    step: &O::Step,
+    g: V,
+    w: &mut [V::Scalar],
+    [m, v]: [&mut [V::Scalar]; 2],
+) {
+    let zero = V::splat(t, V::Scalar::ZERO);
+    let mut moments = [if O::MOMENTS > 0 { V::load(t, m) } else { zero }, if O::MOMENTS > 1 { V::load(t, v) } else { zero }];
+    O::update(t, step, V::load(t, w), g, &mut moments).store(w);
+    let [new_m, new_v] = moments;
+    if O::MOMENTS > 0 {
+        new_m.store(m);
+    }
+    if O::MOMENTS > 1 {
+        new_v.store(v);
+    }
+}
+
+#[inline(always)]
+fn quarters<T>(slice: &mut [T], n: usize) -> [&mut [T]; BLOCK] {
+    let (a, slice) = split_mut(slice, n);
+    let (b, slice) = split_mut(slice, n);
+    let (c, d) = split_mut(slice, n);
+    [a, b, c, d]
 }
 
 fn positive<T: Scalar>(x: T, what: &'static str) -> Result<T, Error> {

@@ -85,7 +85,7 @@ impl<T: Scalar> Features<T> for RowMajor<'_, T> {
         match V::from_scalars(rows) {
             Some(values) => values,
             None => {
-                kernel::transpose(t, rows, self.width, buffer);
+                kernel::transpose(t, &kernel::rows_of(rows, self.width), buffer);
                 buffer
             }
         }
@@ -229,7 +229,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         let classes = self.layers.shape().outputs;
         let mut rows = logits.chunks_mut((V::WIDTH * classes).max(1));
         self.lanes_of_group::<V, F, false>(t, parameters, features, targets, group, work, losses, |pass, _| {
-            kernel::transpose_back(pass.activations.y, classes, rows.next().unwrap_or_default());
+            kernel::transpose_back(t, pass.activations.y, classes, rows.next().unwrap_or_default());
         })
     }
 
