@@ -180,21 +180,26 @@ impl<T: Scalar> Layer<T> for Dense {
     ) {
         let Place { first_parameter, present, scratch } = place;
         // One row of features per sample, because the sums run over samples and the lanes over features.
-        let rows: &[T] = match V::as_scalars(activations.x) {
-            Some(rows) => rows,
-            None => {
-                let (rows, _) = split_mut(scratch, V::WIDTH * self.inputs);
-                for (i, x) in activations.x.iter().enumerate() {
-                    let lanes = lanes_of(*x);
-                    for (row, &x) in rows.chunks_exact_mut(self.inputs.max(1)).zip(&lanes) {
-                        if let Some(slot) = row.get_mut(i) {
-                            *slot = x;
-                        }
-                    }
-                }
-                rows
+        if let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) {
+            // One sample. The biases are the row after the weights: their gradients are 1 times those of the outputs.
+            for o in 0..=self.outputs {
+                let (scale, row, n) = match scales.get(o..o + 1) {
+                    Some(scale) => (scale, row, self.inputs),
+                    None => (&[T::ONE][..], scales, self.outputs),
+                };
+                sink.add_products::<V>(t, first_parameter + o * self.inputs, scale, row, n);
             }
-        };
+            return;
+        }
+        let (rows, _) = split_mut(scratch, V::WIDTH * self.inputs);
+        for (i, x) in activations.x.iter().enumerate() {
+            let lanes = lanes_of(*x);
+            for (row, &x) in rows.chunks_exact_mut(self.inputs.max(1)).zip(&lanes) {
+                if let Some(slot) = row.get_mut(i) {
+                    *slot = x;
+                }
+            }
+        }
         for (o, &g) in dy.iter().enumerate() {
             let lanes = lanes_of(g);
             let (scales, _) = split(&lanes, present);

@@ -419,13 +419,14 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let of_class: V =
                 in_lanes(t, first, present, |i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
             if !GRADIENT {
-                return self.loss.value_in_lanes(t, lanes).mul(of_class).mul(of_sample);
+                let loss = self.loss.value_in_lanes(t, lanes).mul(of_class).mul(of_sample);
+                return of_class.select_gt(zero, loss, zero);
             }
             let loss = self.loss.gradient_in_lanes(t, lanes).mul(of_class).mul(of_sample);
             if self.class_weights.is_some() || targets.sample_weights.is_some() || self.any_ignored(&group) {
                 e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
             }
-            return loss;
+            return of_class.select_gt(zero, loss, zero);
         }
 
         let (kept, values) = split_mut(values, classes);

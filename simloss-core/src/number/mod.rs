@@ -10,4 +10,4 @@ pub use exp::{Exponential, scaled_exp};
 pub use scalar::Scalar;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums};
 pub use two_float::{Powers, TwoFloat};
-pub use value::{GROUP, Value};
+pub use value::{GROUP, Job, Value};

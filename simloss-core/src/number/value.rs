@@ -13,6 +13,16 @@ use super::Scalar;
 /// machine. [`Value::WIDTH`] divides it.
 pub const GROUP: usize = 16;
 
+/// Code that works in any lanes; [`Value::call`] runs it. [`run`](Self::run) must be `inline(always)`, or SIMD lanes are
+/// slow.
+pub trait Job<V: Value> {
+    /// What comes of it.
+    type Output;
+
+    /// Runs it.
+    fn run(self, token: V::Token) -> Self::Output;
+}
+
 /// One number per lane.
 ///
 /// Implementors promise: `add`, `sub`, `mul`, `div` and `sqrt` are correctly rounded in every lane, never fused, with
@@ -73,6 +83,15 @@ pub trait Value: Copy {
             }
             *x = Self::load(token, &column);
         }
+    }
+
+    /// Runs `job`, compiled on its own with the instructions of these lanes.
+    ///
+    /// A boundary between the phases of a step: without one, every combination of network, loss and lanes would be
+    /// compiled as a whole.
+    #[inline]
+    fn call<J: Job<Self>>(token: Self::Token, job: J) -> J::Output {
+        job.run(token)
     }
 
     /// `f` of every lane, one lane at a time: the way to the functions of [`Scalar`].

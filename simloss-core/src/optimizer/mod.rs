@@ -115,7 +115,7 @@ impl<V: Value, G: Gradient<V>> Gradient<V> for Scaled<G, V> {
     }
 }
 
-/// Values that [`advance`] moves in one turn of its loop, written out: the same code at every level of optimisation.
+/// Values that are moved one after the other, written out: the same code at every level of optimisation.
 const BLOCK: usize = 4;
 
 /// Moves `parameters` by the gradients that `numbers` stand for; unused `moments` are empty.
@@ -128,7 +128,8 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
     parameters: &mut [V::Scalar],
     [first, second]: [&mut [V::Scalar]; 2],
 ) {
-    let width = BLOCK * V::WIDTH;
+    // Two blocks in a turn where there is little else to do in it.
+    let width = if O::MOMENTS == 0 { 2 * BLOCK } else { BLOCK } * V::WIDTH;
     let (mut w, mut x) = (parameters.chunks_exact_mut(width), numbers.chunks_exact(width));
     let (mut m, mut v) = (first.chunks_exact_mut(width), second.chunks_exact_mut(width));
     let none = || [&mut [][..], &mut [], &mut [], &mut []];
@@ -136,7 +137,9 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
     match O::MOMENTS {
         0 => {
             for (w, x) in w.by_ref().zip(x.by_ref()) {
+                let ((w, w_next), (x, x_next)) = (split_mut(w, BLOCK * V::WIDTH), split(x, BLOCK * V::WIDTH));
                 advance_block::<V, O>(t, step, gradient, x, quarters(w, V::WIDTH), none(), none());
+                advance_block::<V, O>(t, step, gradient, x_next, quarters(w_next, V::WIDTH), none(), none());
             }
         }
         1 => {
@@ -146,7 +149,7 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
         }
         _ => {
             for (((w, x), m), v) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()).zip(v.by_ref()) {
-                let [w, m, v] = [w, m, v].map(|slice| quarters(slice, V::WIDTH));
+                let (w, m, v) = (quarters(w, V::WIDTH), quarters(m, V::WIDTH), quarters(v, V::WIDTH));
                 advance_block::<V, O>(t, step, gradient, x, w, m, v);
             }
         }
@@ -186,7 +189,8 @@ fn advance_one<V: Value, O: Optimizer<V::Scalar>>(
     [m, v]: [&mut [V::Scalar]; 2],
 ) {
     let zero = V::splat(t, V::Scalar::ZERO);
-    let mut moments = [if O::MOMENTS > 0 { V::load(t, m) } else { zero }, if O::MOMENTS > 1 { V::load(t, v) } else { zero }];
+    let mut moments =
+        [if O::MOMENTS > 0 { V::load(t, m) } else { zero }, if O::MOMENTS > 1 { V::load(t, v) } else { zero }];
     O::update(t, step, V::load(t, w), g, &mut moments).store(w);
     let [new_m, new_v] = moments;
     if O::MOMENTS > 0 {

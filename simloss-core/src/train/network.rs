@@ -5,7 +5,7 @@ use crate::{
     gradient::GradientSink,
     layers::{Activations, Layer, Place},
     loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
-    number::{GROUP, Scalar, Value},
+    number::{GROUP, Job, Scalar, Value},
     optimizer::{InPlace, Optimizer},
     slices::{copy, split_mut},
 };
@@ -162,7 +162,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     ///
     /// # Errors
     /// [`Error::NotFinite`] and [`Error::Spread`] for features and logits, [`Error::Length`] for memory too short.
-    #[inline(always)]
+    #[inline]
     #[allow(clippy::too_many_arguments)]
     pub fn gradient_of_group<V: Value<Scalar = T>, F: Features<T>, G: GradientSink<T>>(
         &self,
@@ -176,12 +176,12 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         sink: &mut G,
     ) -> Result<(), Error> {
         self.lanes_of_group::<V, F, true>(t, parameters, features, targets, group, work, losses, |pass, scalars| {
-            self.sink_gradients(t, pass, scalars, sink);
+            V::call(t, Deliver { layers: &self.layers, pass, scratch: scalars, sink });
         })
     }
 
     /// [`gradient_of_group`](Self::gradient_of_group) of a batch of one, where the sink holds the parameters.
-    #[inline(always)]
+    #[inline]
     pub(super) fn in_place<F: Features<T>, O: Optimizer<T>>(
         &self,
         features: &F,
@@ -191,29 +191,16 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         mut sink: InPlace<'_, T, O>,
     ) -> Result<(), Error> {
         let pass = self.pass::<T, F, true>((), sink.parameters, features, targets, [0, 1], work, losses)?;
-        let (pass, scalars) = pass;
-        self.sink_gradients((), pass, scalars, &mut sink);
+        let (pass, scratch) = pass;
+        T::call((), Deliver { layers: &self.layers, pass, scratch, sink: &mut sink });
         Ok(())
-    }
-
-    #[inline(always)]
-    fn sink_gradients<V: Value<Scalar = T>, G: GradientSink<T>>(
-        &self,
-        t: V::Token,
-        pass: Pass<'_, V>,
-        scratch: &mut [T],
-        sink: &mut G,
-    ) {
-        let Pass { activations, dy, dtape, present } = pass;
-        let place = Place { first_parameter: 0, present, scratch };
-        self.layers.parameter_gradient(t, activations, dy, dtape, place, sink);
     }
 
     /// Losses of group `group`, and its logits, row by row, where wanted.
     ///
     /// # Errors
     /// As [`gradient_of_group`](Self::gradient_of_group).
-    #[inline(always)]
+    #[inline]
     #[allow(clippy::too_many_arguments)]
     pub fn losses_of_group<V: Value<Scalar = T>, F: Features<T>>(
         &self,
@@ -229,12 +216,12 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         let classes = self.layers.shape().outputs;
         let mut rows = logits.chunks_mut((V::WIDTH * classes).max(1));
         self.lanes_of_group::<V, F, false>(t, parameters, features, targets, group, work, losses, |pass, _| {
-            kernel::transpose_back(t, pass.activations.y, classes, rows.next().unwrap_or_default());
+            V::call(t, Rows { y: pass.activations.y, classes, rows: rows.next().unwrap_or_default() });
         })
     }
 
     /// [`pass`](Self::pass) of each set of lanes of a group; `then` gets what came of it.
-    #[inline(always)]
+    #[inline]
     #[allow(clippy::too_many_arguments)]
     fn lanes_of_group<V: Value<Scalar = T>, F: Features<T>, const GRADIENT: bool>(
         &self,
@@ -259,7 +246,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
 
     /// Forward and loss of `present` samples from `first` on, one per lane, and with `GRADIENT` all gradients with
     /// respect to activations.
-    #[inline(always)]
+    #[inline]
     #[allow(clippy::too_many_arguments)]
     fn pass<'w, V: Value<Scalar = T>, F: Features<T>, const GRADIENT: bool>(
         &self,
@@ -288,21 +275,135 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         let (y, rest) = split_mut(rest, shape.outputs);
         let (dy, values) = split_mut(rest, shape.outputs);
 
-        let x = features.lanes(t, first, present, x);
-        finite(t, x, first)?;
-        self.layers.forward(t, parameters, x, tape, y);
+        let x = V::call(t, Load { features, first, present, x })?;
+        V::call(t, Forward { layers: &self.layers, parameters, x, tape, y });
+        let criterion = &self.criterion;
+        V::call(t, Judge::<_, _, GRADIENT> { criterion, targets, first, present, y, scalars, values, dy, losses })?;
+        let activations = Activations { x, tape, y };
+        if GRADIENT {
+            V::call(t, Backward { layers: &self.layers, parameters, activations, dy, dtape });
+        }
+        Ok((Pass { activations, dy, dtape, present }, scalars))
+    }
+}
+
+/// Logits in lanes to rows.
+struct Rows<'a, V: Value> {
+    y: &'a [V],
+    classes: usize,
+    rows: &'a mut [V::Scalar],
+}
+
+impl<V: Value> Job<V> for Rows<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        kernel::transpose_back(t, self.y, self.classes, self.rows);
+    }
+}
+
+/// Features to lanes, checked.
+struct Load<'a, F, V> {
+    features: &'a F,
+    first: usize,
+    present: usize,
+    x: &'a mut [V],
+}
+
+impl<'a, V: Value, F: Features<V::Scalar>> Job<V> for Load<'a, F, V> {
+    type Output = Result<&'a [V], Error>;
+
+    #[inline(always)]
+    fn run(self, t: V::Token) -> Self::Output {
+        let x = self.features.lanes(t, self.first, self.present, self.x);
+        finite(t, x, self.first)?;
+        Ok(x)
+    }
+}
+
+/// Features to logits.
+struct Forward<'a, N, V: Value> {
+    layers: &'a N,
+    parameters: &'a [V::Scalar],
+    x: &'a [V],
+    tape: &'a mut [V],
+    y: &'a mut [V],
+}
+
+impl<V: Value, N: Layer<V::Scalar>> Job<V> for Forward<'_, N, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        self.layers.forward(t, self.parameters, self.x, self.tape, self.y);
+    }
+}
+
+/// Logits to losses and, with `GRADIENT`, their gradient.
+struct Judge<'a, 'c, L, V: Value, const GRADIENT: bool> {
+    criterion: &'a Criterion<'c, L, V::Scalar>,
+    targets: &'a Targets<'a, V::Scalar>,
+    first: usize,
+    present: usize,
+    y: &'a [V],
+    scalars: &'a mut [V::Scalar],
+    values: &'a mut [V],
+    dy: &'a mut [V],
+    losses: &'a mut [V::Scalar],
+}
+
+impl<V: Value, L: Loss<V::Scalar>, const GRADIENT: bool> Job<V> for Judge<'_, '_, L, V, GRADIENT> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn run(self, t: V::Token) -> Self::Output {
+        let Judge { criterion, targets, first, present, y, scalars, values, dy, losses } = self;
         let most = kernel::largest(t, y, first)?;
         kernel::exponentials(t, y, most, dy);
         let samples = Group { logits: y, most, targets, first, present };
-        let loss = self.criterion.group::<V, GRADIENT>(t, samples, scalars, values, dy);
-        let mut lanes = [T::ZERO; GROUP];
+        let loss = criterion.group::<V, GRADIENT>(t, samples, scalars, values, dy);
+        let mut lanes = [V::Scalar::ZERO; GROUP];
         loss.store(&mut lanes);
         copy(&lanes, losses);
-        let activations = Activations { x, tape, y };
-        if GRADIENT {
-            self.layers.backward(t, parameters, activations, dy, dtape, None);
-        }
-        Ok((Pass { activations, dy, dtape, present }, scalars))
+        Ok(())
+    }
+}
+
+/// Gradients with respect to activations.
+struct Backward<'a, N, V: Value> {
+    layers: &'a N,
+    parameters: &'a [V::Scalar],
+    activations: Activations<'a, V>,
+    dy: &'a mut [V],
+    dtape: &'a mut [V],
+}
+
+impl<V: Value, N: Layer<V::Scalar>> Job<V> for Backward<'_, N, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        self.layers.backward(t, self.parameters, self.activations, self.dy, self.dtape, None);
+    }
+}
+
+/// Gradients with respect to parameters.
+struct Deliver<'a, N, G, V: Value> {
+    layers: &'a N,
+    pass: Pass<'a, V>,
+    scratch: &'a mut [V::Scalar],
+    sink: &'a mut G,
+}
+
+impl<V: Value, N: Layer<V::Scalar>, G: GradientSink<V::Scalar>> Job<V> for Deliver<'_, N, G, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Pass { activations, dy, dtape, present } = self.pass;
+        let place = Place { first_parameter: 0, present, scratch: self.scratch };
+        self.layers.parameter_gradient(t, activations, dy, dtape, place, self.sink);
     }
 }
 
