@@ -5,7 +5,7 @@
 //! tolerance here. What is known to fail is listed too, and fails the check when it starts to
 //! pass: a stale exception hides more than it excuses.
 
-use crate::real::Scalar;
+use crate::real::{Scalar, power_of_two};
 
 /// Something computed whose error is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ pub struct Bound {
     pub scalar: Scalar,
     /// The largest distance allowed, in ulp.
     pub ulp: f64,
-    /// An absolute error that is forgiven on top.
+    /// An absolute error that is forgiven.
     pub floor: f64,
     /// Where the number comes from.
     pub reason: &'static str,
@@ -74,12 +74,21 @@ impl Bound {
     }
 }
 
-/// `2^-80`: below it a probability moves no weight of a float network, whatever the learning rate.
-const NO_WEIGHT_MOVES: f64 = 1.0 / (1_u128 << 80) as f64;
+/// What the gradient may miss by absolutely: `2^-90` in `f32`, `2^-564` in `f64`.
+///
+/// An exponential ends at `exp(-150)` (`f32`: 2^-216.4) or `exp(-1100)` (`f64`: 2^-1586.9) of the largest one, and
+/// `sum S exp` is at least as large as the least normal S (2^-126, 2^-1022) times the largest one: a term that is left
+/// out is at most the quotient of the two.
+const fn gradient_floor(scalar: Scalar) -> f64 {
+    match scalar {
+        Scalar::F32 => power_of_two(-90),
+        Scalar::F64 => power_of_two(-564),
+    }
+}
 
 const fn bound(quantity: Quantity, scalar: Scalar, ulp: f64, reason: &'static str) -> Bound {
     let floor = match quantity {
-        Quantity::Gradient => NO_WEIGHT_MOVES,
+        Quantity::Gradient => gradient_floor(scalar),
         _ => 0.0,
     };
     Bound { quantity, scalar, ulp, floor, reason }
@@ -100,10 +109,15 @@ pub const BOUNDS: [Bound; 14] = [
         Scalar::F32,
         6.0,
         "Simulated worst at C = 2 / 10 / 90 / 1000 is 2.9 / 4.2 / 5.5 / 4.2 ulp of |p| + |q|: the \
-         loss's roundings and three more products. Probabilities below 2^-80 are forgiven, for \
-         the scaled exponentials end there.",
+         loss's roundings and three more products. What lies below 2^-90 is forgiven, for there \
+         the scaled exponentials end.",
     ),
-    bound(Quantity::Gradient, Scalar::F64, 6.0, "The same algorithm with the same roundings, each in its own ulp."),
+    bound(
+        Quantity::Gradient,
+        Scalar::F64,
+        6.0,
+        "The same algorithm with the same roundings, each in its own ulp; the exponentials end at 2^-564.",
+    ),
     bound(
         Quantity::Exp,
         Scalar::F32,
@@ -287,7 +301,8 @@ mod tests {
             }
         }
         assert_eq!(BOUNDS.len(), Quantity::ALL.len() * Scalar::ALL.len());
-        assert_eq!(Bound::of(Quantity::Gradient, Scalar::F32).floor, 2.0_f64.powi(-80));
+        assert_eq!(Bound::of(Quantity::Gradient, Scalar::F32).floor, 2.0_f64.powi(-90));
+        assert_eq!(Bound::of(Quantity::Gradient, Scalar::F64).floor, 2.0_f64.powi(-564));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! dealt in turn, so that any [`PAIRS`] consecutive cases meet every shape with every similarity;
 //! the rest (number of classes, true class, gaps, offsets) is drawn.
 
+use std::fmt;
+
 use crate::oracle::Row;
 use crate::real::{Real, power_of_two};
 
@@ -70,6 +72,8 @@ pub enum Similarity<T> {
     Circular(T),
     /// The row of the true class; some entries may be subnormal, which means 0.
     Entries(Vec<T>),
+    /// A measure of likeness to the true class and a lower bound: general similarity.
+    General(Vec<T>, T),
 }
 
 /// One input of the loss.
@@ -99,6 +103,23 @@ impl<T: Real> Case<T> {
             Similarity::Order(r) => Row::class_order(*r, classes, y),
             Similarity::Circular(r) => Row::circular(*r, classes, y),
             Similarity::Entries(entries) => Row::entries(entries),
+            Similarity::General(measures, lower_bound) => Row::general(measures, *lower_bound),
+        }
+    }
+}
+
+impl<T: Real> fmt::Display for Case<T> {
+    /// The case in decimal and in bits, all of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: z = [{}]", self.name, decimal_and_bits(&self.logits))?;
+        match &self.similarity {
+            Similarity::Identity => write!(f, ", S = I"),
+            Similarity::Order(r) => write!(f, ", class order, r = {}", decimal_and_bits(&[*r])),
+            Similarity::Circular(r) => write!(f, ", circular order, r = {}", decimal_and_bits(&[*r])),
+            Similarity::Entries(row) => write!(f, ", S = [{}]", decimal_and_bits(row)),
+            Similarity::General(measures, l) => {
+                write!(f, ", s = [{}], l = {}", decimal_and_bits(measures), decimal_and_bits(&[*l]))
+            }
         }
     }
 }
@@ -187,9 +208,11 @@ enum Kind {
     Smallest,
     /// All entries 1: the loss is 0.
     Ones,
+    /// Measures from -1 to 1, and at the very lower bound, stretched by that bound.
+    General,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Identity,
     Kind::Order,
     Kind::OrderDrawn,
@@ -202,6 +225,7 @@ const KINDS: [Kind; 12] = [
     Kind::Logarithmic,
     Kind::Smallest,
     Kind::Ones,
+    Kind::General,
 ];
 
 /// Number of consecutive cases in which every shape meets every similarity.
@@ -218,21 +242,24 @@ pub const PAIRS: usize = SHAPES.len() * KINDS.len();
 /// assert_eq!(case, hard(1, 3).last().unwrap());
 /// ```
 pub fn hard<T: Real>(seed: u64, count: usize) -> impl Iterator<Item = Case<T>> {
-    (0..count).map(move |index| {
-        // One generator per case: a case does not depend on how those before it were drawn.
-        let mut random = SplitMix64::new(SplitMix64::new(seed).next_u64() ^ index as u64);
-        let shape = SHAPES[index % SHAPES.len()];
-        let kind = KINDS[index / SHAPES.len() % KINDS.len()];
-        let classes = random.pick(&CLASSES);
-        let y = random.below(classes);
-        let logits = logits(shape, classes, y, &mut random);
-        Case {
-            name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
-            logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
-            y,
-            similarity: similarity(kind, classes, y, &mut random),
-        }
-    })
+    (0..count).map(move |index| case(seed, index))
+}
+
+/// The hard case with this index of a seed.
+pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
+    // One generator per case: a case does not depend on how those before it were drawn.
+    let mut random = SplitMix64::new(SplitMix64::new(seed).next_u64() ^ index as u64);
+    let shape = SHAPES[index % SHAPES.len()];
+    let kind = KINDS[index / SHAPES.len() % KINDS.len()];
+    let classes = random.pick(&CLASSES);
+    let y = random.below(classes);
+    let logits = logits(shape, classes, y, &mut random);
+    Case {
+        name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
+        logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
+        y,
+        similarity: similarity(kind, classes, y, &mut random),
+    }
 }
 
 /// A gap of the list, or one of any magnitude between 1e-7 and 1e4.
@@ -301,6 +328,17 @@ fn similarity<T: Real>(kind: Kind, classes: usize, y: usize, random: &mut SplitM
         Kind::OrderDrawn => Similarity::Order(T::round(random.unit().min(near_one))),
         Kind::OrderNearOne => Similarity::Order(T::round(1.0 - random.magnitude(-20, -3))),
         Kind::Circular => Similarity::Circular(T::round(random.pick(&[0.0, 0.5, 0.8, 0.9, 0.99, near_one]))),
+        Kind::General => {
+            let lower_bound = T::round(random.pick(&[0.0, 0.1, 0.5, 0.9, 0.99, near_one]));
+            let mut measure = |c| match random.below(4) {
+                _ if c == y => 1.0,
+                0 => random.between(-1.0, 1.0),
+                1 => (lower_bound.into() + random.magnitude(-40, 0)).min(1.0),
+                2 => 1.0 - random.magnitude(-scalar.digits(), -1),
+                _ => random.between(lower_bound.into(), 1.0),
+            };
+            Similarity::General((0..classes).map(|c| T::round(measure(c))).collect(), lower_bound)
+        }
     }
 }
 

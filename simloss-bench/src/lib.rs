@@ -13,7 +13,14 @@
 pub mod bounds;
 pub mod cases;
 pub mod exact;
+pub mod instructions;
+pub mod measure;
 pub mod oracle;
+pub mod peers;
 pub mod real;
+pub mod record;
 pub mod row;
+pub mod subject;
+pub mod tally;
 pub mod ulp;
+pub mod workload;

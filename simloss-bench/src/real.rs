@@ -97,8 +97,8 @@ impl Real for f64 {
 }
 
 /// `2^exponent`, exactly; the exponent must be one that `f64` has (-1074 to 1023).
-pub fn power_of_two(exponent: i32) -> f64 {
-    assert!((-1074..=1023).contains(&exponent), "2^{exponent} is not an f64");
+pub const fn power_of_two(exponent: i32) -> f64 {
+    assert!(-1074 <= exponent && exponent <= 1023, "the power is not an f64");
     if exponent >= -1022 {
         f64::from_bits(((exponent + 1023) as u64) << 52)
     } else {

@@ -73,9 +73,13 @@ pub fn gradient_distance<T: Real>(got: T, exact: &GradientEntry, floor: f64) -> 
     }
 }
 
-/// `|got - (p - q)| / (|p| + |q|)`, with the floor of [`relative`] under the divisor.
-pub fn gradient_relative<T: Real>(got: T, exact: &GradientEntry) -> f64 {
-    ratio(difference(got, &exact.value), T::SCALAR, &exact.magnitude())
+/// `max(0, |got - (p - q)| - floor) / (|p| + |q|)`, with the floor of [`relative`] under the divisor.
+pub fn gradient_relative<T: Real>(got: T, exact: &GradientEntry, floor: f64) -> f64 {
+    let error = difference(got, &exact.value).map(|error| {
+        let error = &error - &Exact::from(floor);
+        if error.is_negative() { Exact::ZERO } else { error }
+    });
+    ratio(error, T::SCALAR, &exact.magnitude())
 }
 
 fn ratio(error: Result<Exact, f64>, scalar: Scalar, measure: &Exact) -> f64 {
@@ -152,7 +156,8 @@ mod tests {
         assert_eq!(gradient_distance(got, &entry, power_of_two(-24)), 0.5);
         assert_eq!(gradient_distance(got, &entry, power_of_two(-22)), 0.0);
         assert_eq!(gradient_distance(f32::NAN, &entry, 1.0), f64::INFINITY);
-        let relative = gradient_relative(got, &entry);
+        assert_eq!(gradient_relative(got, &entry, power_of_two(-22)), 0.0);
+        let relative = gradient_relative(got, &entry, 0.0);
         assert!((relative * 1.75 / f64::from(f32::EPSILON) - 1.0).abs() < 1e-15);
     }
 }

@@ -31,18 +31,15 @@ impl MaxPool {
         MaxPool { channels, height: if height < 2 { 2 } else { height }, width: if width < 2 { 2 } else { width } }
     }
 
-    /// Calls `f` with the index of each output and of the first input of its square.
+    /// The index of each output, and of the first input of its square.
+    ///
+    /// An iterator, so that what is done with a square stands in the caller: a closure would be compiled on its own,
+    /// without the instructions of the lanes.
     #[inline(always)]
-    fn squares(&self, mut f: impl FnMut(usize, usize)) {
-        let mut out = 0;
-        for c in 0..self.channels {
-            for i in 0..self.height / 2 {
-                for j in 0..self.width / 2 {
-                    f(out, (c * self.height + 2 * i) * self.width + 2 * j);
-                    out += 1;
-                }
-            }
-        }
+    fn squares(&self) -> impl Iterator<Item = (usize, usize)> {
+        let MaxPool { channels, height, width } = *self;
+        let rows = (0..channels).flat_map(move |c| (0..height / 2).map(move |i| (c * height + 2 * i) * width));
+        rows.flat_map(move |row| (0..width / 2).map(move |j| row + 2 * j)).enumerate()
     }
 
     #[inline(always)]
@@ -70,13 +67,13 @@ impl<T: Scalar> Layer<T> for MaxPool {
 
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, _: V::Token, _: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        self.squares(|out, at| {
+        for (out, at) in self.squares() {
             if let (Some(y), Some([a, b, c, d])) = (y.get_mut(out), self.square(x, at)) {
                 // x - x is +0 for what is finite and NaN otherwise: comparisons alone would hide it.
                 let poison = a.sub(a).add(b.sub(b)).add(c.sub(c).add(d.sub(d)));
                 *y = d.max(c.max(b.max(a))).add(poison);
             }
-        });
+        }
     }
 
     #[inline(always)]
@@ -93,7 +90,7 @@ impl<T: Scalar> Layer<T> for MaxPool {
         let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(|x| V::splat(t, T::from_f32(x)));
         let half = V::splat(t, T::HALF);
         dx.fill(zero);
-        self.squares(|out, at| {
+        for (out, at) in self.squares() {
             if let (Some(&g), Some([a, b, c, d])) = (dy.get(out), self.square(activations.x, at)) {
                 let (most, place) = (b.max(a), b.select_gt(a, one, zero));
                 let (most, place) = (c.max(most), c.select_gt(most, two, place));
@@ -104,7 +101,7 @@ impl<T: Scalar> Layer<T> for MaxPool {
                     }
                 }
             }
-        });
+        }
     }
 
     fn parameter_gradient<V: Value<Scalar = T>, G: GradientSink<T>>(

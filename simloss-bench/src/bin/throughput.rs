@@ -1,0 +1,231 @@
+//! How fast the loss is, and a step of training: the project's side of a comparison.
+//!
+//! Answers are held against the oracle before anything is timed.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use simloss_bench::bounds::{Bound, Quantity};
+use simloss_bench::oracle::{self, Row};
+use simloss_bench::real::Scalar;
+use simloss_bench::workload::{Logits, REDUCTION_FACTOR, class_order, median, seconds_in_turn};
+use simloss_bench::ulp;
+use simloss_core::{
+    Label, Random,
+    layers::Layer,
+    loss::{Criterion, Reduction, Targets},
+    optimizer::Adam,
+    train::{Batch, Evaluation, Model, Network, RowMajor, eval_step, train_step},
+};
+use simloss_train::{engine::Threads, lanes::InstructionSet, network};
+
+const HELP: &str = "\
+Time of the loss (forward and gradient of row-major f32 logits, one thread), and of a step of training (all cores).
+
+Usage: throughput [OPTIONS]
+
+  --json            one JSON object a line, and nothing else
+  --only loss       only the loss; `--only train` only training
+  --at-most RATIO   exit with 1 where SimLoss takes more than RATIO of cross entropy's time at 90, 96 or 1000 classes
+  --help            this text
+
+Training is one step of Adam with SimLoss: LeNet with 96 classes on 3x32x32, the age net with 90 classes on 3x60x60,
+batches of 1024. SimLoss is that of class order with r = .8. Each figure is a median; answers are checked against the
+oracle first. SIMLOSS_SIMD=avx512|avx2|scalar chooses the instructions, else the fastest for each size count.
+
+Exit status: 0, or 1 for a ratio above RATIO or a wrong answer, 2 for a wrong option.";
+
+const BATCH: usize = 1024;
+const CLASSES: [usize; 4] = [10, 90, 96, 1000];
+/// Sizes at which a ratio is promised.
+const PROMISED: [usize; 3] = [90, 96, 1000];
+/// Runs of the loss, and how many of them only warm up.
+const RUNS: usize = 80;
+const WARM_UP: usize = 10;
+/// Time to read and write each logit once at the bandwidth of the machine on which the limits were set.
+const MEMORY_FLOOR: f64 = 0.31;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Only {
+    Loss,
+    Train,
+}
+
+#[derive(Default)]
+struct Options {
+    json: bool,
+    only: Option<Only>,
+    at_most: Option<f64>,
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value; --help lists the options"));
+        match argument.as_str() {
+            "--json" => options.json = true,
+            "--only" => {
+                options.only = match value()?.as_str() {
+                    "loss" => Some(Only::Loss),
+                    "train" => Some(Only::Train),
+                    other => return Err(format!("--only is loss or train, not '{other}'")),
+                }
+            }
+            "--at-most" => {
+                let text = value()?;
+                let ratio = text.parse().ok().filter(|&ratio: &f64| ratio > 0.0);
+                options.at_most = Some(ratio.ok_or(format!("--at-most needs a number above 0, not '{text}'"))?);
+            }
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("there is no option '{argument}'; --help lists them")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn main() -> ExitCode {
+    let options = match options(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<bool, String> {
+    let mut fine = true;
+    if options.only != Some(Only::Train) {
+        for classes in CLASSES {
+            fine &= loss(options, classes)?;
+        }
+    }
+    if options.only != Some(Only::Loss) {
+        train(options, "lenet", network::lenet(96), 3 * 32 * 32, 14)?;
+        train(options, "agenet", network::ages(90), 3 * 60 * 60, 5)?;
+    }
+    Ok(fine)
+}
+
+/// What was found with one set of instructions, in nanoseconds for each logit.
+struct Speed {
+    set: InstructionSet,
+    cce: f64,
+    simloss: f64,
+    /// The median of the ratios of runs that followed each other: what disturbs the machine disturbs both.
+    ratio: f64,
+}
+
+fn loss(options: &Options, classes: usize) -> Result<bool, String> {
+    let batch = Logits::new(BATCH, classes).map_err(|error| error.to_string())?;
+    let sets = match std::env::var_os(simloss_train::lanes::VARIABLE) {
+        Some(_) => vec![InstructionSet::chosen().map_err(|error| error.to_string())?],
+        None => InstructionSet::available(),
+    };
+    let mut speeds = vec![];
+    for set in sets {
+        let [cce, simloss] = seconds_in_turn(set, &batch, RUNS)
+            .map_err(|problem| format!("{BATCH} x {classes} with {}: {problem}", set.name()))?
+            .map(|seconds| seconds[WARM_UP..].to_vec());
+        let ratio = median(cce.iter().zip(&simloss).map(|(cce, simloss)| simloss / cce).collect());
+        let each = |seconds| median(seconds) / (BATCH * classes) as f64 * 1e9;
+        speeds.push(Speed { set, cce: each(cce), simloss: each(simloss), ratio });
+    }
+    let fastest = speeds.iter().min_by(|a, b| a.simloss.total_cmp(&b.simloss)).ok_or("there are no instructions")?;
+    let Speed { set, cce, simloss, ratio } = fastest;
+    if options.json {
+        for (name, ns) in [("cce", cce), ("simloss", simloss)] {
+            println!(
+                r#"{{"bench": "loss", "loss": "{name}", "batch": {BATCH}, "classes": {classes}, "threads": 1, "ns_per_logit": {ns:.4}}}"#
+            );
+        }
+    } else {
+        println!(
+            "loss {BATCH} x {classes:4}: cce {cce:6.3} ns, simloss {simloss:6.3} ns for each logit ({}); \
+             simloss costs {ratio:.3} of cce, {:.1} of the memory's {MEMORY_FLOOR} ns",
+            set.name(),
+            simloss / MEMORY_FLOOR
+        );
+    }
+    match options.at_most {
+        Some(most) if PROMISED.contains(&classes) && *ratio > most => {
+            eprintln!("{BATCH} x {classes}: SimLoss takes {ratio:.3} of cross entropy's time, more than {most}");
+            Ok(false)
+        }
+        _ => Ok(true),
+    }
+}
+
+fn train(
+    options: &Options,
+    name: &str,
+    layers: impl Layer<f32> + Sync,
+    features: usize,
+    steps: usize,
+) -> Result<(), String> {
+    let told = |error: simloss_core::Error| error.to_string();
+    let shape = layers.shape();
+    let classes = shape.outputs;
+    let mut random = Random::new(1);
+    let mut parameters = vec![0.0; shape.parameters];
+    layers.initialise(&mut parameters, &mut random);
+    let images: Vec<f32> = (0..BATCH * features).map(|_| random.unit()).collect();
+    let labels = (0..BATCH).map(|_| Label::new(random.below(classes), classes).map(Some));
+    let labels = labels.collect::<Result<Vec<_>, _>>().map_err(told)?;
+
+    let network = Network::new(layers, Criterion::new(class_order::<f32>(classes).map_err(told)?)).map_err(told)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
+    let mut engine = Threads::new(&network, threads, set).map_err(|error| error.to_string())?;
+    let features = RowMajor::new(&images, features).map_err(told)?;
+    let targets = Targets::labels(&labels);
+
+    // The losses are those of the logits.
+    let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
+    let evaluation = Evaluation { features: &features, targets, losses: &mut losses, logits: &mut logits };
+    eval_step(&mut engine, &parameters, evaluation).map_err(told)?;
+    for i in [0, BATCH / 2 - 1, BATCH - 1] {
+        let y = labels[i].map_or(0, Label::index);
+        let exact = oracle::loss(&logits[i * classes..][..classes], &Row::class_order(REDUCTION_FACTOR as f32, classes, y));
+        let distance = ulp::distance(losses[i], &exact);
+        if !Bound::of(Quantity::Loss, Scalar::F32).holds(distance) {
+            return Err(format!("{name}: the loss of sample {i} is wrong by {distance} ulp"));
+        }
+    }
+
+    let adam = Adam::new(1e-3).map_err(told)?;
+    let (mut moments, mut gradient) = (vec![0.0; 2 * parameters.len()], vec![0.0; parameters.len()]);
+    let (mut count, mut seconds, mut first, mut last) = (0, vec![], None, 0.0);
+    for _ in 0..steps {
+        let start = Instant::now();
+        let model = Model { parameters: &mut parameters, moments: &mut moments, steps: &mut count };
+        let batch = Batch { features: &features, targets, reduction: Reduction::MeanByWeight, losses: &mut losses };
+        last = train_step(&mut engine, &adam, model, &mut gradient, batch).map_err(told)?;
+        seconds.push(start.elapsed().as_secs_f64());
+        first.get_or_insert(last);
+    }
+    if !first.is_some_and(|first| last < first) {
+        return Err(format!("{name}: {steps} steps on one batch did not lower the loss"));
+    }
+    let speed = BATCH as f64 / median(seconds[1..].to_vec());
+    if options.json {
+        println!(
+            r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}}}"#
+        );
+    } else {
+        println!("train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({})", set.name());
+    }
+    Ok(())
+}

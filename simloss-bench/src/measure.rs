@@ -1,0 +1,271 @@
+//! Errors of every implementation, measured: the losses on hard cases, the elementary functions on samples and edges.
+
+use std::thread;
+
+use simloss_core::{Error, number::scaled_exp};
+
+use crate::bounds::{Implementation, Quantity};
+use crate::cases::{self, Case, SplitMix64, decimal_and_bits};
+use crate::exact::Exact;
+use crate::oracle::{self, GradientEntry, Row};
+use crate::peers::{self, Platform};
+use crate::real::{Scalar, power_of_two};
+use crate::subject::{self, Answer};
+use crate::tally::Tally;
+
+/// The seed of all inputs that are recorded.
+pub const SEED: u64 = 2020;
+
+/// Hard cases of the losses, for each scalar, that are recorded.
+pub const CASES: usize = 6_000;
+
+/// What was found of one implementation in one quantity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// What was measured.
+    pub quantity: Quantity,
+    /// Whose.
+    pub implementation: Implementation,
+    /// In which numbers.
+    pub scalar: Scalar,
+    /// What was found.
+    pub tally: Tally,
+}
+
+/// The implementations of this crate and the core, all of which [`losses`] can measure.
+pub const HERE: [Implementation; 5] = [
+    Implementation::Simloss,
+    Implementation::Cce,
+    Implementation::Published,
+    Implementation::Lse,
+    Implementation::Naive,
+];
+
+/// A loss to be judged: its answer on a case, or why there is none.
+pub type Judged<T> = fn(&Case<T>) -> Result<Answer<T>, String>;
+
+/// Loss and gradient of the implementations, some of [`HERE`], on the first `cases` hard cases of a seed.
+pub fn losses<T: Platform + Send>(implementations: &[Implementation], seed: u64, cases: usize) -> Vec<Measured> {
+    let judged = |implementation| -> Option<Judged<T>> {
+        match implementation {
+            Implementation::Simloss => Some(|case| told(subject::simloss(case))),
+            Implementation::Cce => Some(|case| told(subject::cross_entropy(case))),
+            Implementation::Published => Some(|case| told(subject::published(case))),
+            Implementation::Lse => Some(|case| Ok(peers::lse(&case.logits, &peers::entries(&case.row())))),
+            Implementation::Naive => Some(|case| Ok(peers::naive(&case.logits, &peers::entries(&case.row())))),
+            Implementation::Candle | Implementation::Burn => None,
+        }
+    };
+    let all: Vec<_> = implementations.iter().filter_map(|&who| Some((who, judged(who)?))).collect();
+    judge(&all, seed, cases)
+}
+
+fn told<T>(answer: Result<T, Error>) -> Result<T, String> {
+    answer.map_err(|error| error.to_string())
+}
+
+/// Loss and gradient of any implementations on the first `cases` hard cases of a seed, in as many threads as there are
+/// cores. What computes a cross entropy is held against the exact one.
+pub fn judge<T: Platform + Send>(
+    implementations: &[(Implementation, Judged<T>)],
+    seed: u64,
+    cases: usize,
+) -> Vec<Measured> {
+    use Implementation::{Burn, Candle, Cce};
+    let is_cross_entropy = |implementation| matches!(implementation, Cce | Candle | Burn);
+    let wanted = |cross_entropy| implementations.iter().any(|&(i, _)| is_cross_entropy(i) == cross_entropy);
+    let tallies = in_threads(cases, vec![(Tally::default(), Tally::default()); implementations.len()], |tallies, index| {
+        let case = cases::case::<T>(seed, index);
+        let exact = |row: Row| oracle::loss_and_gradient(&case.logits, &row);
+        let simloss = wanted(false).then(|| exact(case.row()));
+        let cross_entropy = wanted(true).then(|| exact(Row::identity(case.classes(), case.y)));
+        for ((loss, gradient), (implementation, answer)) in tallies.iter_mut().zip(implementations) {
+            let exact = if is_cross_entropy(*implementation) { &cross_entropy } else { &simloss };
+            if let Some(exact) = exact {
+                judge_one(&case, answer(&case), exact, loss, gradient);
+            }
+        }
+    });
+    let rows = implementations.iter().zip(tallies).flat_map(|(&(implementation, _), (loss, gradient))| {
+        [(Quantity::Loss, loss), (Quantity::Gradient, gradient)].map(|(quantity, tally)| Measured {
+            quantity,
+            implementation,
+            scalar: T::SCALAR,
+            tally,
+        })
+    });
+    rows.collect()
+}
+
+fn judge_one<T: Platform>(
+    case: &Case<T>,
+    answer: Result<Answer<T>, String>,
+    exact: &(Exact, Vec<GradientEntry>),
+    loss: &mut Tally,
+    gradient: &mut Tally,
+) {
+    // A row of hundreds of numbers is no help to a reader: the program prints it on demand.
+    let input = || if case.classes() <= 5 { case.to_string() } else { case.name.clone() };
+    match answer {
+        Ok(answer) => {
+            loss.value(answer.loss, &exact.0, input);
+            gradient.gradient(&answer, &exact.1, |k| format!("class {k} of {}", input()));
+        }
+        Err(error) => {
+            for tally in [loss, gradient] {
+                tally.inputs += 1;
+                tally.note(f64::INFINITY, f64::INFINITY, || format!("{error}: {}", input()));
+            }
+        }
+    }
+}
+
+/// `work` on a state for each of `0..count`, in as many threads as there are cores; the states merged.
+fn in_threads<S: Merge + Clone + Send + Sync>(count: usize, empty: S, work: impl Fn(&mut S, usize) + Sync) -> S {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let (empty, work) = (&empty, &work);
+        let start = |first| {
+            scope.spawn(move || {
+                let mut state = empty.clone();
+                (first..count).step_by(threads).for_each(|index| work(&mut state, index));
+                state
+            })
+        };
+        let running: Vec<_> = (0..threads).map(start).collect();
+        running.into_iter().fold(empty.clone(), |mut all, thread| {
+            all.merge(&thread.join().expect("a measurement does not panic"));
+            all
+        })
+    })
+}
+
+trait Merge {
+    fn merge(&mut self, other: &Self);
+}
+
+impl Merge for Tally {
+    fn merge(&mut self, other: &Self) {
+        Tally::merge(self, other);
+    }
+}
+
+impl<A: Merge, B: Merge> Merge for (A, B) {
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+        self.1.merge(&other.1);
+    }
+}
+
+impl<A: Merge> Merge for Vec<A> {
+    fn merge(&mut self, other: &Self) {
+        self.iter_mut().zip(other).for_each(|(a, b)| a.merge(b));
+    }
+}
+
+/// The elementary functions of the core: `count` samples each and the edges.
+pub fn elementary<T: Platform + Send>(seed: u64, count: usize) -> Vec<Measured> {
+    let mut rows = vec![];
+    let mut measure = |quantity, samples: &[T], got: fn(T) -> T, exact: fn(f64) -> Exact| {
+        let tally = in_threads(samples.len(), Tally::default(), |tally, index| {
+            let x = samples[index];
+            tally.value(got(x), &exact(x.into()), || decimal_and_bits(&[x]));
+        });
+        rows.push(Measured { quantity, implementation: Implementation::Simloss, scalar: T::SCALAR, tally });
+    };
+    let domain = |low: T, high: T| move |x: &T| *x >= low && *x <= high;
+    let numbers = samples::<T>(seed, count);
+    let positive: Vec<T> = numbers.iter().map(|x| x.abs()).filter(|&x| x > T::ZERO).collect();
+    let above_minus_one: Vec<T> = numbers.iter().copied().filter(|&x| x.into() > -1.0).collect();
+    let (low, high) = if T::SCALAR == Scalar::F32 { (-104.0, 88.7) } else { (-745.0, 709.0) };
+    let for_expm1: Vec<T> = numbers.iter().copied().filter(domain(T::round(low), T::round(high))).collect();
+    measure(Quantity::Ln, &positive, T::ln, oracle::ln);
+    measure(Quantity::Log1p, &above_minus_one, T::log1p, oracle::log1p);
+    measure(Quantity::Expm1, &for_expm1, T::expm1, oracle::expm1);
+    measure(Quantity::Sqrt, &positive, T::square_root, oracle::sqrt);
+
+    let inputs = exponents::<T>(seed, count);
+    let tally = in_threads(inputs.len(), Tally::default(), |tally, index| {
+        let (h, l) = inputs[index];
+        let scale = T::EXPONENTIAL.scale.into() as i64;
+        let exact = oracle::exp(h, l).scaled(scale);
+        tally.value(scaled_exp((), h, l), &exact, || format!("h = {}, l = {}", decimal_and_bits(&[h]), decimal_and_bits(&[l])));
+    });
+    rows.insert(0, Measured { quantity: Quantity::Exp, implementation: Implementation::Simloss, scalar: T::SCALAR, tally });
+    rows
+}
+
+/// Numbers of either sign: of any magnitude, near 1, near 0, and the edges of the format.
+fn samples<T: Platform>(seed: u64, count: usize) -> Vec<T> {
+    let scalar = T::SCALAR;
+    let mut random = SplitMix64::new(seed);
+    let edges = [
+        power_of_two(scalar.least_exponent()),
+        power_of_two(scalar.normal_exponent()),
+        1.0 - power_of_two(-scalar.digits()),
+        1.0,
+        1.0 + power_of_two(1 - scalar.digits()),
+        std::f64::consts::E,
+        T::MAX.into(),
+    ];
+    let mut numbers: Vec<f64> = edges.iter().flat_map(|&x| [x, -x]).collect();
+    numbers.extend((0..count).map(|index| {
+        let magnitude = match index % 4 {
+            0 => random.magnitude(scalar.least_exponent(), scalar.largest_exponent()),
+            1 => 1.0 + random.magnitude(-scalar.digits(), 0) * random.pick(&[-0.5, 1.0]),
+            2 => random.magnitude(-scalar.digits() - 2, 8),
+            _ => random.between(0.0, 100.0),
+        };
+        magnitude * random.pick(&[-1.0, 1.0])
+    }));
+    numbers.into_iter().map(T::round).filter(|x| x.is_finite()).collect()
+}
+
+/// Arguments of the exponential: the edges of its domain, where the reduced argument is largest, and samples of all
+/// magnitudes, with and without a low part of up to half an ulp.
+pub fn exponents<T: Platform>(seed: u64, count: usize) -> Vec<(T, T)> {
+    let cutoff: f64 = T::EXPONENTIAL.cutoff.into();
+    let mut random = SplitMix64::new(seed);
+    let edges = [0.0, -power_of_two(T::SCALAR.least_exponent()), cutoff, -0.5, -1.0, -17.0, -88.0, -104.0, -124.410_515];
+    let mut inputs: Vec<(T, T)> = edges.iter().map(|&h| (T::round(h), T::ZERO)).collect();
+    for index in 0..count {
+        let h = T::round(match index % 4 {
+            0 => random.between(cutoff, 0.0),
+            1 => -random.magnitude(-T::SCALAR.digits() - 2, 7),
+            2 => random.between(-3.0, 0.0),
+            // Half-way between multiples of ln 2.
+            _ => (random.below((-cutoff / 0.7) as usize) as f64 + 0.5) * -std::f64::consts::LN_2,
+        });
+        let exponent = Exact::from(h.into()).exponent().unwrap_or(i64::MIN / 2);
+        let half_ulp = power_of_two((T::SCALAR.spacing_exponent(exponent) - 1).max(-1074) as i32);
+        let l = if random.below(3) == 0 { 0.0 } else { random.between(-half_ulp, half_ulp) };
+        inputs.push((h, T::round(l)));
+    }
+    inputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_and_theirs_on_few_cases() {
+        let rows = losses::<f32>(&HERE, 3, 40);
+        assert_eq!(rows.len(), 10);
+        for row in rows {
+            assert_eq!(row.tally.inputs, 40);
+            assert!(!row.tally.worst.is_empty() && row.tally.max_ulp > 0.0);
+        }
+        let rows = elementary::<f64>(3, 40);
+        assert_eq!(rows.len(), 5);
+        assert!(rows.iter().all(|row| row.tally.inputs > 20), "{rows:?}");
+    }
+
+    #[test]
+    fn a_refusal_is_an_infinite_error() {
+        let refuses: Judged<f64> = |_| Err("no".into());
+        let rows = judge(&[(Implementation::Candle, refuses)], 1, 3);
+        assert!(rows.iter().all(|row| row.tally.max_ulp == f64::INFINITY && row.tally.inputs == 3));
+        assert!(rows[0].tally.worst.starts_with("no: "));
+    }
+}

@@ -1,0 +1,317 @@
+//! The command line: what may be said, and what each word means.
+//!
+//! Values outside their domain are refused here, by the parser of the value, with a sentence that says what is allowed.
+//! What only makes sense together is checked where it is used.
+
+use crate::{
+    record::Selection,
+    similarity::{Kind, Request},
+};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
+use std::path::PathBuf;
+
+/// Cross entropy that knows how classes relate: train, compare, inspect.
+#[derive(Debug, Parser)]
+#[command(
+    name = "simloss",
+    version,
+    max_term_width = 100,
+    styles = Styles::plain(),
+    help_expected = true,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Without a command, `simloss` is `simloss demo`: it compares SimLoss with cross entropy on red wine \
+                  quality and writes a report."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options of the demo, for `simloss` without a command.
+    #[command(flatten)]
+    pub demo: CompareArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare SimLoss with cross entropy on the quality of 1,599 red wines (in this program, no download)
+    Demo(CompareArgs),
+    /// Compare SimLoss with cross entropy on your own data
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// Build a similarity, check it, describe it and draw it as a heat map
+    Similarity(SimilarityCommand),
+}
+
+/// Which data.
+#[derive(Debug, Subcommand)]
+pub enum TrainCommand {
+    /// A CSV file with named columns: one of classes, the others of numbers
+    Table(TableCommand),
+}
+
+/// `simloss train table`.
+#[derive(Debug, Args)]
+pub struct TableCommand {
+    /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons or tabs
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// The column of the classes: numbers, which are ordered as numbers, or names
+    #[arg(long, value_name = "COLUMN")]
+    pub label: String,
+    /// The order of classes that are names, such as low,middle,high
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub order: Option<Vec<String>>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// How to compare.
+    #[command(flatten)]
+    pub compare: CompareArgs,
+}
+
+/// The options of every comparison.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The similarity.
+    #[command(flatten)]
+    pub similarity: SimilarityArgs,
+    /// The training.
+    #[command(flatten)]
+    pub train: TrainArgs,
+    /// The output.
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// `simloss similarity`.
+#[derive(Debug, Args)]
+pub struct SimilarityCommand {
+    /// Which similarity.
+    #[command(flatten)]
+    pub similarity: SimilarityArgs,
+    /// The number of classes, where neither a file nor --names says it; they are called 0, 1, 2, ...
+    #[arg(long, value_name = "N", value_parser = classes, allow_negative_numbers = true, conflicts_with = "names")]
+    pub classes: Option<usize>,
+    /// The names of the classes, in their order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub names: Option<Vec<String>>,
+    /// The folder to write similarity.csv and similarity.html to; files of these names are replaced
+    #[arg(long, value_name = "DIR", default_value = "out/similarity", help_heading = "Output")]
+    pub out: PathBuf,
+}
+
+/// The one similarity option, and what belongs to it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Similarity")]
+pub struct SimilarityArgs {
+    /// How classes relate: none (cross entropy alone), order, circular, superclass, or a CSV file with a matrix, the
+    /// TRUE class in the row, with or without names
+    #[arg(long, value_name = "none|order|circular|superclass|FILE", value_parser = kind, default_value = "order")]
+    pub similarity: Kind,
+    /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
+    /// superclass), at least 0 and below 1. Several, separated by commas, are compared; without it, 0.1, 0.2, ... 0.9
+    #[arg(
+        short = 'r', long, value_name = "R", value_delimiter = ',', value_parser = reduction_factor,
+        allow_negative_numbers = true
+    )]
+    pub reduction_factor: Vec<f32>,
+    /// The lower bound of a measure from a file, at least 0 and below 1: S = max(0, (s - l) / (1 - l)). Several,
+    /// separated by commas, are compared; without it, the file holds S itself
+    #[arg(
+        short = 'l', long, value_name = "L", value_delimiter = ',', value_parser = lower_bound,
+        allow_negative_numbers = true
+    )]
+    pub lower_bound: Vec<f32>,
+    /// The CSV file with the columns class and superclass that --similarity superclass needs
+    #[arg(long, value_name = "FILE.csv")]
+    pub superclasses: Option<PathBuf>,
+}
+
+impl SimilarityArgs {
+    /// As the rest of the program knows it.
+    pub fn request(self) -> Request {
+        Request {
+            kind: self.similarity,
+            reduction_factors: self.reduction_factor,
+            lower_bounds: self.lower_bound,
+            superclasses: self.superclasses,
+        }
+    }
+}
+
+/// How to train.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub struct TrainArgs {
+    /// Passes over the training samples, at most
+    #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true, default_value = "100")]
+    pub epochs: usize,
+    /// Samples per step
+    #[arg(long, value_name = "N", value_parser = batch, allow_negative_numbers = true, default_value = "32")]
+    pub batch: usize,
+    /// Adam's learning rate
+    #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true, default_value = "0.003")]
+    pub rate: f32,
+    /// Epochs without a better one on the validation samples before training stops, or none
+    #[arg(long, value_name = "N|none", value_parser = patience, allow_negative_numbers = true, default_value = "20")]
+    pub patience: Patience,
+    /// Units of the one or two hidden layers
+    #[arg(
+        long, value_name = "N[,N]", value_parser = hidden, value_delimiter = ',', num_args = 1,
+        allow_negative_numbers = true, default_value = "64"
+    )]
+    pub hidden: Vec<usize>,
+    /// What chooses the best epoch, on the validation samples [default: mae for classes in an order, else accuracy]
+    #[arg(long, value_name = "WHAT")]
+    pub selection: Option<SelectionArg>,
+    /// The first seed: of the split, the first parameters and the order of samples
+    #[arg(long, value_name = "SEED", allow_negative_numbers = true, default_value = "1")]
+    pub seed: u64,
+    /// Runs of each loss, with one seed after the other, the same for every loss
+    #[arg(long, value_name = "N", value_parser = seeds, allow_negative_numbers = true, default_value = "10")]
+    pub seeds: usize,
+    /// Runs at a time; changes no result [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+}
+
+/// Where to write.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutArgs {
+    /// The folder for records, models and the report [default: out/demo, which the demo replaces, or out/ and the name
+    /// of the data]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Continue what the folder holds: finished runs are kept, unfinished ones go on to the same result
+    #[arg(long)]
+    pub resume: bool,
+    /// Remove the runs that the folder holds, and start again
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+}
+
+/// Epochs of patience, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(pub Option<usize>);
+
+/// [`Selection`], on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SelectionArg {
+    /// The least mean absolute error of the most probable class
+    Mae,
+    /// The greatest accuracy
+    Accuracy,
+    /// The least loss that is trained with
+    Loss,
+}
+
+impl From<SelectionArg> for Selection {
+    fn from(selection: SelectionArg) -> Self {
+        match selection {
+            SelectionArg::Mae => Selection::Mae,
+            SelectionArg::Accuracy => Selection::Accuracy,
+            SelectionArg::Loss => Selection::Loss,
+        }
+    }
+}
+
+/// A whole number in a range, or a sentence.
+fn whole(text: &str, what: &str, least: usize, most: usize) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(n) if (least..=most).contains(&n) => Ok(n),
+        _ => Err(format!("{what} must be a whole number from {least} to {most}")),
+    }
+}
+
+fn epochs(text: &str) -> Result<usize, String> {
+    whole(text, "the number of epochs", 1, 1_000_000)
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    whole(text, "the samples per step", 1, 1_000_000)
+}
+
+fn seeds(text: &str) -> Result<usize, String> {
+    whole(text, "the number of seeds", 1, 1000)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    whole(text, "the runs at a time", 1, 1024)
+}
+
+fn classes(text: &str) -> Result<usize, String> {
+    whole(text, "the number of classes", 2, crate::similarity::MOST_CLASSES)
+}
+
+fn hidden(text: &str) -> Result<usize, String> {
+    whole(text, "the units of a hidden layer", 1, 4096)
+}
+
+fn patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "none" => Ok(Patience(None)),
+        _ => match whole(text, "", 1, 1_000_000) {
+            Ok(n) => Ok(Patience(Some(n))),
+            Err(_) => Err("the patience must be a whole number from 1 to 1000000, or none".into()),
+        },
+    }
+}
+
+fn rate(text: &str) -> Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
+        _ => Err("the learning rate must be a number above 0, such as 0.001".into()),
+    }
+}
+
+/// A number in [0, 1), also after rounding to 32 bits.
+fn below_one(text: &str, sentence: &str) -> Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(x) if (0.0..1.0).contains(&x) => Ok(x),
+        _ => Err(sentence.into()),
+    }
+}
+
+fn reduction_factor(text: &str) -> Result<f32, String> {
+    below_one(text, "the reduction factor r must be a number at least 0 and below 1 (0 is cross entropy)")
+}
+
+fn lower_bound(text: &str) -> Result<f32, String> {
+    below_one(text, "the lower bound l must be a number at least 0 and below 1")
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    if text.is_empty() {
+        return Err("the similarity must be none, order, circular, superclass, or the name of a file".into());
+    }
+    text.parse().map_err(|never| match never {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_explained() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn domains() {
+        for text in ["1", "1.5", "-0.1", "NaN", "inf", "x", "", "0.99999999999"] {
+            assert!(reduction_factor(text).is_err() && lower_bound(text).is_err(), "{text}");
+        }
+        assert_eq!((reduction_factor("0"), reduction_factor("0.9")), (Ok(0.0), Ok(0.9)));
+        for text in ["0", "-1", "1.5", "NaN", "1000001", ""] {
+            assert!(epochs(text).is_err() && batch(text).is_err() && patience(text).is_err(), "{text}");
+        }
+        assert_eq!((epochs("1"), patience("none"), patience("3")), (Ok(1), Ok(Patience(None)), Ok(Patience(Some(3)))));
+        for text in ["0", "-1", "NaN", "inf", "1e-60"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Samples, how they are split, and how their features are scaled.
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use simloss_core::{Label, Random};
+
+/// Samples with their classes, checked: rows of equal width, all numbers finite, labels within the classes.
+///
+/// ```
+/// use simloss_core::Label;
+/// use simloss_train::data::Dataset;
+/// let labels = [0, 1, 1].map(|y| Label::new(y, 2)).into_iter().collect::<Result<Vec<_>, _>>()?;
+/// let names = vec!["dry".to_owned(), "wet".to_owned()];
+/// let data = Dataset::new("rain", vec![0.5, 1.0, 2.5], 1, labels, names, vec![0.0, 1.0])?;
+/// assert_eq!((data.samples(), data.width(), data.classes()), (3, 1, 2));
+/// assert_eq!(data.fingerprint().len(), 64);
+/// # Ok::<(), simloss_train::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    name: String,
+    features: Vec<f32>,
+    width: usize,
+    labels: Vec<Label>,
+    class_names: Vec<String>,
+    class_values: Vec<f64>,
+    fingerprint: String,
+}
+
+impl Dataset {
+    /// `features` are row-major, one row of `width` numbers a sample; `class_values` are what classes stand for (ages).
+    ///
+    /// # Errors
+    /// [`Error::Feature`] for NaN and infinity; [`Error::Data`] for no samples or no features, fewer than two classes in
+    /// use, lengths that do not fit each other, or class values that are not finite; [`Error::Core`] for labels of
+    /// another number of classes.
+    pub fn new(
+        name: impl Into<String>,
+        features: Vec<f32>,
+        width: usize,
+        labels: Vec<Label>,
+        class_names: Vec<String>,
+        class_values: Vec<f64>,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        let wrong = |problem: String| Err(Error::Data { data: name.clone(), problem });
+        let classes = class_names.len();
+        if labels.is_empty() || width == 0 {
+            return wrong("there must be at least one sample and one feature".to_owned());
+        }
+        if features.len() != labels.len() * width {
+            let (found, samples) = (features.len(), labels.len());
+            return wrong(format!("{samples} samples of {width} features are not {found} numbers"));
+        }
+        if u32::try_from(labels.len()).is_err() {
+            return wrong(format!("{} samples are more than can be counted in 32 bits", labels.len()));
+        }
+        if class_values.len() != classes {
+            return wrong(format!("there are {} class values for {classes} class names", class_values.len()));
+        }
+        if let Some(class) = class_values.iter().position(|value| !(*value as f32).is_finite()) {
+            return wrong(format!("the value of class {} is not a finite number", class_names[class]));
+        }
+        for label in &labels {
+            label.of(classes)?;
+        }
+        if labels.iter().all(|label| *label == labels[0]) {
+            let only = &class_names[labels[0].index()];
+            return wrong(format!("all samples are of class {only}; training needs at least two classes"));
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            let (row, column, value) = (at / width + 1, at % width + 1, features[at]);
+            return Err(Error::Feature { data: name, row, column, value });
+        }
+        let fingerprint = fingerprint(&features, width, &labels, &class_names, &class_values);
+        Ok(Dataset { name, features, width, labels, class_names, class_values, fingerprint })
+    }
+
+    /// Where it comes from, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All features, row by row.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// Features per sample.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The class of each sample.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// The number of samples.
+    pub fn samples(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.class_names.len()
+    }
+
+    /// The name of each class.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// What each class stands for: an age, a grade.
+    pub fn class_values(&self) -> &[f64] {
+        &self.class_values
+    }
+
+    /// SHA-256 over the decoded contents (the bits of the features, labels, names, values), in hexadecimal digits.
+    ///
+    /// Equal data have equal fingerprints, whatever file they were read from.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+fn fingerprint(features: &[f32], width: usize, labels: &[Label], names: &[String], values: &[f64]) -> String {
+    let mut hash = Sha256::new();
+    // Lengths first: no two contents give the same bytes.
+    for n in [width, labels.len(), names.len()] {
+        hash.update((n as u64).to_le_bytes());
+    }
+    for x in features {
+        hash.update(x.to_bits().to_le_bytes());
+    }
+    for y in labels {
+        hash.update((y.index() as u16).to_le_bytes());
+    }
+    for (name, value) in names.iter().zip(values) {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update(value.to_bits().to_le_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which samples train, choose the epoch, and judge: indices in ascending order, no sample twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// To train with.
+    pub train: Vec<u32>,
+    /// To choose the best epoch with.
+    pub validation: Vec<u32>,
+    /// To judge the result with, once.
+    pub test: Vec<u32>,
+}
+
+/// The shares of train, validation and test.
+pub const SHARES: [u32; 3] = [60, 20, 20];
+
+/// First keys of the random streams of a seed, so that no two purposes draw the same numbers.
+pub(crate) mod stream {
+    pub(crate) const SPLIT: u64 = 1;
+    pub(crate) const INITIALISE: u64 = 2;
+    pub(crate) const SHUFFLE: u64 = 3;
+}
+
+impl Split {
+    /// Splits every class by [`SHARES`], so that all parts have its proportions.
+    ///
+    /// Validation and test get their shares rounded, but at least one sample of every class with three or more; of two
+    /// samples one trains and one tests; a single one trains.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if nothing is left for one of the parts.
+    ///
+    /// ```
+    /// use simloss_core::Label;
+    /// use simloss_train::data::{Dataset, Split};
+    /// let labels = (0..100).map(|i| Label::new(i % 2, 2)).collect::<Result<Vec<_>, _>>()?;
+    /// let names = vec!["even".to_owned(), "odd".to_owned()];
+    /// let data = Dataset::new("numbers", vec![1.0; 100], 1, labels, names, vec![0.0, 1.0])?;
+    /// let split = Split::stratified(&data, 1)?;
+    /// assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (60, 20, 20));
+    /// assert_eq!(split, Split::stratified(&data, 1)?);
+    /// assert_ne!(split, Split::stratified(&data, 2)?);
+    /// # Ok::<(), simloss_train::Error>(())
+    /// ```
+    pub fn stratified(data: &Dataset, seed: u64) -> Result<Self, Error> {
+        let mut split = Split { train: vec![], validation: vec![], test: vec![] };
+        let mut classes = vec![vec![]; data.classes()];
+        for (i, y) in (0u32..).zip(data.labels()) {
+            classes[y.index()].push(i);
+        }
+        for (class, mut samples) in (0u64..).zip(classes) {
+            Random::new(seed).key(stream::SPLIT).key(class).shuffle(&mut samples);
+            let n = samples.len();
+            let share = |of: u32| ((2 * n * of as usize + 100) / 200).max(1);
+            let (validation, test) = match n {
+                0 | 1 => (0, 0),
+                2 => (0, 1),
+                _ => (share(SHARES[1]), share(SHARES[2])),
+            };
+            let train = samples.split_off(validation + test);
+            split.train.extend(train);
+            split.test.extend(samples.split_off(validation));
+            split.validation.extend(samples);
+        }
+        for (part, name) in [
+            (&mut split.train, "training"),
+            (&mut split.validation, "validation"),
+            (&mut split.test, "the test"),
+        ] {
+            part.sort_unstable();
+            if part.is_empty() {
+                let problem = format!("no sample is left for {name}; at least one class needs three or more");
+                return Err(Error::Data { data: data.name().to_owned(), problem });
+            }
+        }
+        Ok(split)
+    }
+
+    /// SHA-256 over the indices.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [&self.train, &self.validation, &self.test] {
+            hash.update((part.len() as u64).to_le_bytes());
+            for i in part {
+                hash.update(i.to_le_bytes());
+            }
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Scales features to mean 0 and deviation 1, as they are in the training part. Goes with the model.
+///
+/// Computed in `f64`, sample by sample, so that the bits do not depend on the machine.
+///
+/// ```
+/// use simloss_train::data::Standardiser;
+/// let scale = Standardiser::fit(&[1.0, 5.0, 3.0, 5.0, 100.0, 6.0], 2, &[0, 1]);
+/// // The third sample was not fitted; the second feature does not vary, and is only shifted.
+/// assert_eq!(scale.apply(&[1.0, 5.0, 100.0, 6.0]), [-1.0, 0.0, 98.0, 1.0]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standardiser {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+}
+
+impl Standardiser {
+    /// Means and deviations (of the population) of the rows `samples` of `features`; a feature that does not vary gets
+    /// deviation 1.
+    pub fn fit(features: &[f32], width: usize, samples: &[u32]) -> Self {
+        let rows = || samples.iter().filter_map(|&i| features.chunks_exact(width.max(1)).nth(i as usize));
+        let n = rows().count().max(1) as f64;
+        let mut mean = vec![0.0f64; width];
+        for row in rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= n);
+        let mut deviation = vec![0.0f64; width];
+        for row in rows() {
+            for ((sum, &x), mean) in deviation.iter_mut().zip(row).zip(&mean) {
+                *sum += (f64::from(x) - mean) * (f64::from(x) - mean);
+            }
+        }
+        for sum in &mut deviation {
+            let root = (*sum / n).sqrt();
+            *sum = if root > 0.0 { root } else { 1.0 };
+        }
+        Standardiser { mean, deviation }
+    }
+
+    /// The number of features.
+    pub fn width(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The scaled features, row by row.
+    pub fn apply(&self, features: &[f32]) -> Vec<f32> {
+        let mut scaled = Vec::with_capacity(features.len());
+        for row in features.chunks_exact(self.width().max(1)) {
+            for ((&x, mean), deviation) in row.iter().zip(&self.mean).zip(&self.deviation) {
+                scaled.push(((f64::from(x) - mean) / deviation) as f32);
+            }
+        }
+        scaled
+    }
+
+    /// Whether it is one: as many deviations as means, all finite, none 0.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.mean.len() == self.deviation.len()
+            && self.mean.iter().all(|x| x.is_finite())
+            && self.deviation.iter().all(|x| x.is_finite() && *x > 0.0)
+    }
+}

@@ -1,0 +1,221 @@
+//! Text files that people give: their rows, and errors that name the place.
+
+use crate::Error;
+use std::{
+    fmt,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// The largest file that is read: 1 GiB.
+pub const MOST_BYTES: u64 = 1 << 30;
+
+/// What is wrong in a file, and where: `file, line 3, column "age": problem`.
+#[derive(Debug, PartialEq)]
+pub struct InFile<P>(Box<Place<P>>);
+
+#[derive(Debug, PartialEq)]
+struct Place<P> {
+    path: PathBuf,
+    line: Option<u64>,
+    column: Option<String>,
+    problem: P,
+}
+
+impl<P> InFile<P> {
+    /// A problem of the whole file.
+    pub(crate) fn file(path: &Path, problem: P) -> Self {
+        InFile(Box::new(Place { path: path.into(), line: None, column: None, problem }))
+    }
+
+    /// The same on a line.
+    pub(crate) fn line(mut self, line: u64) -> Self {
+        self.0.line = Some(line);
+        self
+    }
+
+    /// The same in a column.
+    pub(crate) fn column(mut self, column: impl Into<String>) -> Self {
+        self.0.column = Some(column.into());
+        self
+    }
+
+    /// What is wrong, without the place.
+    pub fn problem(&self) -> &P {
+        &self.0.problem
+    }
+}
+
+impl<P: fmt::Display> fmt::Display for InFile<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { path, line, column, problem } = &*self.0;
+        write!(f, "{}", path.display())?;
+        if let Some(line) = line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(column) = column {
+            write!(f, ", column {column:?}")?;
+        }
+        write!(f, ": {problem}")
+    }
+}
+
+impl<P: fmt::Debug + fmt::Display> std::error::Error for InFile<P> {}
+
+/// Why a file is not text that can be read here.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// It is larger than [`MOST_BYTES`].
+    #[error("the file is larger than 1 GiB; give a part of it")]
+    TooLarge,
+    /// It holds bytes that are not UTF-8.
+    #[error("the file is not UTF-8 text; save it as CSV in UTF-8")]
+    Encoding,
+}
+
+/// Why a field is not a number.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadNumber {
+    /// It is empty.
+    #[error("the field is empty; fill it in, or remove the row or the column")]
+    Missing,
+    /// It is text.
+    #[error("{text:?} is not a number{hint}")]
+    NotANumber {
+        /// The field.
+        text: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// It is NaN or infinite, or beyond `f32`.
+    #[error("{0:?} is not a finite number that fits 32 bits; fill in a number, or remove the row")]
+    NotFinite(String),
+}
+
+/// The text of a file, without a byte order mark.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Text`].
+pub(crate) fn text(path: &Path) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(Error::file("read", path))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(InFile::file(path, Unreadable::TooLarge).into());
+    }
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&b| b == b'\n').count() as u64;
+        InFile::file(path, Unreadable::Encoding).line(line)
+    })?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.into(),
+        None => text,
+    })
+}
+
+/// The fields of one row and the line it begins on.
+pub(crate) type Row = (u64, csv::StringRecord);
+
+/// The rows of some text, fields trimmed, empty lines passed over.
+///
+/// The separator is the comma, semicolon or tab under which the first two rows have equally many fields, the most of
+/// them; failing that, the most fields.
+pub(crate) fn rows(text: &str) -> impl Iterator<Item = Row> + '_ {
+    let reader = |delimiter| {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .delimiter(delimiter)
+            .from_reader(text.as_bytes())
+    };
+    let fields = |delimiter| {
+        let mut rows = reader(delimiter).into_records().filter_map(Result::ok).map(|row| row.len());
+        let (first, second) = (rows.next().unwrap_or(0), rows.next().unwrap_or(0));
+        (first > 1 && first == second, first)
+    };
+    let mut delimiter = b',';
+    for other in [b';', b'\t'] {
+        if fields(other) > fields(delimiter) {
+            delimiter = other;
+        }
+    }
+    // The text is UTF-8 in memory and rows may have any length: nothing is left that could fail.
+    reader(delimiter).into_records().filter_map(Result::ok).map(move |row| (line_of(text, &row), row))
+}
+
+/// The line on which a row's first field stands. (The reader's own count includes empty lines before it in the row.)
+fn line_of(text: &str, row: &csv::StringRecord) -> u64 {
+    let Some(at) = row.position() else { return 0 };
+    let rest = text.as_bytes().get(at.byte() as usize..).unwrap_or(&[]);
+    at.line() + rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|&&b| b == b'\n').count() as u64
+}
+
+/// A finite number.
+pub(crate) fn number(text: &str) -> Result<f32, BadNumber> {
+    if text.is_empty() {
+        return Err(BadNumber::Missing);
+    }
+    match text.parse::<f32>() {
+        Ok(x) if x.is_finite() => Ok(x),
+        Ok(_) => Err(BadNumber::NotFinite(text.into())),
+        Err(_) => {
+            let comma = text.replacen(',', ".", 1).parse::<f32>().is_ok();
+            let hint = if comma { "; write decimals with a point" } else { "" };
+            Err(BadNumber::NotANumber { text: text.into(), hint })
+        }
+    }
+}
+
+/// Names in quotes, not all where there are many.
+pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("{:?}", name.as_ref())).collect();
+    let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
+    shown.join(", ") + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Vec<(u64, Vec<String>)> {
+        rows(text).map(|(line, row)| (line, row.iter().map(String::from).collect())).collect()
+    }
+
+    #[test]
+    fn separators_are_found() {
+        for text in ["a,b\n1,2\n", "a;b\n1;2\n", "a\tb\n1\t2\n", "\"a\";\"b\"\r\n1;2\r\n"] {
+            let expected = vec![(1, vec!["a".to_owned(), "b".into()]), (2, vec!["1".into(), "2".into()])];
+            assert_eq!(fields(text), expected, "{text:?}");
+        }
+        // Decimal commas do not make a comma file of a semicolon file.
+        assert_eq!(fields("a;b;c\n1,5;2,5;3,5\n")[1].1, ["1,5", "2,5", "3,5"]);
+        // A name with a comma in a tab file.
+        assert_eq!(fields("a, in cm\tb\n1\t2\n")[0].1, ["a, in cm", "b"]);
+    }
+
+    #[test]
+    fn lines_are_those_of_an_editor() {
+        let lines = |text| fields(text).iter().map(|row| row.0).collect::<Vec<_>>();
+        assert_eq!(lines("a,b\n1,2\n3,4\n"), [1, 2, 3]);
+        assert_eq!(lines("\n\na,b\n\n1,2\r\n\r\n\r\n3,4"), [3, 5, 8]);
+        assert_eq!(lines("a,b\n\"x\ny\",2\n3,4\n"), [1, 2, 4]);
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number("-1.5e3"), Ok(-1500.0));
+        assert_eq!(number(""), Err(BadNumber::Missing));
+        for text in ["NaN", "inf", "-Infinity", "1e39"] {
+            assert_eq!(number(text), Err(BadNumber::NotFinite(text.into())));
+        }
+        assert!(number("3,5").unwrap_err().to_string().contains("point"));
+        assert_eq!(number("x").unwrap_err().to_string(), "\"x\" is not a number");
+    }
+}

@@ -1,0 +1,203 @@
+//! The networks: compositions of the core's layers.
+//!
+//! Their types are as different as their shapes, so code that uses one is a [`Visitor`], generic over the layers:
+//! [`Kind::visit`] is the only place that knows all of them.
+//!
+//! # Where to add one
+//! A variant of [`Kind`], a function that composes its layers, an arm in [`Kind::visit`] and in [`Kind::tensors`].
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use simloss_core::layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu};
+
+/// Which network, with its sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// For tables: dense layers with relu between them.
+    Table {
+        /// Features.
+        inputs: usize,
+        /// Units of one or two hidden layers.
+        hidden: Vec<usize>,
+        /// Classes.
+        classes: usize,
+    },
+    /// For images of 3x32x32: [`lenet`].
+    LeNet {
+        /// Classes.
+        classes: usize,
+    },
+    /// For faces of 3x60x60: [`ages`].
+    Ages {
+        /// Classes.
+        classes: usize,
+    },
+}
+
+/// Code that works with any network.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Is called with the layers.
+    fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Self::Output;
+}
+
+/// A named part of the parameters, as PyTorch would name and shape it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Such as `dense1.weight`.
+    pub name: String,
+    /// Such as `[outputs, inputs]`.
+    pub shape: Vec<usize>,
+}
+
+/// `first`, then `second`.
+fn then<A: Layer<f32>, B: Layer<f32>>(first: A, second: B) -> Chain<A, B> {
+    first.then(second)
+}
+
+fn relu<L: Layer<f32>>(layer: L) -> Relu<L> {
+    layer.relu()
+}
+
+/// A convolution of `channels` square images.
+const fn conv(channels: usize, side: usize, outputs: usize, kernel: usize) -> Conv2d {
+    Conv2d { channels, height: side, width: side, outputs, kernel }
+}
+
+/// The network for tables, with one hidden layer.
+pub fn table(inputs: usize, hidden: usize, classes: usize) -> impl Layer<f32> + Sync {
+    then(relu(Dense::new(inputs, hidden)), Dense::new(hidden, classes))
+}
+
+/// The network for tables, with two hidden layers.
+pub fn deep_table(inputs: usize, [first, second]: [usize; 2], classes: usize) -> impl Layer<f32> + Sync {
+    let hidden = then(relu(Dense::new(inputs, first)), relu(Dense::new(first, second)));
+    then(hidden, Dense::new(second, classes))
+}
+
+/// The published network for CIFAR-100, of images of 3x32x32: conv5 3-6, relu, pool, conv5 6-16, relu, pool, dense
+/// 400-120, relu, 120-84, relu, 84-classes.
+pub fn lenet(classes: usize) -> impl Layer<f32> + Sync {
+    let first = then(relu(conv(3, 32, 6, 5)), MaxPool::new(6, 28, 28));
+    let second = then(relu(conv(6, 14, 16, 5)), MaxPool::new(16, 10, 10));
+    let dense = then(relu(Dense::new(400, 120)), relu(Dense::new(120, 84)));
+    then(then(first, second), then(dense, Dense::new(84, classes)))
+}
+
+/// The published network for ages, of faces of 3x60x60: conv5 3-20, relu, pool, conv7 20-40, relu, pool, conv11 40-80,
+/// relu, dense 80-120, relu, 120-classes.
+pub fn ages(classes: usize) -> impl Layer<f32> + Sync {
+    let first = then(relu(conv(3, 60, 20, 5)), MaxPool::new(20, 56, 56));
+    let second = then(relu(conv(20, 28, 40, 7)), MaxPool::new(40, 22, 22));
+    let third = relu(conv(40, 11, 80, 11));
+    let dense = then(relu(Dense::new(80, 120)), Dense::new(120, classes));
+    then(then(first, second), then(third, dense))
+}
+
+impl Kind {
+    /// Calls `visitor` with the layers.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a table network with no or more than two hidden layers, or sizes of 0.
+    pub fn visit<V: Visitor>(&self, visitor: V) -> Result<V::Output, Error> {
+        match *self {
+            Kind::Table { inputs, ref hidden, classes } => match hidden[..] {
+                [only] if only > 0 => Ok(visitor.visit(table(inputs, only, classes))),
+                [first, second] if first.min(second) > 0 => {
+                    Ok(visitor.visit(deep_table(inputs, [first, second], classes)))
+                }
+                _ => Err(Error::Setting {
+                    name: "--hidden",
+                    domain: "one or two numbers of units, each at least 1",
+                    found: format!("{hidden:?}"),
+                }),
+            },
+            Kind::LeNet { classes } => Ok(visitor.visit(lenet(classes))),
+            Kind::Ages { classes } => Ok(visitor.visit(ages(classes))),
+        }
+    }
+
+    /// Its parameters, in their order: layer by layer, weight, then bias.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let (convs, dense): (&[[usize; 3]], Vec<usize>) = match *self {
+            Kind::Table { inputs, ref hidden, classes } => {
+                (&[], [inputs].into_iter().chain(hidden.iter().copied()).chain([classes]).collect())
+            }
+            Kind::LeNet { classes } => (&[[6, 3, 5], [16, 6, 5]], vec![400, 120, 84, classes]),
+            Kind::Ages { classes } => (&[[20, 3, 5], [40, 20, 7], [80, 40, 11]], vec![80, 120, classes]),
+        };
+        let mut tensors = vec![];
+        let mut layer = |name: String, shape: Vec<usize>| {
+            let bias = vec![shape[0]];
+            tensors.push(Tensor { name: format!("{name}.weight"), shape });
+            tensors.push(Tensor { name: format!("{name}.bias"), shape: bias });
+        };
+        for (n, &[outputs, channels, kernel]) in (1..).zip(convs) {
+            layer(format!("conv{n}"), vec![outputs, channels, kernel, kernel]);
+        }
+        for (n, sizes) in (1..).zip(dense.windows(2)) {
+            layer(format!("dense{n}"), vec![sizes[1], sizes[0]]);
+        }
+        tensors
+    }
+
+    /// Numbers per sample.
+    pub fn inputs(&self) -> usize {
+        match *self {
+            Kind::Table { inputs, .. } => inputs,
+            Kind::LeNet { .. } => 3 * 32 * 32,
+            Kind::Ages { .. } => 3 * 60 * 60,
+        }
+    }
+
+    /// Classes.
+    pub fn classes(&self) -> usize {
+        match *self {
+            Kind::Table { classes, .. } | Kind::LeNet { classes } | Kind::Ages { classes } => classes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simloss_core::layers::Shape;
+
+    struct ShapeOf;
+    impl Visitor for ShapeOf {
+        type Output = Shape;
+        fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Shape {
+            layers.shape()
+        }
+    }
+
+    #[test]
+    fn parameters_are_those_of_the_published_networks() -> Result<(), Error> {
+        let lenet = 3 * 6 * 25 + 6 + 6 * 16 * 25 + 16 + 400 * 120 + 120 + 120 * 84 + 84 + 84 * 96 + 96;
+        let ages = 3 * 20 * 25 + 20 + 20 * 40 * 49 + 40 + 40 * 80 * 121 + 80 + 80 * 120 + 120 + 120 * 90 + 90;
+        let table = |hidden: &[usize]| Kind::Table { inputs: 11, hidden: hidden.to_vec(), classes: 6 };
+        for (kind, parameters) in [
+            (Kind::LeNet { classes: 96 }, lenet),
+            (Kind::Ages { classes: 90 }, ages),
+            (table(&[32]), 11 * 32 + 32 + 32 * 6 + 6),
+            (table(&[8, 5]), 11 * 8 + 8 + 8 * 5 + 5 + 5 * 6 + 6),
+        ] {
+            let shape = kind.visit(ShapeOf)?;
+            assert_eq!(shape.parameters, parameters, "{kind:?}");
+            assert_eq!((shape.inputs, shape.outputs), (kind.inputs(), kind.classes()), "{kind:?}");
+            let tensors = kind.tensors();
+            assert_eq!(tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum::<usize>(), parameters, "{kind:?}");
+        }
+        assert_eq!(Kind::Ages { classes: 90 }.tensors()[4], Tensor {
+            name: "conv3.weight".to_owned(),
+            shape: vec![80, 40, 11, 11]
+        });
+        assert!(table(&[]).visit(ShapeOf).is_err());
+        assert!(table(&[8, 0]).visit(ShapeOf).is_err());
+        assert!(table(&[8, 8, 8]).visit(ShapeOf).is_err());
+        Ok(())
+    }
+}

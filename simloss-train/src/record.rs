@@ -1,0 +1,279 @@
+//! What a run was and what came of it: data that reports read, written as the run goes.
+//!
+//! Two runs of the same settings on the same data write the same bytes: nothing in a record depends on the time, the
+//! machine or the number of threads.
+
+use crate::{
+    Error,
+    data::{Dataset, Split, hex},
+    files,
+    network::Kind,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// The version of this crate, part of every record.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What chooses the best epoch, on the validation part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Selection {
+    /// The least mean absolute error of the most probable class's value.
+    #[default]
+    Mae,
+    /// The greatest accuracy.
+    Accuracy,
+    /// The least loss that is trained with.
+    Loss,
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Passes over the training part, at most.
+    pub epochs: usize,
+    /// Samples per step; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// Adam's learning rate.
+    pub rate: f32,
+    /// Epochs without a better one before training stops.
+    pub patience: Option<usize>,
+    /// Of the first parameters and the order of samples.
+    pub seed: u64,
+    /// Units of the hidden layers, one or two.
+    pub hidden: Vec<usize>,
+    /// What chooses the best epoch.
+    pub selection: Selection,
+    /// Threads to compute with. Changes no bit, so records leave it out.
+    #[serde(skip)]
+    pub threads: usize,
+}
+
+impl Settings {
+    /// # Errors
+    /// [`Error::Setting`] for the first that is outside its domain.
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |name, domain, found: String| Err(Error::Setting { name, domain, found });
+        if self.epochs == 0 {
+            return wrong("--epochs", "at least 1", "0".to_owned());
+        }
+        if self.batch == 0 {
+            return wrong("--batch", "at least 1", "0".to_owned());
+        }
+        if !(self.rate.is_finite() && self.rate > 0.0) {
+            return wrong("--rate", "a finite number above 0", self.rate.to_string());
+        }
+        if self.patience == Some(0) {
+            return wrong("--patience", "at least 1", "0".to_owned());
+        }
+        if self.threads == 0 {
+            return wrong("--threads", "at least 1", "0".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The loss that is trained with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossDescription {
+    /// `none` (cross entropy), `order`, `circular`, `superclass`, or the name of a file.
+    pub similarity: String,
+    /// `r`, where there is one.
+    pub reduction_factor: Option<f64>,
+    /// `l`, where there is one.
+    pub lower_bound: Option<f64>,
+    /// SHA-256 over the matrix, so that a file that changed is noticed; absent for cross entropy.
+    pub fingerprint: Option<String>,
+}
+
+/// The data of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataDescription {
+    /// Where they come from, for people; not compared.
+    pub name: String,
+    /// SHA-256 over the contents.
+    pub fingerprint: String,
+    /// SHA-256 over the indices of the split.
+    pub split: String,
+    /// Samples to train, validate and test with.
+    pub samples: [usize; 3],
+    /// Features per sample.
+    pub features: usize,
+    /// Names of the classes.
+    pub class_names: Vec<String>,
+    /// What the classes stand for.
+    pub class_values: Vec<f64>,
+}
+
+/// Scores of the answers of one decoder. Absent where it does not apply, or nothing was counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Share of right classes. The expectation answers with a value, so it has none.
+    pub accuracy: Option<f64>,
+    /// Share of answers at most one class off.
+    pub within_one: Option<f64>,
+    /// Mean absolute error of the class values.
+    pub mae: Option<f64>,
+    /// Mean squared error of the class values.
+    pub mse: Option<f64>,
+    /// Quadratic weighted kappa.
+    pub kappa: Option<f64>,
+}
+
+/// Scores of the probabilities, and of their most probable class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Mean of the loss that is trained with.
+    pub loss: Option<f64>,
+    /// Of the most probable class.
+    pub argmax: Answers,
+    /// Mean cross entropy: the negative log-likelihood.
+    pub likelihood: Option<f64>,
+    /// Brier score.
+    pub brier: Option<f64>,
+    /// Ranked probability score.
+    pub ranked: Option<f64>,
+    /// Expected calibration error.
+    pub calibration: Option<f64>,
+}
+
+/// Scores of the test part, for every decoder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Test {
+    /// Of the probabilities and the most probable class.
+    pub scores: Scores,
+    /// Of the expected value `sum_k p[k] v[k]`.
+    pub expectation: Answers,
+    /// Of the median class.
+    pub median: Answers,
+    /// Of the class of least expected `abs(i - j)`.
+    pub minimum_risk: Answers,
+    /// Counts of the most probable class, row of the true class first.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// One epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Mean loss of the training samples, each before the step it was part of.
+    pub train_loss: Option<f64>,
+    /// Scores of the validation part after the epoch.
+    pub validation: Scores,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// All epochs were trained.
+    Epochs,
+    /// No better epoch within the patience.
+    Patience,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The epoch whose parameters were kept, counted from 1.
+    pub best_epoch: usize,
+    /// Why training ended.
+    pub ended: Ended,
+    /// Scores of the test part with the parameters kept.
+    pub test: Test,
+}
+
+/// A run: what it was asked to do, what it did so far, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`VERSION`].
+    pub version: String,
+    /// How it trains.
+    pub settings: Settings,
+    /// With which loss.
+    pub loss: LossDescription,
+    /// On what data.
+    pub data: DataDescription,
+    /// Which network.
+    pub network: Kind,
+    /// The number of its parameters.
+    pub parameters: usize,
+    /// Every epoch so far.
+    pub epochs: Vec<Epoch>,
+    /// What came of it, once it has ended.
+    pub result: Option<Outcome>,
+}
+
+impl DataDescription {
+    pub(crate) fn of(data: &Dataset, split: &Split) -> Self {
+        DataDescription {
+            name: data.name().to_owned(),
+            fingerprint: data.fingerprint().to_owned(),
+            split: split.fingerprint(),
+            samples: [&split.train, &split.validation, &split.test].map(Vec::len),
+            features: data.width(),
+            class_names: data.class_names().to_vec(),
+            class_values: data.class_values().to_vec(),
+        }
+    }
+}
+
+impl Record {
+    /// SHA-256 over what determines the bits of every epoch: all that was asked for, but for the number of epochs.
+    pub(crate) fn fingerprint(&self) -> String {
+        let Record { version, settings, loss, data, network, .. } = self;
+        let settings = Settings { epochs: 0, threads: 0, ..settings.clone() };
+        let asked = format!("{version:?} {settings:?} {loss:?} {:?} {:?} {network:?}", data.fingerprint, data.split);
+        hex(&Sha256::digest(asked))
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Format`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read(path).map_err(Error::file("read", path))?;
+        serde_json::from_slice(&text).map_err(|e| Error::format(path, "a record")(&e))
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, "a record")(&e))?;
+        text.push(b'\n');
+        files::replace(path, &[&text])
+    }
+
+    /// Refuses to continue this run, read from `path`, as `asked`. The number of epochs may grow, threads do not matter.
+    ///
+    /// # Errors
+    /// [`Error::OtherRun`] for the first thing that differs.
+    pub(crate) fn continues_as(&self, path: &Path, asked: &Record) -> Result<(), Error> {
+        let text = |x: &dyn std::fmt::Debug| format!("{x:?}");
+        let (a, b) = (&self.settings, &asked.settings);
+        let differing = [
+            ("version", self.version.clone(), asked.version.clone()),
+            ("data", self.data.fingerprint.clone(), asked.data.fingerprint.clone()),
+            ("split of the data", self.data.split.clone(), asked.data.split.clone()),
+            ("loss", text(&self.loss), text(&asked.loss)),
+            ("network", text(&self.network), text(&asked.network)),
+            ("--batch", text(&a.batch), text(&b.batch)),
+            ("--rate", text(&a.rate), text(&b.rate)),
+            ("--patience", text(&a.patience), text(&b.patience)),
+            ("--seed", text(&a.seed), text(&b.seed)),
+            ("selection", text(&a.selection), text(&b.selection)),
+        ];
+        let trained = self.epochs.len();
+        let more = ("number of epochs already", trained.to_string(), format!("at most {}", b.epochs));
+        let differs = |(_, recorded, asked): &(&str, String, String)| recorded != asked;
+        match differing.into_iter().find(differs).or((trained > b.epochs).then_some(more)) {
+            None => Ok(()),
+            Some((what, recorded, asked)) => Err(Error::OtherRun { path: path.to_owned(), what, recorded, asked }),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! One run: from first parameters to a tested network, epoch by epoch, so that it can be interrupted and continued.
+//!
+//! ```text
+//! for each epoch: shuffle -> batches -> train_step ... -> validate -> keep the best -> write
+//! at the end:     the best parameters -> test, with every decoder -> write
+//! ```
+//!
+//! # Files of an output folder
+//! | file | contents | written |
+//! |---|---|---|
+//! | `record.json` | the [`Record`] | after every epoch, and at the end |
+//! | `state.safetensors` | all that is needed to go on: parameters, moments, the best parameters | after every epoch |
+//! | `model.safetensors` | the best parameters, with what is needed to use them | when they change |
+//!
+//! Each is replaced whole. They are written in this order: the model, the record, the state. So the state is never ahead
+//! of the others, and a run killed at any time is continued from its state: what the record says of later epochs is cut
+//! off and computed again, to the same bits.
+//!
+//! # What --resume does
+//! | the folder holds | without | with |
+//! |---|---|---|
+//! | no record | starts | starts |
+//! | an unfinished run | refuses | continues, if version, settings, data, split and loss are the same |
+//! | a finished run | refuses | the same returns its record; more epochs continue it |
+
+use crate::{
+    Error,
+    data::{Dataset, Split, Standardiser, stream},
+    engine::{Rows, Threads},
+    lanes::InstructionSet,
+    model::{Model, State},
+    network::{Kind, Visitor},
+    record::{DataDescription, Ended, Epoch, LossDescription, Outcome, Record, Selection, Settings, VERSION},
+    score::{Decoders, Scorer},
+};
+use simloss_core::{
+    Error as CoreError, Label, Random,
+    layers::Layer,
+    loss::{Criterion, Loss, Reduction, Targets},
+    metrics::Mean,
+    optimizer::{Adam, Optimizer},
+    train::{Batch, Engine, Evaluation, Model as Training, Network, eval_step, train_step},
+};
+use std::path::{Path, PathBuf};
+
+/// Where a run writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutDir {
+    /// The folder; made if it does not exist.
+    pub dir: PathBuf,
+    /// Whether to go on with a run that is there.
+    pub resume: bool,
+}
+
+/// Looks on while a run goes. Every method may be left out.
+pub trait Watch {
+    /// Epoch `epoch` of at most `epochs` begins, with `batches` batches. Counted from 1.
+    fn epoch_started(&mut self, epoch: usize, epochs: usize, batches: usize) {
+        let _ = (epoch, epochs, batches);
+    }
+
+    /// Batch `batch` (counted from 1) of `samples` samples was trained with; `loss` is their mean loss before the step.
+    fn batch_done(&mut self, batch: usize, samples: usize, loss: f32) {
+        let _ = (batch, samples, loss);
+    }
+
+    /// An epoch was trained and validated; `best` if its parameters are the best so far.
+    fn epoch_done(&mut self, epoch: &Epoch, best: bool) {
+        let _ = (epoch, best);
+    }
+
+    /// Whether to stop: asked after every batch.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
+}
+
+/// Nobody looks on.
+impl Watch for () {}
+
+/// Trains a network for tables, chooses the best epoch and tests it.
+///
+/// Features are standardised on the training part. The optimizer is Adam, the reduction the mean by weight.
+///
+/// # Errors
+/// [`Error::Setting`] for settings outside their domain, [`Error::Exists`] and [`Error::OtherRun`] for what is in the
+/// output folder, [`Error::Interrupted`], [`Error::Step`] where numbers leave their domain, [`Error::File`] and
+/// [`Error::Format`] for files, [`Error::Core`] for a loss of another number of classes.
+///
+/// # Example
+/// ```
+/// use simloss_core::{Label, loss::CrossEntropy};
+/// use simloss_train::{data::{Dataset, Split}, record::{LossDescription, Selection, Settings}, run::run};
+/// let labels = (0..60).map(|i| Label::new(i / 20, 3)).collect::<Result<Vec<_>, _>>()?;
+/// let features = (0..60).map(|i| (i / 20 * 10 + i % 20 / 4) as f32).collect();
+/// let names = ["low", "middle", "high"].map(str::to_owned).to_vec();
+/// let data = Dataset::new("steps", features, 1, labels, names, vec![0.0, 1.0, 2.0])?;
+/// let split = Split::stratified(&data, 7)?;
+/// let settings = Settings {
+///     epochs: 30, batch: 8, rate: 0.05, patience: None, seed: 7, hidden: vec![8], selection: Selection::Accuracy,
+///     threads: 1,
+/// };
+/// let loss = LossDescription {
+///     similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None,
+/// };
+/// let record = run(&settings, CrossEntropy::new(3)?, &loss, &data, &split, None, &mut ())?;
+/// let result = record.result.ok_or("not finished")?;
+/// assert_eq!(result.test.scores.argmax.accuracy, Some(1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run<L: Loss<f32> + Sync>(
+    settings: &Settings,
+    loss: L,
+    loss_description: &LossDescription,
+    data: &Dataset,
+    split: &Split,
+    out: Option<&OutDir>,
+    watch: &mut dyn Watch,
+) -> Result<Record, Error> {
+    settings.check()?;
+    let parts = [("train", &split.train), ("validation", &split.validation), ("test", &split.test)];
+    if let Some((part, _)) = parts.iter().find(|(_, part)| part.is_empty()) {
+        let problem = format!("the {part} part of its split is empty");
+        return Err(Error::Data { data: data.name().to_owned(), problem });
+    }
+    let network = Kind::Table { inputs: data.width(), hidden: settings.hidden.clone(), classes: data.classes() };
+    let set = InstructionSet::chosen()?;
+    network.visit(Run { settings, loss, loss_description, data, split, out, watch, set, kind: &network })?
+}
+
+/// Everything a run is given, on its way to the layers.
+struct Run<'a, L> {
+    settings: &'a Settings,
+    loss: L,
+    loss_description: &'a LossDescription,
+    data: &'a Dataset,
+    split: &'a Split,
+    out: Option<&'a OutDir>,
+    watch: &'a mut dyn Watch,
+    set: InstructionSet,
+    kind: &'a Kind,
+}
+
+impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
+    type Output = Result<Record, Error>;
+
+    fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Record, Error> {
+        let Run { settings, loss, loss_description, data, split, out, watch, set, kind } = self;
+        let network = Network::new(layers, Criterion::new(loss))?;
+        let mut engine = Threads::new(&network, settings.threads, set)?;
+        let adam = Adam::new(settings.rate)?;
+        let standardiser = Standardiser::fit(data.features(), data.width(), &split.train);
+        let samples = Samples {
+            table: &standardiser.apply(data.features()),
+            width: data.width(),
+            labels: data.labels(),
+            values: &data.class_values().iter().map(|&value| value as f32).collect::<Vec<_>>(),
+        };
+
+        let mut record = Record {
+            version: VERSION.to_owned(),
+            settings: settings.clone(),
+            loss: loss_description.clone(),
+            data: DataDescription::of(data, split),
+            network: kind.clone(),
+            parameters: network.parameters(),
+            epochs: vec![],
+            result: None,
+        };
+        let mut parameters = vec![0.0; network.parameters()];
+        let mut random = Random::new(settings.seed).key(stream::INITIALISE);
+        layers.initialise(&mut parameters, &mut random);
+        let mut state = State::new(record.fingerprint(), parameters, <Adam<f32> as Optimizer<f32>>::MOMENTS);
+
+        let folder = out.map(|out| Folder { dir: &out.dir });
+        if let (Some(out), Some(folder)) = (out, &folder) {
+            if let Some(finished) = folder.open(out.resume, &mut record, &mut state)? {
+                return Ok(finished);
+            }
+        }
+        let model = |parameters: &[f32]| Model {
+            version: VERSION.to_owned(),
+            network: kind.clone(),
+            class_names: data.class_names().to_vec(),
+            class_values: data.class_values().to_vec(),
+            standardiser: Some(standardiser.clone()),
+            loss: loss_description.clone(),
+            parameters: parameters.to_vec(),
+        };
+
+        let mut gradient = vec![0.0; network.parameters()];
+        let mut memory = Memory::default();
+        while state.epoch < settings.epochs && !out_of_patience(settings, &state) {
+            let epoch = state.epoch + 1;
+            let mut order = split.train.clone();
+            Random::new(settings.seed).key(stream::SHUFFLE).key(epoch as u64).shuffle(&mut order);
+            let batches = order.len().div_ceil(settings.batch);
+            watch.epoch_started(epoch, settings.epochs, batches);
+            let mut train_loss = Mean::new();
+            for (batch, chosen) in (1..).zip(order.chunks(settings.batch)) {
+                let stopped = |source| Error::Step { epoch, batch, source };
+                let (features, labels, losses) = memory.batch(&samples, chosen)?;
+                let mean = train_step(
+                    &mut engine,
+                    &adam,
+                    Training {
+                        parameters: &mut state.parameters,
+                        moments: &mut state.moments,
+                        steps: &mut state.steps,
+                    },
+                    &mut gradient,
+                    Batch {
+                        features: &features,
+                        targets: Targets::labels(labels),
+                        reduction: Reduction::MeanByWeight,
+                        losses: &mut *losses,
+                    },
+                )
+                .map_err(stopped)?;
+                losses.iter().try_for_each(|&loss| train_loss.update(loss))?;
+                watch.batch_done(batch, chosen.len(), mean);
+                if watch.should_stop() {
+                    return Err(Error::Interrupted { folder: out.map(|out| out.dir.clone()) });
+                }
+            }
+
+            let mut scorer = Scorer::new(samples.values)?;
+            let stopped = |source| Error::Step { epoch, batch: batches, source };
+            memory
+                .evaluate(&mut engine, &state.parameters, &samples, &split.validation, |logits, y, loss| {
+                    scorer.add(logits, y, loss).map(|_| ())
+                })
+                .map_err(stopped)?;
+            let done = Epoch { epoch, train_loss: train_loss.value(), validation: scorer.scores()? };
+            let best = match state.best_epoch.checked_sub(1).and_then(|best| record.epochs.get(best)) {
+                Some(best) => is_better(settings.selection, &done, best),
+                None => true,
+            };
+            state.epoch = epoch;
+            if best {
+                state.best_epoch = epoch;
+                state.best.copy_from_slice(&state.parameters);
+            }
+            record.epochs.push(done);
+            if let Some(folder) = &folder {
+                if best {
+                    model(&state.best).save(&folder.model())?;
+                }
+                record.save(&folder.record())?;
+                state.save(&folder.state())?;
+            }
+            if let Some(done) = record.epochs.last() {
+                watch.epoch_done(done, best);
+            }
+        }
+
+        let mut decoders = Decoders::new(samples.values)?;
+        memory.evaluate(&mut engine, &state.best, &samples, &split.test, |logits, y, loss| {
+            decoders.add(logits, y, loss)
+        })?;
+        record.result = Some(Outcome {
+            best_epoch: state.best_epoch,
+            ended: if state.epoch < settings.epochs { Ended::Patience } else { Ended::Epochs },
+            test: decoders.test()?,
+        });
+        if let Some(folder) = &folder {
+            model(&state.best).save(&folder.model())?;
+            record.save(&folder.record())?;
+        }
+        Ok(record)
+    }
+}
+
+fn out_of_patience(settings: &Settings, state: &State) -> bool {
+    settings.patience.is_some_and(|patience| state.epoch >= state.best_epoch.saturating_add(patience))
+}
+
+/// Whether `new` is better than the best so far; as good is not.
+fn is_better(selection: Selection, new: &Epoch, best: &Epoch) -> bool {
+    let value = |epoch: &Epoch| match selection {
+        Selection::Mae => epoch.validation.argmax.mae,
+        // Of two accuracies the greater is better, of everything else the lesser.
+        Selection::Accuracy => epoch.validation.argmax.accuracy.map(|accuracy| -accuracy),
+        Selection::Loss => epoch.validation.loss,
+    };
+    matches!((value(new), value(best)), (Some(new), Some(best)) if new < best)
+}
+
+/// The samples, scaled.
+#[derive(Clone, Copy)]
+struct Samples<'a> {
+    table: &'a [f32],
+    width: usize,
+    labels: &'a [Label],
+    values: &'a [f32],
+}
+
+/// Samples that are evaluated at a time.
+const EVALUATED: usize = 1024;
+
+/// What batches are gathered in; reused from batch to batch.
+#[derive(Default)]
+struct Memory {
+    labels: Vec<Option<Label>>,
+    losses: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Memory {
+    #[allow(clippy::type_complexity)] // the parts of one batch
+    fn batch<'a>(
+        &'a mut self,
+        samples: &Samples<'a>,
+        chosen: &'a [u32],
+    ) -> Result<(Rows<'a>, &'a [Option<Label>], &'a mut [f32]), CoreError> {
+        let features = Rows::new(samples.table, samples.width, chosen)?;
+        self.labels.clear();
+        self.labels.extend(chosen.iter().map(|&i| samples.labels.get(i as usize).copied()));
+        self.losses.resize(chosen.len(), 0.0);
+        Ok((features, &self.labels, &mut self.losses))
+    }
+
+    /// Logits, class and loss of each of the samples `chosen`, to `each`.
+    fn evaluate<E: Engine<f32>>(
+        &mut self,
+        engine: &mut E,
+        parameters: &[f32],
+        samples: &Samples<'_>,
+        chosen: &[u32],
+        mut each: impl FnMut(&[f32], Label, f32) -> Result<(), CoreError>,
+    ) -> Result<(), CoreError> {
+        let classes = samples.values.len();
+        for chosen in chosen.chunks(EVALUATED) {
+            let mut logits = std::mem::take(&mut self.logits);
+            logits.resize(chosen.len() * classes, 0.0);
+            let (features, labels, losses) = self.batch(samples, chosen)?;
+            let (targets, losses_out) = (Targets::labels(labels), &mut *losses);
+            eval_step(
+                engine,
+                parameters,
+                Evaluation { features: &features, targets, losses: losses_out, logits: &mut logits },
+            )?;
+            for ((logits, y), &loss) in logits.chunks_exact(classes).zip(labels.iter().flatten()).zip(losses.iter()) {
+                each(logits, *y, loss)?;
+            }
+            self.logits = logits;
+        }
+        Ok(())
+    }
+}
+
+/// The files of a run.
+struct Folder<'a> {
+    dir: &'a Path,
+}
+
+impl Folder<'_> {
+    fn record(&self) -> PathBuf {
+        self.dir.join("record.json")
+    }
+
+    fn model(&self) -> PathBuf {
+        self.dir.join("model.safetensors")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.join("state.safetensors")
+    }
+
+    /// Makes the folder and puts the record there, or continues with what is there: then `record` gets the epochs and
+    /// `state` everything. Returns the record of a run that needs nothing more.
+    fn open(&self, resume: bool, record: &mut Record, state: &mut State) -> Result<Option<Record>, Error> {
+        std::fs::create_dir_all(self.dir).map_err(Error::file("create", self.dir))?;
+        let path = self.record();
+        if path.try_exists().map_err(Error::file("read", &path))? {
+            if !resume {
+                return Err(Error::Exists { path: self.dir.to_owned() });
+            }
+            let before = Record::load(&path)?;
+            before.continues_as(&path, record)?;
+            if before.result.is_some() && before.settings.epochs == record.settings.epochs {
+                return Ok(Some(before));
+            }
+            let path = self.state();
+            if path.try_exists().map_err(Error::file("read", &path))? {
+                *state = State::load(&path, &state.run, state.parameters.len())?;
+                record.epochs = before.epochs;
+                if record.epochs.len() < state.epoch || state.best_epoch > state.epoch {
+                    let problem = "it is ahead of the record beside it; remove both to start again";
+                    return Err(Error::format(&path, "a training state")(&problem));
+                }
+                record.epochs.truncate(state.epoch);
+            }
+        }
+        // Finds out before the first epoch whether the folder can be written.
+        record.save(&self.record())?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,471 @@
+//! How classes relate: the one similarity option, from the command line to a checked matrix.
+//!
+//! | `--similarity` | `S[y, c]`, `y` being the true class | options |
+//! |---|---|---|
+//! | `none` | 1 for `c = y`, else 0: cross entropy | |
+//! | `order` | `r^abs(y - c)` | `-r` |
+//! | `circular` | `r^min(abs(y - c), C - abs(y - c))` | `-r` |
+//! | `superclass` | `r` for two classes of one superclass, 0 for others | `-r`, `--superclasses FILE` |
+//! | a file ([`matrix`]) | its entries; with `-l`: `max(0, (s - l) / (1 - l))` | `-l` |
+//!
+//! # Where to add one
+//! A variant of [`Kind`], of [`Source`] and, if its rows are not stored, of [`AnySimilarity`].
+
+pub mod describe;
+pub mod matrix;
+pub mod superclasses;
+
+use crate::{
+    Error,
+    data::hex,
+    input::{BadNumber, InFile},
+    record::LossDescription,
+};
+use matrix::Matrix;
+use sha2::{Digest, Sha256};
+use simloss_core::{
+    Label,
+    similarity::{CircularTable, DenseTable, Identity, OrderTable, Similarity, Taxonomy},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+/// The reduction factors that are compared where none is given.
+pub const REDUCTION_FACTORS: [f32; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// What `--similarity` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Cross entropy.
+    None,
+    /// Classes in an order.
+    Order,
+    /// Classes in a circle.
+    Circular,
+    /// Classes in groups.
+    Superclass,
+    /// A matrix in a file.
+    File(PathBuf),
+}
+
+impl Kind {
+    /// Its name on the command line and in records.
+    pub fn name(&self) -> String {
+        match self {
+            Kind::None => "none".into(),
+            Kind::Order => "order".into(),
+            Kind::Circular => "circular".into(),
+            Kind::Superclass => "superclass".into(),
+            Kind::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "none" => Kind::None,
+            "order" => Kind::Order,
+            "circular" => Kind::Circular,
+            "superclass" => Kind::Superclass,
+            path => Kind::File(path.into()),
+        })
+    }
+}
+
+/// The options of a similarity, as given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Which.
+    pub kind: Kind,
+    /// Each `r` to build one with.
+    pub reduction_factors: Vec<f32>,
+    /// Each `l` to build one with.
+    pub lower_bounds: Vec<f32>,
+    /// The file with the superclass of each class.
+    pub superclasses: Option<PathBuf>,
+}
+
+/// What is wrong in a file that describes a similarity.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// There is nothing in it.
+    #[error("the file is empty; {expected}")]
+    Empty {
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A row is longer or shorter than the first.
+    #[error("the row has {found} fields, but the first row has {expected}")]
+    Ragged {
+        /// Fields of the first row.
+        expected: usize,
+        /// Fields found.
+        found: usize,
+    },
+    /// Not as many rows as columns.
+    #[error("there are {rows} rows of {columns} numbers; a similarity has as many rows as columns")]
+    NotSquare {
+        /// Rows of numbers.
+        rows: usize,
+        /// Numbers in each.
+        columns: usize,
+    },
+    /// Another number of classes.
+    #[error("the matrix is for {found} classes, but there are {expected}: {classes}")]
+    Size {
+        /// Classes there are.
+        expected: usize,
+        /// Classes of the matrix.
+        found: usize,
+        /// Their names.
+        classes: String,
+    },
+    /// Outside what a similarity may have.
+    #[error("there must be from 2 to {MOST_CLASSES} classes, not {0}")]
+    Classes(usize),
+    /// Names that are not those of the classes.
+    #[error("the names do not fit the classes: {}", join(&[("missing", missing), ("not a class", unknown)]))]
+    Names {
+        /// Classes that are not named.
+        missing: Vec<String>,
+        /// Names that are no class.
+        unknown: Vec<String>,
+    },
+    /// One name twice.
+    #[error("the name {0:?} stands twice")]
+    Twice(String),
+    /// A name is empty.
+    #[error("a name is empty")]
+    Unnamed,
+    /// Rows and columns with different names.
+    #[error("rows and columns have different names: {}", join(&[("only a row", rows), ("only a column", columns)]))]
+    RowsAndColumns {
+        /// Names of rows alone.
+        rows: Vec<String>,
+        /// Names of columns alone.
+        columns: Vec<String>,
+    },
+    /// An entry is not a number.
+    #[error("the similarity of true class {row:?} and class {column:?}: {problem}")]
+    Number {
+        /// The true class.
+        row: String,
+        /// The other class.
+        column: String,
+        /// What stands there.
+        problem: BadNumber,
+    },
+    /// An entry is outside its range.
+    #[error("the similarity of true class {row:?} and class {column:?} is {value}, outside [{least}, 1]{hint}")]
+    Range {
+        /// The true class.
+        row: String,
+        /// The other class.
+        column: String,
+        /// What stands there.
+        value: f32,
+        /// The least it may be.
+        least: i8,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The similarity of a class with itself is not 1.
+    #[error("the similarity of class {class:?} with itself is {value}; it must be 1, within {DIAGONAL}")]
+    Diagonal {
+        /// The class.
+        class: String,
+        /// What stands there.
+        value: f32,
+    },
+    /// A file of superclasses without its two columns.
+    #[error("the first row must name the columns \"class\" and \"superclass\"; it names {0}")]
+    Columns(String),
+}
+
+/// How far from 1 the diagonal of a file may be: cosines of a vector with itself miss it by rounding.
+pub const DIAGONAL: f32 = 1e-4;
+
+/// The most classes of a similarity that is built here: a matrix of so many takes 64 MiB.
+pub const MOST_CLASSES: usize = 4096;
+
+fn join(lists: &[(&str, &[String])]) -> String {
+    let parts: Vec<String> = lists
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", crate::input::list(names)))
+        .collect();
+    parts.join("; ")
+}
+
+/// What a similarity is built from: all files read, `r` and `l` still open.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Cross entropy.
+    None,
+    /// Classes in an order.
+    Order,
+    /// Classes in a circle.
+    Circular,
+    /// The superclass of each class.
+    Superclass(Vec<u16>),
+    /// A matrix from a file, classes in their order.
+    Matrix(Matrix),
+}
+
+/// A similarity between classes whose number is known at run time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnySimilarity {
+    /// The identity.
+    None(Identity),
+    /// A class order.
+    Order(OrderTable<f32, Vec<f32>>),
+    /// A circular order.
+    Circular(CircularTable<f32, Vec<f32>>),
+    /// A matrix.
+    Dense(DenseTable<f32, Vec<f32>>),
+}
+
+impl Similarity<f32> for AnySimilarity {
+    fn classes(&self) -> usize {
+        match self {
+            AnySimilarity::None(s) => Similarity::<f32>::classes(s),
+            AnySimilarity::Order(s) => s.classes(),
+            AnySimilarity::Circular(s) => s.classes(),
+            AnySimilarity::Dense(s) => s.classes(),
+        }
+    }
+
+    fn scratch(&self) -> usize {
+        match self {
+            AnySimilarity::None(s) => Similarity::<f32>::scratch(s),
+            AnySimilarity::Order(s) => s.scratch(),
+            AnySimilarity::Circular(s) => s.scratch(),
+            AnySimilarity::Dense(s) => s.scratch(),
+        }
+    }
+
+    #[inline]
+    fn row<'a>(&'a self, y: Label, scratch: &'a mut [f32]) -> &'a [f32] {
+        match self {
+            AnySimilarity::None(s) => s.row(y, scratch),
+            AnySimilarity::Order(s) => s.row(y, scratch),
+            AnySimilarity::Circular(s) => s.row(y, scratch),
+            AnySimilarity::Dense(s) => s.row(y, scratch),
+        }
+    }
+}
+
+/// A similarity and what it was built from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// For records.
+    pub description: LossDescription,
+    /// Ready for a loss.
+    pub similarity: AnySimilarity,
+}
+
+impl Request {
+    /// Refuses options that would have no effect, and combinations that lack one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn check(&self) -> Result<(), Error> {
+        let kind = self.kind.name();
+        let no_effect = |option: &str, belongs: &str| {
+            Err(Error::Usage(format!(
+                "{option} has no effect with --similarity {kind}; it belongs to {belongs}. Leave it out, or choose \
+                 another similarity"
+            )))
+        };
+        let ordered = matches!(self.kind, Kind::Order | Kind::Circular | Kind::Superclass);
+        if !self.reduction_factors.is_empty() && !ordered {
+            return no_effect("-r, --reduction-factor", "order, circular and superclass");
+        }
+        if !self.lower_bounds.is_empty() && !matches!(self.kind, Kind::File(_)) {
+            return no_effect("-l, --lower-bound", "a similarity from a file");
+        }
+        match (&self.kind, &self.superclasses) {
+            (Kind::Superclass, None) => Err(Error::Usage(
+                "--similarity superclass needs --superclasses FILE, a CSV file with the columns class and superclass"
+                    .into(),
+            )),
+            (Kind::Superclass, Some(_)) | (_, None) => Ok(()),
+            (_, Some(_)) => no_effect("--superclasses", "superclass"),
+        }
+    }
+
+    /// Reads the files. `classes` are the names of the classes, where the data say so; their order is that of the result.
+    ///
+    /// Returns the source, the names of its classes where anything says so, and notes for the user.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); [`Error::File`], [`Error::Text`], [`Error::Similarity`].
+    pub fn load(&self, classes: Option<&[String]>) -> Result<Loaded, Error> {
+        self.check()?;
+        let given = classes.map(<[String]>::to_vec);
+        match (&self.kind, &self.superclasses) {
+            (Kind::Superclass, Some(path)) => {
+                let (names, superclasses) = superclasses::read(path, classes)?;
+                Ok(Loaded { source: Source::Superclass(superclasses), names: Some(names), notes: vec![] })
+            }
+            (Kind::File(path), _) => {
+                let (matrix, notes) = matrix::read(path, classes, !self.lower_bounds.is_empty())?;
+                let names = given.or_else(|| matrix.names.clone());
+                Ok(Loaded { source: Source::Matrix(matrix), names, notes })
+            }
+            (Kind::Order, _) => Ok(Loaded { source: Source::Order, names: given, notes: vec![] }),
+            (Kind::Circular, _) => Ok(Loaded { source: Source::Circular, names: given, notes: vec![] }),
+            (Kind::None | Kind::Superclass, _) => Ok(Loaded { source: Source::None, names: given, notes: vec![] }),
+        }
+    }
+
+    /// Each `(r, l)` that is asked for: all given, else those of the published grid for `r`, and no `l`.
+    fn parameters(&self) -> Vec<(Option<f32>, Option<f32>)> {
+        match &self.kind {
+            Kind::None => vec![(None, None)],
+            Kind::Order | Kind::Circular | Kind::Superclass => {
+                let given = &self.reduction_factors[..];
+                let all = if given.is_empty() { &REDUCTION_FACTORS[..] } else { given };
+                all.iter().map(|&r| (Some(r), None)).collect()
+            }
+            Kind::File(_) if self.lower_bounds.is_empty() => vec![(None, None)],
+            Kind::File(_) => self.lower_bounds.iter().map(|&l| (None, Some(l))).collect(),
+        }
+    }
+
+    /// Builds every similarity that is asked for, between `classes` classes.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for too many classes or a parameter given twice, [`Error::Core`].
+    pub fn candidates(&self, source: &Source, classes: usize) -> Result<Vec<Candidate>, Error> {
+        if !(2..=MOST_CLASSES).contains(&classes) {
+            return Err(Error::Usage(format!("there must be from 2 to {MOST_CLASSES} classes, not {classes}")));
+        }
+        let parameters = self.parameters();
+        for (i, (r, l)) in parameters.iter().enumerate() {
+            if let (Some(twice), true) = (r.or(*l), parameters[..i].contains(&(*r, *l))) {
+                let option = if r.is_some() { "-r" } else { "-l" };
+                return Err(Error::Usage(format!("{option} {twice} is given twice")));
+            }
+        }
+        parameters.into_iter().map(|(r, l)| self.candidate(source, classes, r, l)).collect()
+    }
+
+    fn candidate(
+        &self,
+        source: &Source,
+        classes: usize,
+        r: Option<f32>,
+        l: Option<f32>,
+    ) -> Result<Candidate, Error> {
+        let factor = r.unwrap_or(0.0);
+        let dense = || vec![0.0f32; classes * classes];
+        let similarity = match source {
+            Source::None => AnySimilarity::None(Identity::new(classes)?),
+            Source::Order => AnySimilarity::Order(OrderTable::in_memory(vec![0.0; 2 * classes], classes, factor)?),
+            Source::Circular => {
+                AnySimilarity::Circular(CircularTable::in_memory(vec![0.0; 2 * classes], classes, factor)?)
+            }
+            Source::Superclass(superclasses) => {
+                let taxonomy = superclasses::taxonomy(superclasses, factor)?;
+                AnySimilarity::Dense(copy(&taxonomy, dense(), classes)?)
+            }
+            Source::Matrix(matrix) => {
+                let entry = |row: usize, column: usize| matrix.entries[row * classes + column];
+                AnySimilarity::Dense(match l {
+                    None => DenseTable::in_memory(dense(), classes, entry)?,
+                    Some(l) => DenseTable::lower_bounded_in_memory(dense(), classes, entry, l)?,
+                })
+            }
+        };
+        let fingerprint = match source {
+            Source::None => None,
+            _ => Some(fingerprint(&similarity)?),
+        };
+        let description = LossDescription {
+            similarity: self.kind.name(),
+            reduction_factor: r.map(decimal),
+            lower_bound: l.map(decimal),
+            fingerprint,
+        };
+        Ok(Candidate { description, similarity })
+    }
+}
+
+/// What [`Request::load`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What to build similarities from.
+    pub source: Source,
+    /// The names of the classes, if anything gives them.
+    pub names: Option<Vec<String>>,
+    /// What was accepted and should be said.
+    pub notes: Vec<String>,
+}
+
+fn copy<P: AsRef<[u16]>, L: AsRef<[f32]>>(
+    taxonomy: &Taxonomy<f32, P, L>,
+    rows: Vec<f32>,
+    classes: usize,
+) -> Result<DenseTable<f32, Vec<f32>>, Error> {
+    Ok(DenseTable::copy_in_memory(rows, taxonomy, &mut vec![0.0; classes])?)
+}
+
+/// The decimal number that a person wrote for `x`: 0.1, not 0.10000000149.
+fn decimal(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(f64::from(x))
+}
+
+/// Calls `f` with every row of `S`: the true class, and one stored entry per class.
+pub(crate) fn each_row(s: &AnySimilarity, mut f: impl FnMut(usize, &[f32])) -> Result<(), Error> {
+    let classes = s.classes();
+    let mut scratch = vec![0.0; s.scratch()];
+    for y in 0..classes {
+        f(y, s.row(Label::new(y, classes)?, &mut scratch));
+    }
+    Ok(())
+}
+
+/// SHA-256 over the stored entries.
+fn fingerprint(s: &AnySimilarity) -> Result<String, Error> {
+    let mut hash = Sha256::new();
+    each_row(s, |_, row| row.iter().for_each(|x| hash.update(x.to_bits().to_le_bytes())))?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// For files with names: where each class stands among them.
+fn places(path: &Path, names: &[String], classes: &[String]) -> Result<Vec<usize>, InFile<Problem>> {
+    // Numbers are the same class however they are written: 3 and 3.0.
+    let key = |name: &String| name.parse::<f64>().map_or_else(|_| name.clone(), |x| (x + 0.0).to_string());
+    let index: HashMap<String, usize> = names.iter().enumerate().map(|(i, name)| (key(name), i)).collect();
+    let known: HashSet<String> = classes.iter().map(key).collect();
+    let places: Vec<Option<usize>> = classes.iter().map(|class| index.get(&key(class)).copied()).collect();
+    let missing: Vec<String> =
+        classes.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(class, _)| class.clone()).collect();
+    let unknown: Vec<String> = names.iter().filter(|name| !known.contains(&key(name))).cloned().collect();
+    if missing.is_empty() && unknown.is_empty() {
+        Ok(places.into_iter().flatten().collect())
+    } else {
+        Err(InFile::file(path, Problem::Names { missing, unknown }))
+    }
+}
+
+/// Refuses names that are empty or stand twice.
+fn distinct(path: &Path, names: &[String]) -> Result<(), InFile<Problem>> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if name.is_empty() {
+            return Err(InFile::file(path, Problem::Unnamed));
+        }
+        if !seen.insert(name) {
+            return Err(InFile::file(path, Problem::Twice(name.clone())));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Classes in groups, from a CSV file.
+//!
+//! The first row names the columns `class` and `superclass`, in any order; each row below puts one class into one
+//! superclass:
+//!
+//! ```text
+//! class,superclass
+//! maple,tree
+//! oak,tree
+//! rose,flower
+//! ```
+
+use super::{MOST_CLASSES, Problem, distinct, places};
+use crate::{
+    Error,
+    input::{self, InFile, list},
+};
+use simloss_core::similarity::Taxonomy;
+use std::{collections::BTreeMap, path::Path};
+
+/// Reads the superclass of each class, in the order of `classes`, or of the file where there are none.
+///
+/// Returns the names of the classes, and the number of the superclass of each.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Text`], [`Error::Similarity`].
+pub fn read(path: &Path, classes: Option<&[String]>) -> Result<(Vec<String>, Vec<u16>), Error> {
+    let (names, superclasses) = parse(path, &input::text(path)?)?;
+    let classes = classes.map_or_else(|| names.clone(), <[String]>::to_vec);
+    let places = places(path, &names, &classes)?;
+    let mut numbers = BTreeMap::new();
+    for superclass in &superclasses {
+        let next = numbers.len() as u16;
+        numbers.entry(superclass.as_str()).or_insert(next);
+    }
+    let superclasses = places.iter().map(|&i| numbers[superclasses[i].as_str()]).collect();
+    Ok((classes, superclasses))
+}
+
+fn parse(path: &Path, text: &str) -> Result<(Vec<String>, Vec<String>), InFile<Problem>> {
+    let mut rows = input::rows(text);
+    let expected = "its first row should name the columns class and superclass";
+    let (_, header) = rows.next().ok_or_else(|| InFile::file(path, Problem::Empty { expected }))?;
+    let find = |name| header.iter().position(|column| column == name);
+    let (Some(class), Some(superclass), 2) = (find("class"), find("superclass"), header.len()) else {
+        let columns: Vec<&str> = header.iter().collect();
+        return Err(InFile::file(path, Problem::Columns(list(&columns))).line(1));
+    };
+    let (mut names, mut superclasses) = (vec![], vec![]);
+    for (line, row) in rows {
+        if row.len() != 2 {
+            return Err(InFile::file(path, Problem::Ragged { expected: 2, found: row.len() }).line(line));
+        }
+        if row[superclass].is_empty() {
+            return Err(InFile::file(path, Problem::Unnamed).line(line).column("superclass"));
+        }
+        names.push(row[class].to_owned());
+        superclasses.push(row[superclass].to_owned());
+    }
+    distinct(path, &names)?;
+    if !(2..=MOST_CLASSES).contains(&names.len()) {
+        return Err(InFile::file(path, Problem::Classes(names.len())));
+    }
+    Ok((names, superclasses))
+}
+
+/// The tree of two levels: classes, superclasses, root.
+pub(super) fn taxonomy(superclasses: &[u16], r: f32) -> Result<Taxonomy<f32, Vec<u16>, [f32; 3]>, Error> {
+    let classes = superclasses.len();
+    let groups = superclasses.iter().max().map_or(0, |&most| usize::from(most) + 1);
+    // At most MOST_CLASSES classes and groups, and one root: below 2^16.
+    let root = (classes + groups) as u16;
+    let parents = superclasses.iter().map(|&group| classes as u16 + group).chain(std::iter::repeat_n(root, groups + 1));
+    Ok(Taxonomy::new(parents.collect(), [1.0, r, 0.0], classes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simloss_core::{Label, similarity::Similarity};
+
+    #[test]
+    fn classes_of_one_superclass_are_similar() -> Result<(), Error> {
+        let text = "superclass,class\ntree,maple\nflower,rose\ntree,oak\n";
+        let (names, superclasses) = parse(Path::new("p.csv"), text)?;
+        assert_eq!((&names[..], &superclasses[..]), (&["maple", "rose", "oak"].map(str::to_owned)[..], &["tree", "flower", "tree"].map(str::to_owned)[..]));
+        let plants = taxonomy(&[0, 1, 0], 0.25)?;
+        let label = |i| Label::new(i, 3);
+        let mut scratch = [0.0; 3];
+        assert_eq!(plants.get(label(0)?, label(2)?, &mut scratch)?, 0.25);
+        assert_eq!(plants.get(label(0)?, label(1)?, &mut scratch)?, 0.0);
+        assert_eq!(plants.get(label(1)?, label(1)?, &mut scratch)?, 1.0);
+        Ok(())
+    }
+
+    #[test]
+    fn refused() {
+        for (text, message) in [
+            ("", "p.csv: the file is empty"),
+            ("class,group\na,b\n", "must name the columns \"class\" and \"superclass\"; it names \"class\", \"group\""),
+            ("class,superclass\na\n", "line 2: the row has 1 fields"),
+            ("class,superclass\na,\n", "line 2, column \"superclass\": a name is empty"),
+            ("class,superclass\na,x\na,x\n", "the name \"a\" stands twice"),
+            ("class,superclass\na,x\n", "from 2 to 4096 classes, not 1"),
+        ] {
+            let found = parse(Path::new("p.csv"), text).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(found.contains(message), "{text:?}: {found}");
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! A table of numbers with one column of classes, from a CSV file.
+//!
+//! The first row names the columns. Fields are separated by commas, semicolons or tabs, whichever the first two rows
+//! agree on. Every column but the label must hold numbers; columns that do not can be left out by name.
+//!
+//! | labels | classes | order | values |
+//! |---|---|---|---|
+//! | numbers | the different numbers | ascending | the numbers |
+//! | names, with an order given | the names given | as given | 0, 1, 2, ... |
+//! | names | the different names | none (listed alphabetically) | 0, 1, 2, ...: not used |
+//!
+//! Distances between classes count steps, so labels 10, 20 and 40 are one step apart each.
+
+use crate::{
+    Error,
+    data::Dataset,
+    input::{self, BadNumber, InFile, list},
+};
+use simloss_core::Label;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    path::Path,
+};
+
+/// The most classes that a table may have; more of them usually means that the label is a measurement.
+pub const MOST_CLASSES: usize = 1000;
+/// The fewest samples: enough that training, validation and test sets all hold some.
+pub const FEWEST_SAMPLES: usize = 20;
+
+/// What to read from the file.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// The column of the classes.
+    pub label: String,
+    /// The names of the classes in their order, where they have one that is not their value.
+    pub order: Option<Vec<String>>,
+    /// Columns that are left out.
+    pub ignore: Vec<String>,
+}
+
+/// A data set with what only its source knows.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Features and classes.
+    pub data: Dataset,
+    /// Names of the features, in the order of their columns.
+    pub features: Vec<String>,
+    /// Whether the classes are in an order, so that distances between them mean something.
+    pub ordered: bool,
+    /// Samples equal to an earlier one in all features and in the class: some are in the training and in the test set.
+    pub repeated: usize,
+}
+
+/// What is wrong with a table.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// There is nothing in it.
+    #[error("the file is empty; its first row should name the columns, and each row below be one sample")]
+    Empty,
+    /// There is only a first row.
+    #[error("there are no samples below the names of the columns")]
+    NoSamples,
+    /// There is only one column.
+    #[error(
+        "there is a single column; the label and at least one column of numbers are needed, separated by commas, \
+         semicolons or tabs"
+    )]
+    OneColumn,
+    /// Every column but the label is left out.
+    #[error("no column of numbers is left beside the label; ignore fewer columns")]
+    NoFeatures,
+    /// A column has no name.
+    #[error("column {0} has no name; every column needs one in the first row")]
+    Unnamed(usize),
+    /// Two columns have one name.
+    #[error("two columns have the name {0:?}; rename one of them")]
+    SameName(String),
+    /// A column that was asked for is not there.
+    #[error("there is no column {asked:?}; the columns are {there}{hint}")]
+    UnknownColumn {
+        /// The name asked for.
+        asked: String,
+        /// The names there.
+        there: String,
+        /// What may have gone wrong.
+        hint: &'static str,
+    },
+    /// The label is left out too.
+    #[error("the column {0:?} is the label and cannot be ignored")]
+    LabelIgnored(String),
+    /// A row is longer or shorter than the first.
+    #[error("the row has {found} fields, but the first row names {expected} columns")]
+    Ragged {
+        /// Columns named.
+        expected: usize,
+        /// Fields found.
+        found: usize,
+    },
+    /// A feature is not a number.
+    #[error("{0}{hint}", hint = match .0 {
+        BadNumber::NotANumber { hint: "", .. } => "; leave columns of text out with --ignore, or turn them into numbers",
+        _ => "",
+    })]
+    Feature(BadNumber),
+    /// A label is empty, NaN or infinite.
+    #[error(transparent)]
+    Label(BadNumber),
+    /// Labels are partly numbers, partly names.
+    #[error("the label {0:?} is not a number, but others are; correct it, or name all classes with --order")]
+    MixedLabels(String),
+    /// A label is not in the order that was given.
+    #[error("the class {text:?} is not among those of --order: {order}")]
+    NotInOrder {
+        /// The label.
+        text: String,
+        /// The order.
+        order: String,
+    },
+    /// A class of the order has no sample.
+    #[error("no sample has the class {0:?} of --order; correct its spelling or leave it out")]
+    Unused(String),
+    /// A class stands in the order twice.
+    #[error("the class {0:?} stands twice in --order")]
+    Twice(String),
+    /// All samples are of one class.
+    #[error("every sample has the class {0:?}; at least two classes are needed")]
+    OneClass(String),
+    /// More than [`MOST_CLASSES`] classes.
+    #[error(
+        "the label has {0} different values, and at most {MOST_CLASSES} classes are supported; if it is a \
+         measurement, group its values into classes"
+    )]
+    ManyClasses(usize),
+    /// Fewer than [`FEWEST_SAMPLES`] samples.
+    #[error("there are only {0} samples; at least {FEWEST_SAMPLES} are needed to train, validate and test")]
+    FewSamples(usize),
+}
+
+type Checked<T> = Result<T, InFile<Problem>>;
+
+/// Reads a table.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Text`], or [`Error::Table`] with the line and the column where there is one.
+pub fn read(path: &Path, columns: &Columns) -> Result<Table, Error> {
+    let text = input::text(path)?;
+    let (names, features, classes, layout) = parse(path, &text, columns)?;
+    let width = layout.features.len();
+    let repeated = repeated(&features, width, &classes.labels);
+    Ok(Table {
+        data: Dataset::new(path.display().to_string(), features, width, classes.labels, classes.names, classes.values)?,
+        features: layout.features.iter().map(|&column| names[column].clone()).collect(),
+        ordered: classes.ordered,
+        repeated,
+    })
+}
+
+fn parse(
+    path: &Path,
+    text: &str,
+    columns: &Columns,
+) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
+    let mut rows = input::rows(text);
+    let Some((_, header)) = rows.next() else { return Err(InFile::file(path, Problem::Empty)) };
+    let names: Vec<String> = header.iter().map(String::from).collect();
+    let layout = layout(path, &names, columns)?;
+
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
+    for (line, row) in rows {
+        if row.len() != names.len() {
+            return Err(InFile::file(path, Problem::Ragged { expected: names.len(), found: row.len() }).line(line));
+        }
+        for &column in &layout.features {
+            let number = input::number(&row[column]).map_err(Problem::Feature);
+            features.push(number.map_err(|problem| InFile::file(path, problem).line(line).column(&names[column]))?);
+        }
+        let label = &row[layout.label];
+        if label.is_empty() {
+            return Err(InFile::file(path, Problem::Label(BadNumber::Missing)).line(line).column(&columns.label));
+        }
+        labels.push((line, String::from(label)));
+    }
+    if labels.is_empty() {
+        return Err(InFile::file(path, Problem::NoSamples));
+    }
+    let classes = classes(path, columns, &labels)?;
+    if labels.len() < FEWEST_SAMPLES {
+        return Err(InFile::file(path, Problem::FewSamples(labels.len())));
+    }
+    Ok((names, features, classes, layout))
+}
+
+/// Which columns are what.
+struct Layout {
+    label: usize,
+    features: Vec<usize>,
+}
+
+fn layout(path: &Path, names: &[String], columns: &Columns) -> Checked<Layout> {
+    if let Some(column) = names.iter().position(|name| name.is_empty()) {
+        return Err(InFile::file(path, Problem::Unnamed(column + 1)).line(1));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|&name| !seen.insert(name)) {
+        return Err(InFile::file(path, Problem::SameName(twice.clone())).line(1));
+    }
+    if names.len() < 2 {
+        return Err(InFile::file(path, Problem::OneColumn));
+    }
+    let find = |asked: &String| {
+        names.iter().position(|name| name == asked).ok_or_else(|| {
+            let headless = names.iter().all(|name| name.parse::<f64>().is_ok());
+            let hint = if headless { ". They are all numbers: is the row with the names missing?" } else { "" };
+            InFile::file(path, Problem::UnknownColumn { asked: asked.clone(), there: list(names), hint })
+        })
+    };
+    let label = find(&columns.label)?;
+    let ignored = columns.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    if ignored.contains(&label) {
+        return Err(InFile::file(path, Problem::LabelIgnored(columns.label.clone())));
+    }
+    let features: Vec<usize> = (0..names.len()).filter(|i| *i != label && !ignored.contains(i)).collect();
+    if features.is_empty() {
+        return Err(InFile::file(path, Problem::NoFeatures));
+    }
+    Ok(Layout { label, features })
+}
+
+/// The classes found in the label column.
+struct Classes {
+    labels: Vec<Label>,
+    names: Vec<String>,
+    values: Vec<f64>,
+    ordered: bool,
+}
+
+fn classes(path: &Path, columns: &Columns, labels: &[(u64, String)]) -> Checked<Classes> {
+    let column = &columns.label;
+    if let Some(order) = &columns.order {
+        let mut seen = HashSet::new();
+        if let Some(twice) = order.iter().find(|&name| !seen.insert(name)) {
+            return Err(InFile::file(path, Problem::Twice(twice.clone())).column(column));
+        }
+        return named(path, column, labels, order.clone(), true);
+    }
+    let numbers: Vec<Option<f64>> = labels.iter().map(|(_, text)| text.parse().ok()).collect();
+    if numbers.iter().all(Option::is_none) {
+        let names: BTreeSet<&String> = labels.iter().map(|(_, text)| text).collect();
+        return named(path, column, labels, names.into_iter().cloned().collect(), false);
+    }
+    let refuse = |unfit: &dyn Fn(&Option<f64>) -> bool, problem: &dyn Fn(String) -> Problem| {
+        match numbers.iter().position(unfit).map(|i| &labels[i]) {
+            Some((line, text)) => Err(InFile::file(path, problem(text.clone())).line(*line).column(column)),
+            None => Ok(()),
+        }
+    };
+    refuse(&|x| x.is_some_and(|x| !x.is_finite()), &|text| Problem::Label(BadNumber::NotFinite(text)))?;
+    refuse(&|x| x.is_none(), &Problem::MixedLabels)?;
+    // Zero has one sign here: -0 and 0 are one class.
+    let numbers: Vec<f64> = numbers.into_iter().flatten().map(|x| x + 0.0).collect();
+    let mut values = numbers.clone();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    let names = values.iter().map(f64::to_string).collect();
+    let indices = numbers.iter().map(|x| values.binary_search_by(|v| v.total_cmp(x)).unwrap_or(0)).collect();
+    finish(path, column, indices, names, values, true)
+}
+
+fn named(
+    path: &Path,
+    column: &str,
+    labels: &[(u64, String)],
+    names: Vec<String>,
+    ordered: bool,
+) -> Checked<Classes> {
+    let index: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let mut indices = Vec::with_capacity(labels.len());
+    let mut used = vec![false; names.len()];
+    for (line, text) in labels {
+        let Some(&i) = index.get(text.as_str()) else {
+            return Err(InFile::file(path, Problem::NotInOrder { text: text.clone(), order: list(&names) }).line(*line).column(column));
+        };
+        used[i] = true;
+        indices.push(i);
+    }
+    if let Some(i) = used.iter().position(|used| !used) {
+        return Err(InFile::file(path, Problem::Unused(names[i].clone())).column(column));
+    }
+    let values = (0..names.len()).map(|i| i as f64).collect();
+    finish(path, column, indices, names, values, ordered)
+}
+
+fn finish(
+    path: &Path,
+    column: &str,
+    indices: Vec<usize>,
+    names: Vec<String>,
+    values: Vec<f64>,
+    ordered: bool,
+) -> Checked<Classes> {
+    if let [only] = names.as_slice() {
+        return Err(InFile::file(path, Problem::OneClass(only.clone())).column(column));
+    }
+    if names.len() > MOST_CLASSES {
+        return Err(InFile::file(path, Problem::ManyClasses(names.len())).column(column));
+    }
+    // From 2 to MOST_CLASSES classes, and every index stands in the list of names.
+    let labels = indices.iter().filter_map(|&i| Label::new(i, names.len()).ok()).collect();
+    Ok(Classes { labels, names, values, ordered })
+}
+
+/// Samples equal to an earlier one.
+pub(crate) fn repeated(features: &[f32], width: usize, labels: &[Label]) -> usize {
+    let mut seen = HashSet::new();
+    features
+        .chunks_exact(width)
+        .zip(labels)
+        .filter(|(row, label)| !seen.insert((row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>(), **label)))
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `rows` under `header`, repeated until there are enough.
+    fn table(header: &str, rows: &[&str]) -> String {
+        let rows: Vec<&str> = rows.iter().copied().cycle().take(24.max(rows.len())).collect();
+        format!("{header}\n{}\n", rows.join("\n"))
+    }
+
+    fn read(text: &str, columns: &Columns) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
+        parse(Path::new("t.csv"), text, columns)
+    }
+
+    fn label(name: &str) -> Columns {
+        Columns { label: name.into(), ..Columns::default() }
+    }
+
+    fn refusal(text: &str, columns: &Columns) -> String {
+        read(text, columns).err().map(|e| e.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn numbers_are_classes_in_their_order() {
+        let (_, features, classes, layout) =
+            read(&table("grade,x", &["10,1", "9.0,2", "-0,3", "9,4", "0,5"]), &label("grade")).unwrap();
+        assert_eq!(classes.names, ["0", "9", "10"]);
+        assert_eq!(classes.values, [0.0, 9.0, 10.0]);
+        assert!(classes.ordered);
+        assert_eq!(classes.labels.iter().take(5).map(|y| y.index()).collect::<Vec<_>>(), [2, 1, 0, 1, 0]);
+        assert_eq!((layout.features, &features[..3]), (vec![1], &[1.0, 2.0, 3.0][..]));
+    }
+
+    #[test]
+    fn names_have_the_order_given_or_none() {
+        let text = table("x,size,id", &["1,small,a", "2,large,b", "3,medium,c"]);
+        let ignore = vec!["id".to_owned()];
+        let (_, _, classes, _) = read(&text, &Columns { ignore: ignore.clone(), ..label("size") }).unwrap();
+        assert_eq!((classes.names, classes.ordered), (["large", "medium", "small"].map(str::to_owned).to_vec(), false));
+        let order = Some(["small", "medium", "large"].map(str::to_owned).to_vec());
+        let (_, _, classes, _) = read(&text, &Columns { ignore, order, ..label("size") }).unwrap();
+        assert!(classes.ordered);
+        assert_eq!(classes.values, [0.0, 1.0, 2.0]);
+        assert_eq!(classes.labels.iter().take(3).map(|y| y.index()).collect::<Vec<_>>(), [0, 2, 1]);
+    }
+
+    #[test]
+    fn refused() {
+        let y = label("y");
+        for (text, message) in [
+            ("", "t.csv: the file is empty"),
+            ("\n\n", "t.csv: the file is empty"),
+            ("x,y\n", "t.csv: there are no samples"),
+            ("y\n1\n", "t.csv: there is a single column"),
+            ("x,y,x\n1,2,3\n", "t.csv, line 1: two columns have the name \"x\""),
+            ("x,,y\n1,2,3\n", "t.csv, line 1: column 2 has no name"),
+            ("x,z\n1,2\n", "t.csv: there is no column \"y\"; the columns are \"x\", \"z\""),
+            ("1,2\n3,4\n", "is the row with the names missing?"),
+            ("x,y\n1,2\n1\n", "t.csv, line 3: the row has 1 fields, but the first row names 2 columns"),
+            ("x,y\n1,2\n1,2,3\n", "t.csv, line 3: the row has 3 fields"),
+            ("x,y\n1,2\n,3\n", "t.csv, line 3, column \"x\": the field is empty"),
+            ("x,y\n1,2\n3,\n", "t.csv, line 3, column \"y\": the field is empty"),
+            ("x,y\n1,2\nred,3\n", "t.csv, line 3, column \"x\": \"red\" is not a number; leave columns of text out"),
+            ("x;y\n1;2\n3,5;3\n", "\"3,5\" is not a number; write decimals with a point"),
+            ("x,y\nNaN,2\n", "t.csv, line 2, column \"x\": \"NaN\" is not a finite number"),
+            ("x,y\n1,2\n1e50,2\n", "\"1e50\" is not a finite number that fits 32 bits"),
+            ("x,y\n1,2\n1,inf\n", "t.csv, line 3, column \"y\": \"inf\" is not a finite number"),
+            ("x,y\n1,a\n1,nan\n", "t.csv, line 3, column \"y\": \"nan\" is not a finite number"),
+            ("x,y\n1,2\n1,two\n", "t.csv, line 3, column \"y\": the label \"two\" is not a number, but others are"),
+            ("x,y\n1,2\n3,2.0\n", "t.csv, column \"y\": every sample has the class \"2\""),
+            ("x,y\n1,2\n3,4\n", "t.csv: there are only 2 samples; at least 20"),
+        ] {
+            let found = refusal(text, &y);
+            assert!(found.contains(message), "{text:?}: {found}");
+        }
+        let many: String = (0..1001).map(|i| format!("1,{i}\n")).collect();
+        assert!(refusal(&format!("x,y\n{many}"), &y).contains("1001 different values, and at most 1000"));
+        let text = table("x,y,z", &["1,a,0", "2,b,0"]);
+        let order = |names: &[&str]| Columns { order: Some(names.iter().map(|&n| n.into()).collect()), ..label("y") };
+        assert!(refusal(&text, &order(&["a"])).contains("line 3, column \"y\": the class \"b\" is not among"));
+        assert!(refusal(&text, &order(&["a", "b", "c"])).contains("no sample has the class \"c\""));
+        assert!(refusal(&text, &order(&["a", "b", "a"])).contains("\"a\" stands twice"));
+        let ignore = |names: &[&str]| Columns { ignore: names.iter().map(|&n| n.into()).collect(), ..label("y") };
+        assert!(refusal(&text, &ignore(&["y"])).contains("cannot be ignored"));
+        assert!(refusal(&text, &ignore(&["x", "z"])).contains("no column of numbers is left"));
+        assert!(refusal(&text, &ignore(&["w"])).contains("no column \"w\""));
+    }
+
+    #[test]
+    fn repeated_samples_are_counted() {
+        let labels = [0, 1, 0, 0].map(|y| Label::new(y, 2).unwrap());
+        assert_eq!(repeated(&[1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0], 2, &labels), 1);
+    }
+}

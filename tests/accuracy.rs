@@ -1,0 +1,141 @@
+//! Every loss with every similarity is within its bounds, in both formats, on inputs at which floats fail.
+//!
+//! A smaller edition of `stability`, so that a lost bit fails the ordinary tests. The oracle is given what the user gave (r,
+//! levels, entries), not what the core stores.
+
+use simloss_bench::{
+    bounds::{Bound, Implementation, Quantity, judge},
+    cases::{PAIRS, SplitMix64, case},
+    instructions::compare_lanes,
+    measure::{elementary, losses},
+    oracle::{self, Row},
+    peers::Platform,
+    subject::answer,
+    tally::Tally,
+};
+use simloss_core::{
+    Label,
+    loss::SimLoss,
+    similarity::{Similarity, SparseSimilarity, Taxonomy, dissimilarity, similarity},
+};
+use simloss_tests::Outcome;
+
+const SEED: u64 = 11;
+
+/// Loss and gradient of ours, of all shapes of logits with all kinds of rows, three times.
+fn ours<T: Platform + Send>() {
+    for row in losses::<T>(&[Implementation::Simloss, Implementation::Cce], SEED, 3 * PAIRS) {
+        let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
+        let (name, tally) = (row.implementation.name(), &row.tally);
+        let (quantity, ulp) = (row.quantity.name(), tally.max_ulp);
+        assert!(verdict.is_fine(), "{quantity} of {name}: {ulp} ulp: {}", tally.worst);
+        assert!(ulp > 1.0, "{quantity} of {name}: a worst of {ulp} ulp: the cases have become soft");
+    }
+}
+
+#[test]
+fn losses_and_gradients_are_within_their_bounds_in_f32() {
+    ours::<f32>();
+}
+
+#[test]
+fn losses_and_gradients_are_within_their_bounds_in_f64() {
+    ours::<f64>();
+}
+
+#[test]
+fn elementary_functions_are_within_their_bounds() {
+    for row in elementary::<f32>(SEED, 1_000).into_iter().chain(elementary::<f64>(SEED, 1_000)) {
+        let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
+        assert!(verdict.is_fine(), "{}: {} ulp: {}", row.quantity.name(), row.tally.max_ulp, row.tally.worst);
+    }
+}
+
+#[test]
+fn lanes_have_the_bits_of_one_sample_at_a_time() -> Outcome {
+    compare_lanes(SEED, PAIRS)?;
+    Ok(())
+}
+
+/// A similarity that the cases do not have, on logits of all their shapes.
+fn with<T: Platform, S: Similarity<T>>(s: &S, row: impl Fn(usize) -> Row) -> Outcome {
+    let classes = s.classes();
+    let loss = SimLoss::new(s);
+    let (mut losses, mut gradients) = (Tally::default(), Tally::default());
+    for index in 0..2 * PAIRS {
+        let mut logits = case::<T>(SEED, index).logits;
+        logits.truncate(classes);
+        if logits.len() < classes {
+            continue;
+        }
+        let y = index % classes;
+        let (exact, exact_gradient) = oracle::loss_and_gradient(&logits, &row(y));
+        let got = answer(&loss, &logits, y)?;
+        losses.value(got.loss, &exact, || format!("case {index}"));
+        gradients.gradient(&got, &exact_gradient, |k| format!("class {k} of case {index}"));
+    }
+    assert!(losses.inputs > 100, "only {} cases", losses.inputs);
+    for (quantity, tally) in [(Quantity::Loss, losses), (Quantity::Gradient, gradients)] {
+        let holds = Bound::of(quantity, T::SCALAR).holds(tally.max_ulp);
+        assert!(holds, "{}: {} ulp: {}", quantity.name(), tally.max_ulp, tally.worst);
+    }
+    Ok(())
+}
+
+fn sparse_and_taxonomy<T: Platform>() -> Outcome {
+    const CLASSES: usize = 9;
+    let mut random = SplitMix64::new(SEED);
+    let mut entries = vec![vec![0.0; CLASSES]; CLASSES];
+    let mut sparse = SparseSimilarity::<T, CLASSES, 3>::new()?;
+    for (y, row) in entries.iter_mut().enumerate() {
+        row[y] = 1.0;
+        for d in 1..=3 {
+            let s = if random.below(2) == 0 { random.unit() } else { 1.0 - random.magnitude(-24, -1) };
+            let (c, s) = ((y + 2 * d) % CLASSES, T::round(s));
+            sparse.insert(Label::new(y, CLASSES)?, Label::new(c, CLASSES)?, s)?;
+            row[c] = s.into();
+        }
+    }
+    let row = |row: &[f64]| Row::entries(&row.iter().map(|&s| T::round(s)).collect::<Vec<T>>());
+    with::<T, _>(&sparse, |y| row(&entries[y]))?;
+
+    // Three orders of three classes under one root; a level near 1, one far from it.
+    let (near, far) = (1.0 - 1.0 / 1_048_576.0, 1e-3);
+    let parents = (0..CLASSES).map(|c| (CLASSES + c / 3) as u16).chain([12; 4]);
+    let levels = [1.0, near, far].map(T::round);
+    let taxonomy = Taxonomy::new(parents.collect::<Vec<_>>(), levels, CLASSES)?;
+    let level = |y: usize, c: usize| if c == y { 1.0 } else if c / 3 == y / 3 { near } else { far };
+    with::<T, _>(&taxonomy, |y| row(&(0..CLASSES).map(|c| level(y, c)).collect::<Vec<_>>()))
+}
+
+#[test]
+fn sparse_rows_and_taxonomies_are_within_the_bounds() -> Outcome {
+    sparse_and_taxonomy::<f32>()?;
+    sparse_and_taxonomy::<f64>()
+}
+
+/// Both `S` and `1 - S` of a class order, as the loss uses them: the smaller one rounded once.
+fn stored<T: Platform>() -> Outcome {
+    use simloss_core::similarity::OrderTable;
+    const CLASSES: usize = 120;
+    for r in [0.1, 0.3, 0.8, 0.99, 1.0 - 1.0 / 1_048_576.0] {
+        let r = T::round(r);
+        let order = OrderTable::in_memory(vec![T::ZERO; 2 * CLASSES - 1], CLASSES, r)?;
+        let exact = Row::class_order(r, CLASSES, 0).values();
+        for (d, (&x, s)) in order.row(Label::new(0, CLASSES)?, &mut []).iter().zip(&exact).enumerate() {
+            let rest = &simloss_bench::exact::Exact::from(1.0) - s;
+            for (got, exact) in [(similarity(x), s), (dissimilarity(x), &rest)] {
+                let distance = simloss_bench::ulp::distance(got, exact);
+                // The larger one is the rounded complement of the rounded smaller one.
+                assert!(distance <= 0.76, "r = {r:?}, distance {d}: {distance} ulp");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn similarities_and_their_complements_are_rounded_once() -> Outcome {
+    stored::<f32>()?;
+    stored::<f64>()
+}
