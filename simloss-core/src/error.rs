@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-/// Why an input was refused. Whatever was to be written keeps its old content.
+/// Why an input was refused. Whatever was to be written keeps its old content, with one exception: a training or
+/// evaluation step that meets bad features or logits in its batch may have filled the losses and logits of samples before
+/// them. Parameters, moments and the count of steps never change.
 ///
 /// `Copy` and without text or heap, so that it costs a microcontroller nothing until it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

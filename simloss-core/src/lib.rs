@@ -33,6 +33,7 @@
 //! | layers backward, [`gradient`] | where parameter gradients go |
 //! | [`optimizer`] | new parameters |
 //! | [`train`] | the steps above as one |
+//! | [`checkpoint`] | parameters and the optimizer's state as bytes |
 //! | [`decoders`], [`metrics`] | from probabilities to an answer, from answers to a figure |
 //!
 //! Under all of them: [`number`] (the arithmetic) and [`Random`].
@@ -41,7 +42,7 @@
 //! - `no_std`, no allocator, no `unsafe`, no panic in what is linked for a training step (checked on the binary).
 //! - The same bits on every target, with any number of lanes and threads, in debug and release: only IEEE operations in
 //!   a stated order, one [`number::Value`] trait, libm compiled in.
-//! - Callers own all memory. An error is a typed value, and nothing has been written.
+//! - Callers own all memory. An error is a typed value, and what it was about keeps its content ([`Error`]).
 //!
 //! # What it is not
 //! No tensors, no automatic differentiation, no padding or stride in convolutions, no batch normalisation; at most
@@ -71,6 +72,8 @@ pub mod gradient;
 pub mod optimizer;
 
 pub mod train;
+
+pub mod checkpoint;
 
 pub mod decoders;
 

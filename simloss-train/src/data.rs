@@ -212,11 +212,9 @@ impl Split {
             split.test.extend(samples.split_off(validation));
             split.validation.extend(samples);
         }
-        for (part, name) in [
-            (&mut split.train, "training"),
-            (&mut split.validation, "validation"),
-            (&mut split.test, "the test"),
-        ] {
+        for (part, name) in
+            [(&mut split.train, "training"), (&mut split.validation, "validation"), (&mut split.test, "the test")]
+        {
             part.sort_unstable();
             if part.is_empty() {
                 let problem = format!("no sample is left for {name}; at least one class needs three or more");
@@ -300,5 +298,107 @@ impl Standardiser {
         self.mean.len() == self.deviation.len()
             && self.mean.iter().all(|x| x.is_finite())
             && self.deviation.iter().all(|x| x.is_finite() && *x > 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(classes: &[usize], of: usize) -> Result<Vec<Label>, Error> {
+        Ok(classes.iter().map(|&y| Label::new(y, of)).collect::<Result<_, _>>()?)
+    }
+
+    fn small() -> Result<Dataset, Error> {
+        dataset(vec![1.0, 2.0, 3.0, 4.0, -0.0, 6.0], &[0, 1, 1], &["a", "b"], &[0.0, 1.0])
+    }
+
+    fn dataset(features: Vec<f32>, y: &[usize], names: &[&str], values: &[f64]) -> Result<Dataset, Error> {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        Dataset::new("small", features, 2, labels(y, names.len())?, names, values.to_vec())
+    }
+
+    #[test]
+    fn fingerprints_see_every_number() -> Result<(), Error> {
+        let same = small()?;
+        assert_eq!(small()?.fingerprint(), same.fingerprint());
+        let others = [
+            dataset(vec![1.0, 2.0, 3.0, 4.0, 0.0, 6.0], &[0, 1, 1], &["a", "b"], &[0.0, 1.0])?,
+            dataset(vec![1.0, 2.0, 3.0, 4.0, -0.0, 6.0], &[0, 0, 1], &["a", "b"], &[0.0, 1.0])?,
+            dataset(vec![1.0, 2.0, 3.0, 4.0, -0.0, 6.0], &[0, 1, 1], &["a", "c"], &[0.0, 1.0])?,
+            dataset(vec![1.0, 2.0, 3.0, 4.0, -0.0, 6.0], &[0, 1, 1], &["a", "b"], &[0.0, 1.5])?,
+        ];
+        for (i, other) in others.iter().enumerate() {
+            assert_ne!(other.fingerprint(), same.fingerprint(), "{i}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_no_network_can_learn_is_refused() -> Result<(), Error> {
+        let six = || vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let poisoned = |x: f32| vec![1.0, 2.0, 3.0, x, 5.0, 6.0];
+        for (result, message) in [
+            (dataset(vec![], &[], &["a", "b"], &[0.0, 1.0]), "at least one sample"),
+            (dataset(vec![1.0; 5], &[0, 1, 1], &["a", "b"], &[0.0, 1.0]), "3 samples of 2 features are not 5 numbers"),
+            (dataset(six(), &[1, 1, 1], &["a", "b"], &[0.0, 1.0]), "all samples are of class b"),
+            (dataset(six(), &[0, 1, 1], &["a", "b"], &[0.0]), "1 class values for 2 class names"),
+            (dataset(six(), &[0, 1, 1], &["a", "b"], &[0.0, f64::NAN]), "value of class b"),
+            (dataset(six(), &[0, 1, 1], &["a", "b"], &[1e300, 0.0]), "value of class a"),
+            (dataset(poisoned(f32::NAN), &[0, 1, 1], &["a", "b"], &[0.0, 1.0]), "feature 2 of sample 2 is NaN"),
+            (dataset(poisoned(f32::INFINITY), &[0, 1, 1], &["a", "b"], &[0.0, 1.0]), "feature 2 of sample 2 is inf"),
+        ] {
+            let error = result.err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains("small: ") && error.contains(message), "{error}");
+        }
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let other = Dataset::new("small", six(), 2, labels(&[0, 1, 1], 3)?, names, vec![0.0, 1.0]);
+        assert!(matches!(other, Err(Error::Core(_))));
+        Ok(())
+    }
+
+    #[test]
+    fn tiny_classes_are_in_every_part() -> Result<(), Error> {
+        // 1, 2, 3, 4, 8 and 101 samples.
+        let counts = [1, 2, 3, 4, 8, 101];
+        let y: Vec<usize> = counts.iter().enumerate().flat_map(|(y, &n)| vec![y; n]).collect();
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let data = dataset(vec![1.0; 2 * y.len()], &y, &names, &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])?;
+        let split = Split::stratified(&data, 9)?;
+        let of = |part: &[u32]| {
+            counts
+                .iter()
+                .enumerate()
+                .map(|(y, _)| part.iter().filter(|&&i| data.labels()[i as usize].index() == y).count())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&split.validation), [0, 0, 1, 1, 2, 20]);
+        assert_eq!(of(&split.test), [0, 1, 1, 1, 2, 20]);
+        assert_eq!(of(&split.train), [1, 1, 1, 2, 4, 61]);
+
+        let mut all = [&split.train[..], &split.validation, &split.test].concat();
+        assert!([&split.train, &split.validation, &split.test].iter().all(|part| part.is_sorted()));
+        all.sort_unstable();
+        assert!(all.iter().copied().eq(0..119));
+        assert_ne!(split.fingerprint(), Split::stratified(&data, 10)?.fingerprint());
+
+        let few = dataset(vec![1.0; 8], &[0, 0, 1, 1], &["a", "b"], &[0.0, 1.0])?;
+        let error = Split::stratified(&few, 1).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("no sample is left for validation"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn standardised_features_have_mean_0_and_deviation_1() {
+        let mut random = Random::new(4);
+        let features: Vec<f32> = (0..3000).map(|i| 1e6 + (i % 3) as f32 * random.unit::<f32>()).collect();
+        let scaled = Standardiser::fit(&features, 3, &(0..1000).collect::<Vec<_>>()).apply(&features);
+        for (k, expected) in [(0, 0.0), (1, 1.0), (2, 1.0)] {
+            let column: Vec<f64> = scaled.iter().skip(k).step_by(3).map(|&x| f64::from(x)).collect();
+            let mean = column.iter().sum::<f64>() / 1000.0;
+            let variance = column.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 1000.0;
+            assert!(mean.abs() < 1e-6, "{k}: {mean}");
+            assert!((variance - expected).abs() < 1e-6, "{k}: {variance}");
+        }
     }
 }

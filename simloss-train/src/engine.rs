@@ -22,7 +22,7 @@ use simloss_core::{
     Error as CoreError,
     gradient::{GroupGradient, commit},
     layers::Layer,
-    loss::{Loss, Reduction, Targets},
+    loss::{Loss, Targets},
     number::{GROUP, Value},
     optimizer::{Optimizer, apply},
     train::{Batch, Engine, Evaluation, Features, Network, Work},
@@ -267,10 +267,8 @@ type Failed = (usize, CoreError);
 impl<V: Vector> Crew<V> {
     fn new<N: Layer<f32>, L: Loss<f32>>(token: V::Token, network: &Network<'_, N, L, f32>, threads: usize) -> Self {
         let needed = network.scratch::<V>(true, false);
-        let worker = || Worker {
-            scalars: vec![0.0; needed.scalars],
-            values: vec![V::splat(token, 0.0); needed.values],
-        };
+        let worker =
+            || Worker { scalars: vec![0.0; needed.scalars], values: vec![V::splat(token, 0.0); needed.values] };
         Crew { token, workers: (0..threads).map(|_| worker()).collect() }
     }
 
@@ -284,7 +282,8 @@ impl<V: Vector> Crew<V> {
     ) -> Result<(), Failed> {
         let token = self.token;
         let (groups, n) = (losses.len().div_ceil(GROUP), total.len().max(1));
-        let compute = |worker: &mut Worker<V>, group: (usize, &mut [f32], &mut [f32])| shared.gradient(token, worker, group);
+        let compute =
+            |worker: &mut Worker<V>, group: (usize, &mut [f32], &mut [f32])| shared.gradient(token, worker, group);
         if groups <= 1 {
             // As in the core: a single group is its own total.
             return self.workers.first_mut().map_or(Ok(()), |worker| compute(worker, (0, losses, total)));
@@ -452,10 +451,8 @@ impl<N: Layer<f32> + Sync, L: Loss<f32> + Sync> Engine<f32> for Threads<'_, '_, 
         parameters: &[f32],
         evaluation: Evaluation<'_, F, f32>,
     ) -> Result<(), CoreError> {
+        self.network.check_evaluation(parameters, &evaluation)?;
         let Evaluation { features, targets, losses, logits } = evaluation;
-        // A sum has no Omega that could be missing, so this is the check of the batch and nothing else.
-        let batch = Batch { features, targets, reduction: Reduction::Sum, losses: &mut *losses };
-        self.network.omega(parameters, &batch)?;
         let shared = Shared { network: self.network, parameters, features, targets: &targets };
         let work = losses.len().saturating_mul(parameters.len());
         let pool = self.pool.as_ref().filter(|_| work >= SMALL);

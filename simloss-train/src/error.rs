@@ -77,7 +77,8 @@ pub enum Error {
         asked: String,
     },
     /// An output folder already holds a run.
-    #[error("{} already holds a run; add --resume to continue it, or give another output folder", path.display())]
+    #[error("{} already holds a run; add --resume to continue it or --overwrite to start again, \
+         or give another output folder", path.display())]
     Exists {
         /// The folder.
         path: PathBuf,
@@ -144,10 +145,7 @@ impl Error {
     }
 
     /// For `map_err`, of files that are not what they should be.
-    pub(crate) fn format(
-        path: impl Into<PathBuf>,
-        expected: &'static str,
-    ) -> impl Fn(&dyn std::fmt::Display) -> Error {
+    pub(crate) fn format(path: impl Into<PathBuf>, expected: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Error {
         let path = path.into();
         move |problem| Error::Format { path: path.clone(), expected, problem: problem.to_string() }
     }

@@ -144,9 +144,8 @@ impl Registers for pulp::x86::V4 {
             let (a, b): (__m512d, __m512d) = (cast(a), cast(b));
             [cast(avx._mm512_unpacklo_pd(a, b)), cast(avx._mm512_unpackhi_pd(a, b))]
         };
-        let quarters = |a: __m512, b: __m512| {
-            [avx._mm512_shuffle_f32x4::<0x88>(a, b), avx._mm512_shuffle_f32x4::<0xdd>(a, b)]
-        };
+        let quarters =
+            |a: __m512, b: __m512| [avx._mm512_shuffle_f32x4::<0x88>(a, b), avx._mm512_shuffle_f32x4::<0xdd>(a, b)];
         // Quarter q of four[i][j] holds column 4q + j of rows 4i..4i + 4.
         let mut four = [[cast(rows[0]); 4]; 4];
         for (four, rows) in four.iter_mut().zip(rows.chunks_exact(4)) {
@@ -251,10 +250,13 @@ impl<S: Registers> Value for Lanes<S> {
     #[inline(always)]
     fn load(token: S, from: &[f32]) -> Self {
         let (registers, rest) = S::as_simd_f32s(from);
-        Lanes::new(token, match registers.first() {
-            Some(x) => *x,
-            None => token.partial_load_f32s(rest),
-        })
+        Lanes::new(
+            token,
+            match registers.first() {
+                Some(x) => *x,
+                None => token.partial_load_f32s(rest),
+            },
+        )
     }
 
     #[inline(always)]
@@ -391,13 +393,13 @@ mod tests {
                     let (mut long, mut short) = ([7.0; GROUP + 1], [7.0; GROUP]);
                     value.store(&mut long);
                     value.store(&mut short[..present]);
-                    for l in 0..=GROUP {
+                    for (l, found) in long.iter().enumerate() {
                         let stored = if l < V::WIDTH { value.lane(l) } else { 7.0 };
-                        assert_eq!(long[l].to_bits(), stored.to_bits());
+                        assert_eq!(found.to_bits(), stored.to_bits());
                     }
-                    for l in 0..GROUP {
+                    for (l, found) in short.iter().enumerate() {
                         let stored = if l < present { value.lane(l) } else { 7.0 };
-                        assert_eq!(short[l].to_bits(), stored.to_bits());
+                        assert_eq!(found.to_bits(), stored.to_bits());
                     }
                 }
                 for l in 0..present {
@@ -449,7 +451,13 @@ mod tests {
         for set in InstructionSet::available() {
             let found = results(set, job());
             let differs = found.iter().zip(&expected).position(|(found, expected)| found != expected);
-            assert_eq!((found.len(), differs), (expected.len(), None), "{}: operation {:?}", set.name(), differs.map(|i| i % 16));
+            assert_eq!(
+                (found.len(), differs),
+                (expected.len(), None),
+                "{}: operation {:?}",
+                set.name(),
+                differs.map(|i| i % 16)
+            );
         }
     }
 

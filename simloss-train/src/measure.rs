@@ -63,7 +63,7 @@ impl Measure {
             Measure::ExpectedError => "mean absolute error of the expected value",
             Measure::CircularError => "mean distance round the circle of the most probable class",
             Measure::SuperclassAccuracy => "superclass accuracy of the most probable class",
-            Measure::FailedSuperclassAccuracy => "failed superclass accuracy: right superclass among wrong classes",
+            Measure::FailedSuperclassAccuracy => "failed superclass accuracy (right superclass among wrong classes)",
             Measure::Similarity => "mean similarity of the most probable class to the true one",
             Measure::Likelihood => "negative log-likelihood",
             Measure::Calibration => "expected calibration error, 15 bins",

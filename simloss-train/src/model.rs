@@ -10,7 +10,7 @@
 use crate::{
     Error,
     data::Standardiser,
-    files,
+    files::{self, Safe},
     network::{Kind, Tensor},
     record::{LossDescription, VERSION},
 };
@@ -50,6 +50,10 @@ impl Model {
     /// [`Error::File`]; [`Error::Format`] for a parameter that is not finite, or another number of them than the network
     /// has.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
+        self.save_safe(Safe::FromPowerCut, path)
+    }
+
+    pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let mut rest = &self.parameters[..];
         let mut tensors = vec![];
         for tensor in self.network.tensors() {
@@ -62,7 +66,7 @@ impl Model {
             let problem = format!("{} parameters do not fit the network", self.parameters.len());
             return Err(Error::format(path, "a model")(&problem));
         }
-        save(path, "a model", self, &tensors)
+        save(safe, path, "a model", self, &tensors)
     }
 
     /// Reads one.
@@ -133,10 +137,10 @@ impl State {
             .map(|(name, times)| Tensor { name: name.to_owned(), shape: vec![times, count] })
     }
 
-    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn save(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let numbers = [&self.best[..], &self.moments, &self.parameters];
         let tensors: Vec<_> = Self::tensors(self.count).into_iter().zip(numbers).collect();
-        save(path, STATE, self, &tensors)
+        save(safe, path, STATE, self, &tensors)
     }
 
     /// Reads the state of this run and network.
@@ -163,6 +167,7 @@ impl Tensor {
 }
 
 fn save<A: Serialize>(
+    safe: Safe,
     path: &Path,
     expected: &'static str,
     about: &A,
@@ -181,7 +186,7 @@ fn save<A: Serialize>(
     let about = serde_json::to_string(about).map_err(|e| wrong(&e))?;
     let metadata = HashMap::from([(KEY.to_owned(), about)]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| wrong(&e))?;
-    files::replace(path, &[&file])
+    files::replace_safe(safe, path, &[&file])
 }
 
 /// Reads the metadata, asks `tensors` which tensors a file with such metadata has, and reads them, in that order.
@@ -199,7 +204,8 @@ fn load<A: DeserializeOwned>(
     }
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
     let about = header.metadata().as_ref().and_then(|map| map.get(KEY));
-    let about = about.ok_or_else(|| wrong(&format!("its metadata has no entry `{KEY}`; this program did not write it")))?;
+    let about =
+        about.ok_or_else(|| wrong(&format!("its metadata has no entry `{KEY}`; this program did not write it")))?;
     let about: A = serde_json::from_str(about).map_err(|e| wrong(&e))?;
 
     let tensors = tensors(&about).map_err(|problem| wrong(&problem))?;
@@ -290,7 +296,10 @@ mod tests {
         // Metadata that promise other tensors than the file has.
         for (change, message) in [
             ((|m| m.network = Kind::LeNet { classes: 2 }) as fn(&mut Model), "standardiser"),
-            (|m| m.network = Kind::Table { inputs: 2, hidden: vec![4], classes: 2 }, "dense1.weight is F32 of [3, 2], not F32 of [4, 2]"),
+            (
+                |m| m.network = Kind::Table { inputs: 2, hidden: vec![4], classes: 2 },
+                "dense1.weight is F32 of [3, 2], not F32 of [4, 2]",
+            ),
             (|m| m.network = Kind::Table { inputs: 2, hidden: vec![3, 3], classes: 2 }, "dense2.weight is"),
             (|m| m.network = Kind::Table { inputs: 2, hidden: vec![usize::MAX], classes: 2 }, "not F32 of"),
             (|m| m.class_values = vec![], "classes"),
@@ -299,12 +308,17 @@ mod tests {
             change(&mut changed);
             let original = model();
             let mut rest = &original.parameters[..];
-            let tensors: Vec<_> = original.network.tensors().into_iter().map(|tensor| {
-                let (numbers, after) = rest.split_at(tensor.numbers().unwrap_or(0));
-                rest = after;
-                (tensor, numbers)
-            }).collect();
-            save(&path, "a model", &changed, &tensors)?;
+            let tensors: Vec<_> = original
+                .network
+                .tensors()
+                .into_iter()
+                .map(|tensor| {
+                    let (numbers, after) = rest.split_at(tensor.numbers().unwrap_or(0));
+                    rest = after;
+                    (tensor, numbers)
+                })
+                .collect();
+            save(Safe::FromKill, &path, "a model", &changed, &tensors)?;
             let error = refused(&path);
             assert!(error.contains(message) && error.contains("model.safetensors"), "{error}");
         }
@@ -339,7 +353,7 @@ mod tests {
         state.moments = vec![3.0, 4.0, 5.0, 6.0];
         state.best = vec![7.0, 8.0];
         state.steps = u64::MAX;
-        state.save(&path)?;
+        state.save(Safe::FromKill, &path)?;
         assert_eq!(State::load(&path, "abc", 2)?, state);
         assert!(State::load(&path, "abd", 2).is_err());
         assert!(State::load(&path, "abc", 3).is_err());

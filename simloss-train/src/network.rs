@@ -189,12 +189,16 @@ mod tests {
             assert_eq!(shape.parameters, parameters, "{kind:?}");
             assert_eq!((shape.inputs, shape.outputs), (kind.inputs(), kind.classes()), "{kind:?}");
             let tensors = kind.tensors();
-            assert_eq!(tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum::<usize>(), parameters, "{kind:?}");
+            assert_eq!(
+                tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum::<usize>(),
+                parameters,
+                "{kind:?}"
+            );
         }
-        assert_eq!(Kind::Ages { classes: 90 }.tensors()[4], Tensor {
-            name: "conv3.weight".to_owned(),
-            shape: vec![80, 40, 11, 11]
-        });
+        assert_eq!(
+            Kind::Ages { classes: 90 }.tensors()[4],
+            Tensor { name: "conv3.weight".to_owned(), shape: vec![80, 40, 11, 11] }
+        );
         assert!(table(&[]).visit(ShapeOf).is_err());
         assert!(table(&[8, 0]).visit(ShapeOf).is_err());
         assert!(table(&[8, 8, 8]).visit(ShapeOf).is_err());

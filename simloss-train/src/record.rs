@@ -6,7 +6,7 @@
 use crate::{
     Error,
     data::{Dataset, Split, hex},
-    files,
+    files::{self, Safe},
     network::Kind,
 };
 use serde::{Deserialize, Serialize};
@@ -244,9 +244,13 @@ impl Record {
     /// # Errors
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
+        self.save_safe(Safe::FromPowerCut, path)
+    }
+
+    pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, "a record")(&e))?;
         text.push(b'\n');
-        files::replace(path, &[&text])
+        files::replace_safe(safe, path, &[&text])
     }
 
     /// Refuses to continue this run, read from `path`, as `asked`. The number of epochs may grow, threads do not matter.

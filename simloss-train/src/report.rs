@@ -155,9 +155,12 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
     let answers_caption = match chosen {
         None => "Test samples, mean ± standard deviation.".into(),
         Some(chosen) => format!(
-            "Test samples, mean ± standard deviation; {} was chosen on the validation samples. p: paired test of the \
-             {} of the two losses under one answer, corrected over the answers.",
-            comparison.series[chosen].title,
+            "Test samples, mean ± standard deviation{}. p: paired test of the {} of the two losses under one answer, \
+             corrected over the answers.",
+            match comparison.series.len() {
+                2 => String::new(),
+                _ => format!("; {} was chosen on the validation samples", comparison.series[chosen].title),
+            },
             if errors { "MAE" } else { "accuracy" }
         ),
     };

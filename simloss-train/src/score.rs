@@ -129,7 +129,10 @@ mod tests {
         let mut decoders = Decoders::new(&[10.0, 20.0, 40.0])?;
         decoders.add(&logits, Label::new(1, 3)?, 0.5)?;
         let test = decoders.test()?;
-        assert_eq!((test.scores.argmax.accuracy, test.scores.argmax.mae, test.scores.loss), (Some(0.0), Some(10.0), Some(0.5)));
+        assert_eq!(
+            (test.scores.argmax.accuracy, test.scores.argmax.mae, test.scores.loss),
+            (Some(0.0), Some(10.0), Some(0.5))
+        );
         assert_eq!((test.median.accuracy, test.median.mae), (Some(1.0), Some(0.0)));
         assert_eq!(test.minimum_risk, test.median);
         assert_eq!(test.expectation.accuracy, None);

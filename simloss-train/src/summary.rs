@@ -64,8 +64,8 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
         comparison.by_seed(series?, |outcome| number(of(outcome)))
     };
     let errors = comparison.measures.list().contains(&Measure::ClassError);
-    let mut all: Vec<(&'static str, fn(&Outcome) -> &Answers)> =
-        vec![("most probable class", |o| &o.test.scores.argmax)];
+    type Decoder = fn(&Outcome) -> &Answers;
+    let mut all: Vec<(&'static str, Decoder)> = vec![("most probable class", |o| &o.test.scores.argmax)];
     if errors {
         all.push(("expected value", |o| &o.test.expectation));
         all.push(("median class", |o| &o.test.median));
@@ -217,11 +217,18 @@ fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
         let cells = comparison.cells(measure)?;
         Ok(cells.get(series).and_then(Option::as_ref).map(|cell| number(measure, cell.summary.mean)))
     };
-    let mut text = format!("By {by} on the validation samples, {title} would be chosen");
+    // A single candidate is not chosen among any.
+    let (mut text, first) = match comparison.series.len() {
+        2 => (String::new(), format!("On the test samples, {title} has")),
+        _ => (
+            format!("By {by} on the validation samples, {title} would be chosen"),
+            "; on the test samples it has".to_owned(),
+        ),
+    };
     let shown = comparison.measures.list().iter().filter(|measure| measure.is_tested());
     for (i, &measure) in shown.enumerate() {
         if let (Some(its), Some(plain)) = (mean(measure, chosen)?, mean(measure, 0)?) {
-            let joint = if i == 0 { "; on the test samples it has" } else { "," };
+            let joint = if i == 0 { &first } else { "," };
             let _ = write!(text, "{joint} {} {its} (cross entropy {plain})", measure.short());
         }
     }
@@ -259,8 +266,8 @@ fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
         }
     }
     Ok(Some(format!(
-        "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {}. Accuracy and \
-         MAE do not show this.",
+        "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {}. No other \
+         measure here shows this.",
         parts.join(", ")
     )))
 }

@@ -120,7 +120,7 @@ pub trait Loss<T: Scalar> {
     where
         Self: Sized,
     {
-        let (most, e) = check(self, logits, y, scratch, work)?;
+        let (most, e) = check(self, logits, y, scratch, ("the work of a loss", work))?;
         kernel::exponentials((), logits, most, e);
         Ok(self.value_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows: &mut [], e }))
     }
@@ -133,7 +133,7 @@ pub trait Loss<T: Scalar> {
     where
         Self: Sized,
     {
-        let (most, e) = check(self, logits, y, scratch, gradient)?;
+        let (most, e) = check(self, logits, y, scratch, ("the gradient", gradient))?;
         kernel::exponentials((), logits, most, e);
         Ok(self.gradient_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows: &mut [], e }))
     }
@@ -210,12 +210,12 @@ fn check<'a, T: Scalar, L: Loss<T>>(
     logits: &[T],
     y: Label,
     scratch: &[T],
-    work: &'a mut [T],
+    (what, work): (&'static str, &'a mut [T]),
 ) -> Result<(T, &'a mut [T]), Error> {
     let classes = loss.classes();
     y.of(classes)?;
     length("the logits", classes, logits.len())?;
-    length("the gradient", classes, work.len())?;
+    length(what, classes, work.len())?;
     let needed = loss.scratch::<T>().scalars;
     if scratch.len() < needed {
         return Err(Error::Length { what: "the scratch of a loss", expected: needed, found: scratch.len() });

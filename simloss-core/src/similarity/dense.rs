@@ -130,7 +130,13 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
     }
 
     fn build(mut rows: B, classes: usize, value: impl Fn(usize, usize) -> Result<T, Error>) -> Result<Self, Error> {
-        for (row, numbers) in checked(rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
+        let rows_of = checked(rows.as_mut(), classes)?;
+        for row in 0..classes {
+            for column in 0..classes {
+                value(row, column)?; // all of them, before the first is written
+            }
+        }
+        for (row, numbers) in rows_of.chunks_exact_mut(classes).enumerate() {
             for (column, x) in numbers.iter_mut().enumerate() {
                 *x = value(row, column)?;
             }

@@ -11,7 +11,7 @@
 //!
 //! # Memory
 //! Each similarity is one generic type over its memory (`B: AsRef<[T]>`) and, for a number of classes known to the
-//! compiler, an alias over an array: [`ClassOrder<f32, 90>`](ClassOrder) is 720 bytes, and needs no heap. With the heap,
+//! compiler, an alias over an array: [`ClassOrder<f32, 90>`](ClassOrder) is 720 bytes and a count, and needs no heap. With the heap,
 //! the same code runs over a `Vec`: `OrderTable::in_memory(vec![0.0; 2 * classes], classes, r)`.
 //!
 //! # Where to add one

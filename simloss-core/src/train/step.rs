@@ -43,7 +43,7 @@ pub struct Evaluation<'a, F, T> {
     pub targets: Targets<'a, T>,
     /// Out: the loss of each sample, with its weights, not divided.
     pub losses: &'a mut [T],
-    /// Out: the logits, row by row, one row a sample; may be empty.
+    /// Out: the logits, row by row, one row a sample; or empty, if they are not wanted.
     pub logits: &'a mut [T],
 }
 
@@ -151,8 +151,8 @@ impl<N: Layer<V::Scalar>, L: Loss<V::Scalar>, V: Value> Engine<V::Scalar> for Se
         parameters: &[V::Scalar],
         evaluation: Evaluation<'_, F, V::Scalar>,
     ) -> Result<(), Error> {
+        self.network.check_evaluation(parameters, &evaluation)?;
         let Evaluation { features, targets, losses, logits } = evaluation;
-        self.network.check(features, &targets, parameters, losses)?;
         let mut rows = logits.chunks_mut((GROUP * self.network.layers().shape().outputs).max(1));
         for (group, losses) in losses.chunks_mut(GROUP).enumerate() {
             let rows = rows.next().unwrap_or_default();
@@ -171,6 +171,21 @@ impl<N: Layer<T>, L: Loss<T>, T: Scalar> Network<'_, N, L, T> {
     pub fn omega<F: Features<T>>(&self, parameters: &[T], batch: &Batch<'_, F, T>) -> Result<T, Error> {
         self.check(batch.features, &batch.targets, parameters, batch.losses)?;
         self.criterion().omega(batch.reduction, &batch.targets, batch.features.samples())
+    }
+
+    /// Everything that can be wrong with an evaluation before its features are read.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Weight`].
+    pub fn check_evaluation<F: Features<T>>(
+        &self,
+        parameters: &[T],
+        evaluation: &Evaluation<'_, F, T>,
+    ) -> Result<(), Error> {
+        let Evaluation { features, targets, losses, logits } = evaluation;
+        self.check(*features, targets, parameters, losses)?;
+        let all = losses.len() * self.layers().shape().outputs;
+        if logits.is_empty() { Ok(()) } else { crate::loss::length("the logits", all, logits.len()) }
     }
 }
 

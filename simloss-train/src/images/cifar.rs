@@ -315,7 +315,7 @@ mod tests {
             (|f| f[1].1[0] = 7, "record 1 (counted from 1): class \"n0\" has superclass \"n7\" here but \"n0\""),
             (|f| f[2].1 = text(99), "fine_label_names.txt: the file names 99 classes, not 100"),
             (|f| f[3].1 = text(19), "coarse_label_names.txt: the file names 19 classes, not 20"),
-            (|f| f[2].1[3] = b'0', "\"n0\" stands twice"),
+            (|f| f[2].1[4] = b'0', "\"n0\" stands twice"),
             (|f| f[2].1 = vec![0xff; 10], "UTF-8"),
             (|f| f[2].1 = vec![b'x'; 70_000], "the file holds 70000 bytes, but at most 65536"),
         ] {
