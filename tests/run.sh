@@ -78,8 +78,10 @@ step_targets() {
 
 step_firmware() {
   need qemu-system-arm qemu-system-arm || return $SKIPPED
-  need arm-none-eabi-nm binutils-arm-none-eabi || return $SKIPPED
-  target thumbv7em-none-eabihf && target thumbv7m-none-eabi && target thumbv6m-none-eabi || return $SKIPPED
+  need qemu-system-riscv32 qemu-system-misc || return $SKIPPED
+  need readelf binutils || return $SKIPPED
+  target thumbv7em-none-eabihf && target thumbv7m-none-eabi && target thumbv6m-none-eabi &&
+    target riscv32imac-unknown-none-elf || return $SKIPPED
   tests/firmware/run.sh "$@"
 }
 

@@ -1,60 +1,126 @@
 #!/usr/bin/env bash
-# Builds the firmware, runs it under QEMU with a time limit, and compares its output with the golden file, which is what
-# the host computes. `--overwrite` accepts the host's output as the new golden file.
+# Builds the firmware, runs it under QEMU with a time limit, and compares its output with the golden files, which are
+# what the host computes, and its cost with the record. `--overwrite` accepts both as they are now.
 set -uo pipefail
 cd "$(dirname "$0")"
 
-golden=golden/head.txt
-host=$(cargo run -q --release --locked -p simloss-host) || exit 1
-if [ "${1:-}" = --overwrite ]; then
-  printf '%s\n' "$host" >$golden
-fi
-diff -u $golden <(printf '%s\n' "$host") || { echo "the host's bits differ from $golden"; exit 1; }
-echo "host: bits of $golden"
-
+overwrite=false
+[ "${1:-}" = --overwrite ] && overwrite=true
+record=../../docs/records/firmware.json
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
 status=0
-# target, board: soft-float binaries run on a core without an FPU, never the reverse.
-while read -r target board; do
-  cargo build -q --release --locked -p simloss-cortex-m --target "$target" || exit 1
-  for binary in head budget; do
-    elf=target/$target/release/$binary
-    output=$(timeout 120 qemu-system-arm -M "$board" -nographic -semihosting-config enable=on,target=native \
-      -icount shift=0 -kernel "$elf" </dev/null)
+
+fail() {
+  echo "$*"
+  status=1
+}
+
+# golden FILE ARGUMENTS.. : what the host prints is the golden file.
+golden() {
+  local file=golden/$1
+  shift
+  cargo run -q --release --locked -p simloss-host "$@" >"$work/host" || exit 1
+  $overwrite && cp "$work/host" "$file"
+  diff -u "$file" "$work/host" || { echo "the host's bits differ from $file"; exit 1; }
+  echo "host: bits of $file"
+}
+
+# emulate TARGET BOARD ELF : runs it; instructions take 1 ns of the board's time, so that timers count them.
+emulate() {
+  case $1 in
+    thumb*) set -- "$2" "$3" qemu-system-arm -semihosting-config enable=on,target=native ;;
+    riscv32*) set -- "$2" "$3" qemu-system-riscv32 -bios none ;;
+  esac
+  local board=$1 elf=$2
+  shift 2
+  timeout 300 "$@" -M "$board" -nographic -icount shift=0 -kernel "$elf" </dev/null
+}
+
+# section ELF NAME.. : bytes in the sections of these names.
+section() {
+  local elf=$1
+  shift
+  readelf -SW "$elf" | sed 's/^ *\[ *[0-9]*\] *//' |
+    awk -v names=" $* " 'index(names, " " $1 " ") { print $5 }' | { sum=0; while read -r n; do sum=$((sum + 16#$n)); done; echo $sum; }
+}
+
+# run TARGET BOARD PACKAGE FEATURES CLASSES : all binaries of a package on a board.
+run() {
+  local target=$1 board=$2 package=$3 features=$4 golden=$5 folder=target/${4:-head} binaries elf code
+  binaries=$(cd "${package#simloss-}/src/bin" && ls | sed 's/\.rs$//')
+  # The vectors need more than 16 KB of RAM.
+  [ "$features" = small ] && binaries=$(grep -v vectors <<<"$binaries")
+  # shellcheck disable=SC2046 # one option for each binary
+  cargo build -q --release --locked -p "$package" --target "$target" ${features:+--features "$features"} \
+    --target-dir "$folder" $(printf -- '--bin %s ' $binaries) || exit 1
+  for binary in $binaries; do
+    elf=$folder/$target/release/$binary
+    emulate "$target" "$board" "$elf" >"$work/output"
     code=$?
     if [ $code -ne 0 ]; then
-      echo "$target on $board: $binary ended with $code (124: time limit)"
-      status=1
+      fail "$target on $board: $binary ended with $code (124: time limit)"
       continue
     fi
-    case $binary in
-      head) expected=$(cat $golden) ;;
-      budget) expected=$(grep '^sgd simloss-order' $golden) ;;
-    esac
-    if diff -u <(printf '%s\n' "$expected") <(printf '%s\n' "$output" | grep -v '^#'); then
-      instructions=$((16#$(printf '%s\n' "$output" | sed -n 's/^# .* //p')))
-      text=$(arm-none-eabi-size "$elf" | awk 'NR == 2 { print $1 }')
-      echo "$target on $board: $binary has the bits of $golden; last step $instructions instructions, text $text bytes"
+    if [ "$binary" = vectors ]; then
+      cp golden/vectors.txt "$work/expected"
     else
-      status=1
+      grep "^${binary%%-*} \(simloss-\)\?${binary#*-} " "$golden" >"$work/expected"
+    fi
+    diff -u "$work/expected" <(grep -v '^#' "$work/output") >"$work/diff" ||
+      { fail "$target on $board: the bits of $binary differ from the golden file"; head -20 "$work/diff"; continue; }
+    if [ "$binary" = vectors ]; then
+      echo "$target on $board: $(wc -l <golden/vectors.txt) vectors and metrics have the host's bits"
+      continue
+    fi
+    cost "$target" "$board" "$binary" "$elf" "$golden"
+  done
+}
+
+# cost TARGET BOARD BINARY ELF GOLDEN : one row of the record, from the sections of the ELF and the last line of output.
+cost() {
+  local numbers loss features=80 classes=90 instructions stack
+  numbers=$(sed -n 's/^# instructions and stack //p' "$work/output")
+  instructions=$((16#${numbers% *})) stack=$((16#${numbers#* }))
+  loss=$(cut -d' ' -f2 "$work/expected" | head -1)
+  [ "$5" = golden/head-16-8.txt ] && features=16 classes=8
+  printf '{"target":"%s","board":"%s","binary":"%s","optimizer":"%s","loss":"%s","features":%d,"classes":%d,' \
+    "$1" "$2" "$3" "${3%%-*}" "$loss" $features $classes >>"$work/rows"
+  printf '"instructions_per_step":%d,"text_bytes":%d,"rodata_bytes":%d,"static_ram_bytes":%d,"stack_bytes":%d}\n' \
+    $instructions "$(section "$4" .text)" "$(section "$4" .rodata .srodata)" \
+    "$(section "$4" .data .sdata .bss .sbss .uninit)" $stack >>"$work/rows"
+  tail -1 "$work/rows"
+}
+
+golden vectors.txt -- vectors
+golden head-80-90.txt -- head
+golden head-16-8.txt --features small --target-dir target/small -- head
+
+# Soft-float binaries run on a core without an FPU, never the reverse.
+run thumbv7em-none-eabihf mps2-an386 simloss-cortex-m "" golden/head-80-90.txt
+run thumbv7em-none-eabihf mps2-an500 simloss-cortex-m "" golden/head-80-90.txt
+run thumbv7m-none-eabi mps2-an385 simloss-cortex-m "" golden/head-80-90.txt
+run thumbv6m-none-eabi mps2-an385 simloss-cortex-m "" golden/head-80-90.txt
+run thumbv6m-none-eabi microbit simloss-cortex-m small golden/head-16-8.txt
+run riscv32imac-unknown-none-elf virt simloss-riscv "" golden/head-80-90.txt
+
+# These binaries format nothing and handle every error, so nothing may be left that panics, allocates or needs a double.
+# memcpy and friends are the compiler's own.
+for target in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
+  for binary in sgd-cce sgd-order sgd-dense; do
+    elf=target/head/$target/release/$binary
+    if found=$(readelf -sW "$elf" | grep -iE 'panic|unwrap_failed|_alloc|__rust|core.*fmt|__aeabi_d|df[23]$'); then
+      fail "$elf links what it must not:"
+      echo "$found"
     fi
   done
-done <<'BOARDS'
-thumbv7em-none-eabihf mps2-an386
-thumbv7em-none-eabihf mps2-an500
-thumbv7m-none-eabi mps2-an385
-thumbv6m-none-eabi mps2-an385
-BOARDS
-
-# The budget binary formats nothing and handles every error, so nothing may be left that panics, allocates or needs a
-# double. memcpy and friends are the compiler's own.
-for target in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi; do
-  elf=target/$target/release/budget
-  if found=$(arm-none-eabi-nm "$elf" | grep -iE 'panic|unwrap_failed|_alloc|__rust|core.*fmt|__aeabi_d(add|sub|mul|div)'); then
-    echo "$elf links what it must not:"
-    echo "$found"
-    status=1
-  else
-    echo "$target: no panic, allocator or soft-double symbol in the budget binary"
-  fi
 done
+[ $status -eq 0 ] && echo "no panic, allocator or soft-double symbol in sgd-cce, sgd-order, sgd-dense"
+
+{ echo '['; sed '$!s/$/,/; s/^/  /' "$work/rows"; echo ']'; } >"$work/record"
+if $overwrite; then
+  mkdir -p "$(dirname $record)" && cp "$work/record" $record
+elif ! diff -u $record "$work/record"; then
+  fail "the cost differs from docs/records/firmware.json; tests/firmware/run.sh --overwrite accepts it"
+fi
 exit $status

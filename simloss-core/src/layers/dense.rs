@@ -36,6 +36,13 @@ impl Dense {
         Dense { inputs: if inputs == 0 { 1 } else { inputs }, outputs: if outputs == 0 { 1 } else { outputs } }
     }
 
+    /// Its [shape](Layer::shape), where a constant is needed.
+    #[inline(always)]
+    pub const fn dense_shape(&self) -> Shape {
+        let Dense { inputs, outputs } = *self;
+        Shape { inputs, outputs, parameters: (inputs + 1) * outputs, tape: 0 }
+    }
+
     /// The weights in `parameters` of this layer, without a copy: column `o` holds the weights of output `o`.
     ///
     /// # Errors
@@ -94,8 +101,7 @@ fn column<V: Value>(t: V::Token, sums: [V; TILE], x: V, w: [V::Scalar; TILE]) ->
 impl<T: Scalar> Layer<T> for Dense {
     #[inline(always)]
     fn shape(&self) -> Shape {
-        let Dense { inputs, outputs } = *self;
-        Shape { inputs, outputs, parameters: (inputs + 1) * outputs, tape: 0 }
+        self.dense_shape()
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {

@@ -31,15 +31,17 @@ impl MaxPool {
         MaxPool { channels, height: if height < 2 { 2 } else { height }, width: if width < 2 { 2 } else { width } }
     }
 
-    /// The index of each output, and of the first input of its square.
-    ///
-    /// An iterator, so that what is done with a square stands in the caller: a closure would be compiled on its own,
-    /// without the instructions of the lanes.
+    /// Columns of outputs.
     #[inline(always)]
-    fn squares(&self) -> impl Iterator<Item = (usize, usize)> {
-        let MaxPool { channels, height, width } = *self;
-        let rows = (0..channels).flat_map(move |c| (0..height / 2).map(move |i| (c * height + 2 * i) * width));
-        rows.flat_map(move |row| (0..width / 2).map(move |j| row + 2 * j)).enumerate()
+    fn columns(&self) -> usize {
+        (self.width / 2).max(1)
+    }
+
+    /// The index of the first input of row `row` of outputs, counted over all channels.
+    #[inline(always)]
+    fn start(&self, row: usize) -> usize {
+        let rows = (self.height / 2).max(1);
+        (row / rows * self.height + 2 * (row % rows)) * self.width
     }
 
     #[inline(always)]
@@ -67,8 +69,10 @@ impl<T: Scalar> Layer<T> for MaxPool {
 
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, _: V::Token, _: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        for (out, at) in self.squares() {
-            if let (Some(y), Some([a, b, c, d])) = (y.get_mut(out), self.square(x, at)) {
+        for (row, y) in y.chunks_mut(self.columns()).enumerate() {
+            let start = self.start(row);
+            for (j, y) in y.iter_mut().enumerate() {
+                let Some([a, b, c, d]) = self.square(x, start + 2 * j) else { return };
                 // x - x is +0 for what is finite and NaN otherwise: comparisons alone would hide it.
                 let poison = a.sub(a).add(b.sub(b)).add(c.sub(c).add(d.sub(d)));
                 *y = d.max(c.max(b.max(a))).add(poison);
@@ -90,8 +94,11 @@ impl<T: Scalar> Layer<T> for MaxPool {
         let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(|x| V::splat(t, T::from_f32(x)));
         let half = V::splat(t, T::HALF);
         dx.fill(zero);
-        for (out, at) in self.squares() {
-            if let (Some(&g), Some([a, b, c, d])) = (dy.get(out), self.square(activations.x, at)) {
+        for (row, dy) in dy.chunks(self.columns()).enumerate() {
+            let start = self.start(row);
+            for (j, &g) in dy.iter().enumerate() {
+                let at = start + 2 * j;
+                let Some([a, b, c, d]) = self.square(activations.x, at) else { return };
                 let (most, place) = (b.max(a), b.select_gt(a, one, zero));
                 let (most, place) = (c.max(most), c.select_gt(most, two, place));
                 let place = d.select_gt(most, three, place);

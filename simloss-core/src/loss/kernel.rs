@@ -145,6 +145,13 @@ impl<V: Value> Terms<V, V, V, 1> for Similar<V> {
     }
 }
 
+/// `e (D - S b / a) / Z` of one class.
+#[inline(always)]
+fn near_gradient<V: Value>(e: V, x: V, one: V, ratio: V, reciprocal: V) -> V {
+    let (s, d) = split(one, x);
+    e.mul(d.sub(s.mul(ratio))).mul(reciprocal)
+}
+
 /// SimLoss of the exponentials `e` with one row of [entries](crate::similarity#what-is-stored) per lane; with
 /// `GRADIENT`, `e` becomes the gradient.
 #[inline(always)]
@@ -159,9 +166,15 @@ pub(crate) fn simloss<V: Value, const GRADIENT: bool>(t: V::Token, z: &[V], most
         return simloss_far::<V, GRADIENT>(t, z, most, row, e, [a, b, near]);
     }
     if GRADIENT {
-        for (e, &x) in e.iter_mut().zip(row) {
-            let (s, d) = split(one, x);
-            *e = e.mul(d.sub(s.mul(ratio))).mul(reciprocal);
+        let ((blocks, rest), (x_blocks, x_rest)) = (e.as_chunks_mut::<4>(), row.as_chunks::<4>());
+        for ([e0, e1, e2, e3], &[x0, x1, x2, x3]) in blocks.iter_mut().zip(x_blocks) {
+            *e0 = near_gradient(*e0, x0, one, ratio, reciprocal);
+            *e1 = near_gradient(*e1, x1, one, ratio, reciprocal);
+            *e2 = near_gradient(*e2, x2, one, ratio, reciprocal);
+            *e3 = near_gradient(*e3, x3, one, ratio, reciprocal);
+        }
+        for (e, &x) in rest.iter_mut().zip(x_rest) {
+            *e = near_gradient(*e, x, one, ratio, reciprocal);
         }
     }
     near

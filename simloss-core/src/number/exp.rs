@@ -101,13 +101,7 @@ pub fn scaled_exp<V: Value>(token: V::Token, h: V, l: V) -> V {
         None => (V::Scalar::HALF, k.q),
     };
     let mut q = splat(last);
-    // Fives, written out: the same code at every level of optimisation (`f32` has one, `f64` two).
-    let (first, fives) = rest.as_rchunks::<5>();
-    for &[c0, c1, c2, c3, c4] in fives.iter().rev() {
-        q = q.mul(r).add(splat(c4)).mul(r).add(splat(c3)).mul(r).add(splat(c2));
-        q = q.mul(r).add(splat(c1)).mul(r).add(splat(c0));
-    }
-    for &coefficient in first.iter().rev() {
+    for &coefficient in rest.iter().rev() {
         q = q.mul(r).add(splat(coefficient));
     }
     let head = one.add(r);

@@ -83,10 +83,20 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     sums.map(BlockSum::total)
 }
 
+/// One block to each sum. Written out for one and two, so that it is the same code at every level of optimisation.
 #[inline(always)]
 fn add_block<V: Value, const N: usize>(sums: &mut [BlockSum<V>; N], [a, b, c, d]: [[V; N]; 4]) {
-    for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-        sum.add([a, b, c, d]);
+    match (&mut sums[..], &a[..], &b[..], &c[..], &d[..]) {
+        ([sum], &[a], &[b], &[c], &[d]) => sum.add([a, b, c, d]),
+        ([sum0, sum1], &[a0, a1], &[b0, b1], &[c0, c1], &[d0, d1]) => {
+            sum0.add([a0, b0, c0, d0]);
+            sum1.add([a1, b1, c1, d1]);
+        }
+        (sums, a, b, c, d) => {
+            for ((((sum, &a), &b), &c), &d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                sum.add([a, b, c, d]);
+            }
+        }
     }
 }
 

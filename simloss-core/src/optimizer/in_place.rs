@@ -34,8 +34,15 @@ impl<T: Scalar, O: Optimizer<T>> GradientSink<T> for InPlace<'_, T, O> {
         let count = self.parameters.len();
         let Some(parameters) = self.parameters.get_mut(index..index + n) else { return };
         let (first, second) = split_mut(self.moments, if O::MOMENTS == 0 { 0 } else { count });
-        let first = first.get_mut(index..index + n).unwrap_or_default();
-        let moments = [first, second.get_mut(index..index + n).unwrap_or_default()];
+        let (mut moments, range) = ([&mut [][..], &mut []], index..index + n);
+        if O::MOMENTS > 0 {
+            let Some(first) = first.get_mut(range.clone()) else { return };
+            moments[0] = first;
+        }
+        if O::MOMENTS > 1 {
+            let Some(second) = second.get_mut(range) else { return };
+            moments[1] = second;
+        }
         let product = Product { zero: V::splat(t, T::ZERO), factor: V::splat(t, scale) };
         // A product with 1 is the number itself: an unweighted batch of one does not pay for it.
         if self.scale == T::ONE {

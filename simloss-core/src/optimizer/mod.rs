@@ -128,29 +128,32 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
     parameters: &mut [V::Scalar],
     [first, second]: [&mut [V::Scalar]; 2],
 ) {
-    // Two blocks in a turn where there is little else to do in it.
-    let width = if O::MOMENTS == 0 { 2 * BLOCK } else { BLOCK } * V::WIDTH;
+    // Two blocks in a turn: little is left of the loop's own cost.
+    let (half, width) = (BLOCK * V::WIDTH, 2 * BLOCK * V::WIDTH);
     let (mut w, mut x) = (parameters.chunks_exact_mut(width), numbers.chunks_exact(width));
     let (mut m, mut v) = (first.chunks_exact_mut(width), second.chunks_exact_mut(width));
-    let none = || [&mut [][..], &mut [], &mut [], &mut []];
     // One loop for each number of moments: what is not there costs nothing.
     match O::MOMENTS {
         0 => {
             for (w, x) in w.by_ref().zip(x.by_ref()) {
-                let ((w, w_next), (x, x_next)) = (split_mut(w, BLOCK * V::WIDTH), split(x, BLOCK * V::WIDTH));
-                advance_block::<V, O>(t, step, gradient, x, quarters(w, V::WIDTH), none(), none());
-                advance_block::<V, O>(t, step, gradient, x_next, quarters(w_next, V::WIDTH), none(), none());
+                let ((w, w_next), (x, x_next)) = (split_mut(w, half), split(x, half));
+                advance_block::<V, O>(t, step, gradient, x, w, [&mut [], &mut []]);
+                advance_block::<V, O>(t, step, gradient, x_next, w_next, [&mut [], &mut []]);
             }
         }
         1 => {
             for ((w, x), m) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()) {
-                advance_block::<V, O>(t, step, gradient, x, quarters(w, V::WIDTH), quarters(m, V::WIDTH), none());
+                let ((w, w_next), (x, x_next), (m, m_next)) = (split_mut(w, half), split(x, half), split_mut(m, half));
+                advance_block::<V, O>(t, step, gradient, x, w, [m, &mut []]);
+                advance_block::<V, O>(t, step, gradient, x_next, w_next, [m_next, &mut []]);
             }
         }
         _ => {
             for (((w, x), m), v) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()).zip(v.by_ref()) {
-                let (w, m, v) = (quarters(w, V::WIDTH), quarters(m, V::WIDTH), quarters(v, V::WIDTH));
-                advance_block::<V, O>(t, step, gradient, x, w, m, v);
+                let ((w, w_next), (x, x_next)) = (split_mut(w, half), split(x, half));
+                let ((m, m_next), (v, v_next)) = (split_mut(m, half), split_mut(v, half));
+                advance_block::<V, O>(t, step, gradient, x, w, [m, v]);
+                advance_block::<V, O>(t, step, gradient, x_next, w_next, [m_next, v_next]);
             }
         }
     }
@@ -167,13 +170,14 @@ fn advance_block<V: Value, O: Optimizer<V::Scalar>>(
     step: &O::Step,
     gradient: &impl Gradient<V>,
     x: &[V::Scalar],
-    [w0, w1, w2, w3]: [&mut [V::Scalar]; BLOCK],
-    [m0, m1, m2, m3]: [&mut [V::Scalar]; BLOCK],
-    [v0, v1, v2, v3]: [&mut [V::Scalar]; BLOCK],
+    w: &mut [V::Scalar],
+    [m, v]: [&mut [V::Scalar]; 2],
 ) {
     let (x0, x) = split(x, V::WIDTH);
     let (x1, x) = split(x, V::WIDTH);
     let (x2, x3) = split(x, V::WIDTH);
+    let [w0, w1, w2, w3] = quarters(w, V::WIDTH);
+    let ([m0, m1, m2, m3], [v0, v1, v2, v3]) = (quarters(m, V::WIDTH), quarters(v, V::WIDTH));
     advance_one::<V, O>(t, step, gradient.of(V::load(t, x0)), w0, [m0, v0]);
     advance_one::<V, O>(t, step, gradient.of(V::load(t, x1)), w1, [m1, v1]);
     advance_one::<V, O>(t, step, gradient.of(V::load(t, x2)), w2, [m2, v2]);

@@ -11,9 +11,11 @@
 //! [`Network::gradient_of_group`] for whole groups of [`GROUP`] samples and commits them in order, so every engine
 //! gives the same bits.
 
+mod budget;
 mod network;
 mod step;
 
 pub use crate::number::GROUP;
+pub use budget::Budget;
 pub use network::{Features, Network, RowMajor, Work};
 pub use step::{Batch, Engine, Evaluation, Model, Serial, eval_step, train_one, train_step};

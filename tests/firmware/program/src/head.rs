@@ -1,119 +1,138 @@
 //! Fine-tuning the last layer: one dense head over frozen features, batches of one, parameters moved in place.
 
-use crate::{Sink, checksum};
+use crate::{Clock, Number, Sink, checksum, optimizers::Mover, similarities::Judge};
 use simloss_core::{
     Error, Label, Random,
     layers::{Dense, Layer},
-    loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets},
-    number::Scalar,
-    optimizer::{Adam, Momentum, Optimizer, Sgd},
-    similarity::ClassOrder,
-    train::{Batch, Model, Network, RowMajor, Work, train_one},
+    loss::{Criterion, Reduction, Targets},
+    train::{Batch, Budget, Model, Network, RowMajor, Work, train_one},
 };
 
-/// Features of a sample.
-pub const FEATURES: usize = 80;
-/// Classes.
-pub const CLASSES: usize = 90;
+/// Features of a sample and classes: 80 and 90, or with the feature `small` 16 and 8 (for 16 KB of RAM).
+pub const FEATURES: usize = if cfg!(feature = "small") { 16 } else { 80 };
+/// See [`FEATURES`].
+pub const CLASSES: usize = if cfg!(feature = "small") { 8 } else { 90 };
 /// Weights and biases.
 pub const PARAMETERS: usize = (FEATURES + 1) * CLASSES;
 
-/// All memory of the run; the largest optimizer decides.
-pub struct Memory {
+/// Memory of a run: moments, table and scratch as its optimizer and loss need them. The parameters come first, where
+/// loads reach four rows of weights from one address.
+#[repr(C)]
+pub struct Memory<T, const MOMENTS: usize, const TABLE: usize, const SCRATCH: usize> {
     /// Weights and biases.
-    pub parameters: [f32; PARAMETERS],
-    /// Two moments per parameter.
-    pub moments: [f32; 2 * PARAMETERS],
+    pub parameters: [T; PARAMETERS],
+    /// The optimizer's.
+    pub moments: [T; MOMENTS],
+    /// The similarity's.
+    pub table: [T; TABLE],
     /// What one step works in.
-    pub values: [f32; 2 * CLASSES],
+    pub values: [T; 2 * CLASSES],
+    /// What one row of the similarity needs.
+    pub scratch: [T; SCRATCH],
+    /// One sample.
+    pub features: [T; FEATURES],
 }
 
-impl Memory {
-    /// All zero.
-    pub const fn new() -> Self {
-        Memory { parameters: [0.0; PARAMETERS], moments: [0.0; 2 * PARAMETERS], values: [0.0; 2 * CLASSES] }
+impl<T: Copy, const M: usize, const TABLE: usize, const S: usize> Memory<T, M, TABLE, S> {
+    /// All `zero`.
+    pub const fn new(zero: T) -> Self {
+        Memory {
+            parameters: [zero; PARAMETERS],
+            moments: [zero; M],
+            table: [zero; TABLE],
+            values: [zero; 2 * CLASSES],
+            scratch: [zero; S],
+            features: [zero; FEATURES],
+        }
     }
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// A sample that depends only on its number: features in [0, 1) that tell its class, and the class.
-fn sample(number: u32, features: &mut [f32; FEATURES]) -> Result<Label, Error> {
+/// A sample that depends only on its number: features in [0, 1.25) that tell its class, and the class.
+fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Result<Label, Error> {
     let mut random = Random::new(20).key(u64::from(number));
     let class = random.below(CLASSES);
-    let around = class as f32 * (FEATURES as f32 / CLASSES as f32);
+    let around = T::from_usize(class).mul(T::from_f32(FEATURES as f32 / CLASSES as f32));
     for (i, x) in features.iter_mut().enumerate() {
-        let distance = i as f32 - around;
-        let near = 1.0 - distance * distance * 0.02;
-        *x = if near > 0.0 { near } else { 0.0 } + random.unit::<f32>() * 0.25;
+        let distance = T::from_usize(i).sub(around);
+        let near = T::ONE.sub(distance.mul(distance).mul(T::from_f32(0.02)));
+        *x = T::ZERO.select_gt(near, T::ZERO, near).add(random.unit::<T>().mul(T::from_f32(0.25)));
     }
     Label::new(class, CLASSES)
 }
 
-/// `STEPS` steps of training; one line per ten steps with the loss, and one with a checksum of all parameters.
+/// 50 steps of training. One line per ten steps: their number, the loss, a checksum of all parameters. Returns what the
+/// last step cost.
 ///
-/// `measure` is called with each step, so that the caller can count what it costs.
-pub fn train<L: Loss<f32>, O: Optimizer<f32>>(
+/// # Errors
+/// Those of a training step: none, for these samples.
+#[inline(always)]
+pub fn train<T: Number, M: Mover, J: Judge, const N: usize, const TABLE: usize, const S: usize>(
     name: &str,
-    loss: L,
-    optimizer: O,
-    memory: &mut Memory,
-    mut measure: impl FnMut(&mut dyn FnMut()),
+    memory: &mut Memory<T, N, TABLE, S>,
+    clock: &mut impl Clock,
     sink: &mut impl Sink,
-) -> Result<(), Error> {
+) -> Result<u32, Error> {
+    const {
+        // What the core says the configuration takes is what the memory holds, and SGD fits 2 KB beyond the parameters.
+        let budget = Budget::dense(FEATURES, CLASSES).with_moments(M::MOMENTS).with_row_scratch(J::SCRATCH);
+        assert!(budget.bytes() + 4 * (TABLE + FEATURES) == size_of::<Memory<f32, N, TABLE, S>>());
+        assert!(M::MOMENTS > 0 || budget.bytes_beyond_parameters() <= 2048);
+    }
+    let Memory { parameters, moments, table, values, scratch, features } = memory;
     let head = Dense::new(FEATURES, CLASSES);
-    let network = Network::new(head, Criterion::new(loss))?;
-    Layer::<f32>::initialise(&head, &mut memory.parameters, &mut Random::new(7));
-    memory.moments.fill(0.0);
-    let moments = memory.moments.get_mut(..O::MOMENTS * PARAMETERS).unwrap_or_default();
+    let network = Network::new(head, Criterion::new(J::loss(table)?))?;
+    let optimizer = M::optimizer()?;
+    Layer::<T>::initialise(&head, parameters, &mut Random::new(7));
+    moments.fill(T::ZERO);
     let mut steps = 0;
-    let mut features = [0.0; FEATURES];
+    let mut cost = 0;
     for number in 0..50 {
-        let y = [Some(sample(number, &mut features)?)];
-        let rows = RowMajor::new(&features, FEATURES)?;
-        let mut losses = [0.0];
-        let mut result = Ok(0.0);
-        measure(&mut || {
-            result = train_one(
-                &network,
-                &mut Work { scalars: &mut [], values: &mut memory.values },
-                &optimizer,
-                Model { parameters: &mut memory.parameters, moments, steps: &mut steps },
-                Batch {
-                    features: &rows,
-                    targets: Targets::labels(&y),
-                    reduction: Reduction::MeanByWeight,
-                    losses: &mut losses,
-                },
-            );
-        });
+        let y = [Some(sample(number, features)?)];
+        let rows = RowMajor::new(&features[..], FEATURES)?;
+        let mut losses = [T::ZERO];
+        clock.start();
+        let result = train_one(
+            &network,
+            &mut Work { scalars: scratch, values },
+            &optimizer,
+            Model { parameters, moments, steps: &mut steps },
+            Batch {
+                features: &rows,
+                targets: Targets::labels(&y),
+                reduction: Reduction::MeanByWeight,
+                losses: &mut losses,
+            },
+        );
+        cost = clock.stop();
         let value = result?;
         if number % 10 == 9 {
-            sink.line(name, &[number + 1, value.to_bits(), checksum(&memory.parameters)]);
+            sink.line(name, &[number + 1, value.bits(), checksum(parameters)]);
         }
     }
-    Ok(())
+    Ok(cost)
 }
 
-/// The similarity of the runs.
-pub fn order() -> Result<ClassOrder<f32, CLASSES>, Error> {
-    ClassOrder::new(0.8)
+/// The type of the [`Memory`] of an optimizer and a loss, over numbers of a type.
+#[macro_export]
+macro_rules! memory {
+    ($number:ty, $mover:ident, $judge:ident) => {
+        $crate::head::Memory<
+            $number,
+            { <$crate::optimizers::$mover as $crate::optimizers::Mover>::MOMENTS * $crate::head::PARAMETERS },
+            { <$crate::similarities::$judge as $crate::similarities::Judge>::TABLE },
+            { <$crate::similarities::$judge as $crate::similarities::Judge>::SCRATCH },
+        >
+    };
 }
 
-/// Every loss with every optimizer.
-pub fn all(
-    memory: &mut Memory,
-    mut measure: impl FnMut(&mut dyn FnMut()),
-    sink: &mut impl Sink,
-) -> Result<(), Error> {
-    let order = order()?;
-    let rate = f32::from_f32(0.05);
-    train("sgd cce", CrossEntropy::new(CLASSES)?, Sgd::new(rate)?, memory, &mut measure, sink)?;
-    train("sgd simloss-order", SimLoss::new(&order), Sgd::new(rate)?, memory, &mut measure, sink)?;
-    train("momentum simloss-order", SimLoss::new(&order), Momentum::new(rate, 0.9)?, memory, &mut measure, sink)?;
-    train("adam simloss-order", SimLoss::new(&order), Adam::new(0.01)?, memory, &mut measure, sink)
+/// What golden files and records call a run: its optimizer and its loss.
+#[macro_export]
+macro_rules! name {
+    (Sgd, $judge:ident) => { $crate::name!(@ "sgd", $judge) };
+    (Momentum, $judge:ident) => { $crate::name!(@ "momentum", $judge) };
+    (Adam, $judge:ident) => { $crate::name!(@ "adam", $judge) };
+    (@ $mover:literal, Cce) => { concat!($mover, " cce") };
+    (@ $mover:literal, Order) => { concat!($mover, " simloss-order") };
+    (@ $mover:literal, Sparse) => { concat!($mover, " simloss-sparse") };
+    (@ $mover:literal, Dense) => { concat!($mover, " simloss-dense") };
 }

@@ -4,7 +4,27 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod checkpoints;
 pub mod head;
+pub mod metrics;
+pub mod optimizers;
+pub mod similarities;
+pub mod vectors;
+
+use simloss_core::number::Scalar;
+
+/// A single-precision number: `f32`, or a newtype that only replaces an operation by an instruction of the target.
+pub trait Number: Scalar {
+    /// The bits of the `f32`.
+    fn bits(self) -> u32;
+}
+
+impl Number for f32 {
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bits()
+    }
+}
 
 /// Takes one line of output: a name and some bits.
 pub trait Sink {
@@ -12,7 +32,15 @@ pub trait Sink {
     fn line(&mut self, name: &str, bits: &[u32]);
 }
 
+/// Counts what a step costs.
+pub trait Clock {
+    /// Starts to count.
+    fn start(&mut self);
+    /// Instructions since the start; 0 where nothing counts.
+    fn stop(&mut self) -> u32;
+}
+
 /// Mixes bits into a checksum (FNV-1a over 32-bit words).
-pub fn checksum(numbers: &[f32]) -> u32 {
-    numbers.iter().fold(0x811c_9dc5, |hash, x| (hash ^ x.to_bits()).wrapping_mul(0x0100_0193))
+pub fn checksum<T: Number>(numbers: &[T]) -> u32 {
+    numbers.iter().fold(0x811c_9dc5, |hash, x| (hash ^ x.bits()).wrapping_mul(0x0100_0193))
 }

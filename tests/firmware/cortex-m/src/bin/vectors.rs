@@ -1,0 +1,22 @@
+//! The loss over hard cases, and metrics: the output must be the host's.
+#![no_std]
+#![no_main]
+
+use simloss_core::number::Scalar;
+use simloss_cortex_m::{Console, Number, exit};
+use simloss_program::{checkpoints, metrics, vectors};
+
+static mut MEMORY: vectors::Memory<Number> = vectors::Memory::new(Number::ZERO);
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let Some(mut console) = Console::new() else { exit(false) };
+    // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
+    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    exit(
+        vectors::all(memory, &mut console)
+            .and_then(|()| metrics::all::<Number>(&mut console))
+            .and_then(|()| checkpoints::all(&mut console))
+            .is_ok(),
+    )
+}

@@ -1,0 +1,84 @@
+//! The losses of the runs, over memory of the caller's.
+
+use crate::head::CLASSES;
+use simloss_core::{
+    Error, Label,
+    loss::{CrossEntropy, Loss, SimLoss},
+    number::Scalar,
+    similarity::{DenseTable, OrderTable, SparseSimilarity},
+};
+
+/// How a run judges its logits.
+pub trait Judge {
+    /// Numbers that its table takes.
+    const TABLE: usize;
+    /// Numbers that one row needs while it is used.
+    const SCRATCH: usize;
+
+    /// The loss, its table in `table`.
+    ///
+    /// # Errors
+    /// Those of the similarity's constructor.
+    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error>;
+}
+
+/// Cross entropy, the baseline.
+pub struct Cce;
+
+/// `r^abs(i - j)`, `r = 0.8`.
+pub struct Order;
+
+/// Two neighbours on either side: one step away 0.75, two steps 0.25.
+pub struct Sparse;
+
+/// Every entry stored: falls by 1/64 a step, and not further than to 1/4.
+pub struct Dense;
+
+impl Judge for Cce {
+    const TABLE: usize = 0;
+    const SCRATCH: usize = 0;
+
+    #[inline(always)]
+    fn loss<T: Scalar>(_: &mut [T]) -> Result<impl Loss<T>, Error> {
+        CrossEntropy::new(CLASSES)
+    }
+}
+
+impl Judge for Order {
+    const TABLE: usize = 2 * CLASSES - 1;
+    const SCRATCH: usize = 0;
+
+    #[inline(always)]
+    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error> {
+        Ok(SimLoss::new(OrderTable::in_memory(table, CLASSES, T::from_f32(0.8))?))
+    }
+}
+
+impl Judge for Sparse {
+    const TABLE: usize = 0;
+    const SCRATCH: usize = CLASSES;
+
+    #[inline(always)]
+    fn loss<T: Scalar>(_: &mut [T]) -> Result<impl Loss<T>, Error> {
+        let mut s = SparseSimilarity::<T, CLASSES, 4>::new()?;
+        for y in 0..CLASSES {
+            for (distance, value) in [(1, 0.75), (2, 0.25)] {
+                for c in [y.checked_sub(distance), Some(y + distance).filter(|&c| c < CLASSES)].into_iter().flatten() {
+                    s.insert(Label::new(y, CLASSES)?, Label::new(c, CLASSES)?, T::from_f32(value))?;
+                }
+            }
+        }
+        Ok(SimLoss::new(s))
+    }
+}
+
+impl Judge for Dense {
+    const TABLE: usize = CLASSES * CLASSES;
+    const SCRATCH: usize = 0;
+
+    #[inline(always)]
+    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error> {
+        let value = |i: usize, j: usize| T::from_usize(64 - i.abs_diff(j).min(48)).mul(T::from_f32(1.0 / 64.0));
+        Ok(SimLoss::new(DenseTable::in_memory(table, CLASSES, value)?))
+    }
+}

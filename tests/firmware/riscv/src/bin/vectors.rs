@@ -1,0 +1,20 @@
+//! The loss over hard cases, and metrics: the output must be the host's.
+#![no_std]
+#![no_main]
+
+use simloss_program::{checkpoints, metrics, vectors};
+use simloss_riscv::{Console, exit};
+
+static mut MEMORY: vectors::Memory<f32> = vectors::Memory::new(0.0);
+
+#[riscv_rt::entry]
+fn main() -> ! {
+    // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
+    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    exit(
+        vectors::all(memory, &mut Console)
+            .and_then(|()| metrics::all::<f32>(&mut Console))
+            .and_then(|()| checkpoints::all(&mut Console))
+            .is_ok(),
+    )
+}
