@@ -73,9 +73,10 @@ pub fn write(path: &Path, kind: &Kind, parameters: &[f32]) -> Result<(), Error> 
         parts.push(part.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         rest = after;
     }
-    let views = tensors.iter().zip(&parts).map(|(tensor, bytes)| {
-        Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
-    });
+    let views = tensors
+        .iter()
+        .zip(&parts)
+        .map(|(tensor, bytes)| Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| wrong(&e))?;
     files::replace(path, &[&safetensors::serialize(views, None).map_err(|e| wrong(&e))?])
 }
@@ -93,7 +94,11 @@ mod tests {
         write(&path, &kind(2), &parameters)?;
         assert_eq!(read(&path, &kind(2))?, parameters);
         let refused = |kind: &Kind| read(&path, kind).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(refused(&kind(3)).contains("dense2.weight is F32 of [2, 3], not F32 of [3, 3]"), "{}", refused(&kind(3)));
+        assert!(
+            refused(&kind(3)).contains("dense2.weight is F32 of [2, 3], not F32 of [3, 3]"),
+            "{}",
+            refused(&kind(3))
+        );
         assert!(refused(&Kind::LeNet { classes: 2 }).contains("conv1.weight is missing"));
         let deep = Kind::Table { inputs: 2, hidden: vec![3, 2], classes: 2 };
         assert!(refused(&deep).contains("dense3.weight is missing"));

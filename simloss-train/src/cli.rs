@@ -111,14 +111,14 @@ pub struct SimilarityArgs {
     #[arg(long, value_name = "none|order|circular|superclass|FILE", value_parser = kind, default_value = "order")]
     pub similarity: Kind,
     /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
-    /// superclass), at least 0 and below 1. Several, separated by commas, are compared; without it, 0.1, 0.2, ... 0.9
+    /// superclass), at least 0 and below 1. Training compares several, separated by commas; without it, 0.1, 0.2, ... 0.9
     #[arg(
         short = 'r', long, value_name = "R", value_delimiter = ',', value_parser = reduction_factor,
         allow_negative_numbers = true
     )]
     pub reduction_factor: Vec<f32>,
-    /// The lower bound of a measure from a file, at least 0 and below 1: S = max(0, (s - l) / (1 - l)). Several,
-    /// separated by commas, are compared; without it, the file holds S itself
+    /// The lower bound of a measure from a file, at least 0 and below 1: S = max(0, (s - l) / (1 - l)).
+    /// Training compares several, separated by commas; without it, the file holds S itself
     #[arg(
         short = 'l', long, value_name = "L", value_delimiter = ',', value_parser = lower_bound,
         allow_negative_numbers = true
@@ -158,11 +158,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N|none", value_parser = patience, allow_negative_numbers = true, default_value = "20")]
     pub patience: Patience,
     /// Units of the one or two hidden layers
-    #[arg(
-        long, value_name = "N[,N]", value_parser = hidden, value_delimiter = ',', num_args = 1,
-        allow_negative_numbers = true, default_value = "64"
-    )]
-    pub hidden: Vec<usize>,
+    #[arg(long, value_name = "N[,N]", value_parser = hidden, allow_negative_numbers = true, default_value = "64")]
+    pub hidden: Hidden,
     /// What chooses the best epoch, on the validation samples [default: mae for classes in an order, else accuracy]
     #[arg(long, value_name = "WHAT")]
     pub selection: Option<SelectionArg>,
@@ -196,6 +193,10 @@ pub struct OutArgs {
 /// Epochs of patience, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience(pub Option<usize>);
+
+/// Units of the hidden layers, one or two numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden(pub Vec<usize>);
 
 /// [`Selection`], on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -246,8 +247,12 @@ fn classes(text: &str) -> Result<usize, String> {
     whole(text, "the number of classes", 2, crate::similarity::MOST_CLASSES)
 }
 
-fn hidden(text: &str) -> Result<usize, String> {
-    whole(text, "the units of a hidden layer", 1, 4096)
+fn hidden(text: &str) -> Result<Hidden, String> {
+    let sizes: Result<Vec<usize>, String> = text.split(',').map(|size| whole(size, "", 1, 4096)).collect();
+    match sizes {
+        Ok(sizes) if sizes.len() <= 2 => Ok(Hidden(sizes)),
+        _ => Err("the hidden layers must be one or two whole numbers from 1 to 4096, such as 64 or 64,32".into()),
+    }
 }
 
 fn patience(text: &str) -> Result<Patience, String> {

@@ -4,8 +4,8 @@ use crate::{
     Error,
     cli::{Cli, Command, CompareArgs, SimilarityCommand, TableCommand, TrainCommand},
     compare::{Existing, Plan, compare},
-    measure::Measures,
     files,
+    measure::Measures,
     progress::Progress,
     record::Settings,
     report,
@@ -102,7 +102,7 @@ fn comparison(
         rate: train.rate,
         patience: train.patience.0,
         seed: train.seed,
-        hidden: train.hidden,
+        hidden: train.hidden.0,
         selection: train.selection.map_or_else(|| measures.selection(), Into::into),
         threads: train.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
     };
@@ -136,7 +136,10 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
         (Some(names), None, _) => names,
         (Some(names), Some(n), _) if names.len() == n => names,
         (Some(names), Some(n), _) => {
-            return Err(Error::Usage(format!("the similarity is for {} classes, not {n}; leave out --classes", names.len())));
+            return Err(Error::Usage(format!(
+                "the similarity is for {} classes, not {n}; leave out --classes",
+                names.len()
+            )));
         }
         (None, n, Source::Matrix(matrix)) => {
             let found = matrix.classes();

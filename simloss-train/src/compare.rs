@@ -19,6 +19,7 @@ use crate::{
     Error,
     data::Split,
     files,
+    lanes::InstructionSet,
     measure::{Measure, Measures, confusion},
     progress::Progress,
     record::{LossDescription, Outcome, Record, Selection, Settings, VERSION},
@@ -204,15 +205,17 @@ impl Plan {
     fn prepare(&self, losses: Vec<LossDescription>) -> Result<(), Error> {
         let manifest = self.out.join(MANIFEST);
         let runs = self.out.join(RUNS);
-        let there = manifest.exists() || runs.exists();
+        if runs.exists() && !manifest.exists() {
+            return Err(Error::Usage(format!(
+                "{} is there already, but not from a comparison; give another output folder with --out",
+                runs.display()
+            )));
+        }
         match self.existing {
-            Existing::Keep if there => return Err(Error::Exists { path: self.out.clone() }),
-            // Only what a comparison wrote is removed, and only where one was.
-            Existing::Replace if manifest.exists() && runs.exists() => {
-                fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?;
-            }
-            Existing::Replace if runs.exists() => return Err(Error::Exists { path: self.out.clone() }),
-            _ => {}
+            Existing::Keep if manifest.exists() => return Err(Error::Exists { path: self.out.clone() }),
+            // Only what a comparison wrote is removed.
+            Existing::Replace if runs.exists() => fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?,
+            Existing::Keep | Existing::Replace | Existing::Resume => {}
         }
         fs::create_dir_all(&self.out).map_err(Error::file("create", &self.out))?;
         let manifest = Manifest {
@@ -238,6 +241,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
             "--selection mae needs classes in an order; give one with --order, or choose accuracy or loss".into(),
         ));
     }
+    InstructionSet::chosen()?;
     let contenders = plan.contenders();
     let seeds = plan.seeds();
     let splits = seeds.iter().map(|&seed| Split::stratified(&plan.table.data, seed)).collect::<Result<Vec<_>, _>>()?;

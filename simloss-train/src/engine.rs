@@ -93,13 +93,20 @@ impl Features<f32> for Rows<'_> {
         if let Some(values) = V::from_scalars(self.row(first)) {
             return values;
         }
-        let mut rows = [&[][..]; GROUP];
+        // Lanes without a sample repeat the first, so that they hold nothing that the others do not.
+        let mut rows = [self.row(first); GROUP];
         for (l, row) in rows.iter_mut().enumerate().take(present.min(V::WIDTH)) {
             *row = self.row(first + l);
         }
-        for (k, x) in buffer.iter_mut().enumerate() {
-            let lanes: [f32; GROUP] = std::array::from_fn(|l| rows[l].get(k).copied().unwrap_or(0.0));
-            *x = V::load(t, &lanes[..V::WIDTH]);
+        let mut square = [V::splat(t, 0.0); GROUP];
+        for (block, to) in buffer.chunks_mut(V::WIDTH).enumerate() {
+            for (x, row) in square.iter_mut().zip(rows).take(V::WIDTH) {
+                *x = V::load(t, row.get(block * V::WIDTH..).unwrap_or_default());
+            }
+            V::transpose(t, &mut square);
+            for (to, x) in to.iter_mut().zip(square) {
+                *to = x;
+            }
         }
         buffer
     }

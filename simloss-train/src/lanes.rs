@@ -461,6 +461,41 @@ mod tests {
         }
     }
 
+    /// Numbers of a transposed square, whose number in row `l` and column `k` was `16 l + k`.
+    struct Square;
+
+    impl<V: Vector> Job<V> for Square {
+        type Output = Vec<u32>;
+
+        #[inline(always)]
+        fn run(self, t: V::Token) -> Vec<u32> {
+            let row = |l: usize| V::load(t, &std::array::from_fn::<f32, GROUP, _>(|k| (16 * l + k) as f32));
+            let mut rows: [V; GROUP] = std::array::from_fn(row);
+            V::transpose(t, &mut rows);
+            let column = |x: &V| (0..V::WIDTH).map(|l| x.lane(l) as u32).collect::<Vec<_>>();
+            let rest = (V::WIDTH..GROUP).all(|l| rows[l].lane(0).to_bits() == row(l).lane(0).to_bits());
+            assert!(rest, "only the square changes");
+            rows[..V::WIDTH].iter().flat_map(column).collect()
+        }
+    }
+
+    #[test]
+    fn squares_change_rows_for_columns() {
+        for set in InstructionSet::available() {
+            let found = match set {
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx512 => pulp::x86::V4::try_new().map(|token| Lanes::call(token, Square)),
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx2 => pulp::x86::V3::try_new().map(|token| Lanes::call(token, Square)),
+                _ => Some(f32::call((), Square)),
+            };
+            let width = found.as_ref().map_or(0, |found| found.len().isqrt() as u32);
+            let expected: Vec<u32> = (0..width).flat_map(|k| (0..width).map(move |l| 16 * l + k)).collect();
+            assert!(width > 0);
+            assert_eq!(found, Some(expected), "{}", set.name());
+        }
+    }
+
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn registers_are_as_wide_and_as_aligned_as_cache_lines_want() {

@@ -93,8 +93,10 @@ fn draw(
 impl Chart {
     /// The drawing, or nothing where there is nothing to draw.
     pub(crate) fn svg(&self) -> Result<Option<String>, Error> {
-        let points = || self.lines.iter().flat_map(|line| &line.points).filter(|p| p.0.is_finite() && p.1.is_finite());
-        let Some((left, right)) = range(points().map(|p| p.0)) else { return Ok(None) };
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        // A level has no place of its own along x.
+        let placed = self.lines.iter().filter(|line| line.look != Look::Level).flat_map(|line| &line.points);
+        let Some((left, right)) = range(placed.map(|p| p.0)) else { return Ok(None) };
         let bands = points().flat_map(|p| [p.1 - p.2, p.1 + p.2]);
         let Some((low, high)) = range(bands) else { return Ok(None) };
         let pad = |a: f64, b: f64, share: f64| if b > a { (b - a) * share } else { a.abs().max(1.0) * share };
@@ -200,7 +202,8 @@ impl HeatMap<'_> {
         let side = 520i32;
         let written = classes <= WRITTEN;
         let longest = self.names.iter().map(|name| shorten(name).chars().count()).max().unwrap_or(0) as i32;
-        let margin = if written { 40 + 8 * longest } else { 40 };
+        let longest = if written { longest } else { longest.min(6) };
+        let margin = 40 + 8 * longest;
         let at = |i: usize| margin + (side - margin - 8) * i as i32 / cells.len() as i32;
         let top = |i: usize| at(i) - margin + 8;
         let style = |size: i32| ("sans-serif", size).into_font().color(&INK);
@@ -212,7 +215,8 @@ impl HeatMap<'_> {
                     let to = (from..row.len()).find(|&c| (row[c] * STEPS).round() != step).unwrap_or(row.len());
                     if step > 0.0 {
                         let colour = Role::SimLoss.colour().mix(f64::from(step / STEPS));
-                        let corners = [(at(from), top(y)), (at(to) - i32::from(written), top(y + 1) - i32::from(written))];
+                        let corners =
+                            [(at(from), top(y)), (at(to) - i32::from(written), top(y + 1) - i32::from(written))];
                         area.draw(&Rectangle::new(corners, colour.filled()))?;
                     }
                     from = to;
@@ -237,8 +241,18 @@ impl HeatMap<'_> {
                 }
             }
             let height = top(cells.len());
+            if let (false, [first, .., last]) = (written, self.names) {
+                // The first and the last class say which way the axes run.
+                let (first, last) = (shorten(first), shorten(last));
+                let at_corner = |h, v| style(13).pos(Pos::new(h, v));
+                area.draw_text(&first, &at_corner(HPos::Left, VPos::Top), (at(0), height + 4))?;
+                area.draw_text(&last, &at_corner(HPos::Right, VPos::Top), (at(cells.len()), height + 4))?;
+                area.draw_text(&first, &at_corner(HPos::Right, VPos::Top), (margin - 5, top(0)))?;
+                area.draw_text(&last, &at_corner(HPos::Right, VPos::Bottom), (margin - 5, height))?;
+            }
             let columns = style(15).pos(Pos::new(HPos::Center, VPos::Bottom));
-            let note = if together > 1 { format!(" (each cell the mean of {together} x {together})") } else { String::new() };
+            let note =
+                if together > 1 { format!(" (each cell the mean of {together} x {together})") } else { String::new() };
             area.draw_text(&format!("{}{note}", self.columns), &columns, ((at(0) + side) / 2, height + 42))?;
             let rows = style(15).transform(FontTransform::Rotate270).pos(Pos::new(HPos::Center, VPos::Top));
             area.draw_text(self.rows, &rows, (4, height / 2))?;

@@ -152,8 +152,8 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
     let (heads, rows) = results(comparison)?;
     let (answer_heads, answers) = answers(comparison);
     let errors = comparison.measures.list().contains(&Measure::ClassError);
-    let answers_caption = match chosen {
-        None => "Test samples, mean ± standard deviation.".into(),
+    let mut answers_caption = match chosen {
+        None => "Test samples, mean ± standard deviation.".to_owned(),
         Some(chosen) => format!(
             "Test samples, mean ± standard deviation{}. p: paired test of the {} of the two losses under one answer, \
              corrected over the answers.",
@@ -164,6 +164,9 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
             if errors { "MAE" } else { "accuracy" }
         ),
     };
+    if errors {
+        answers_caption.push_str(" The median class is the one of least expected error (minimum risk).");
+    }
     let mut confusions = vec![confusion(comparison, 0, "plain-tone")?];
     if let Some(chosen) = chosen {
         confusions.push(confusion(comparison, chosen, "simloss-tone")?);
@@ -313,9 +316,10 @@ fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
 /// A measure, or two of one unit, over the grid.
 fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Error> {
     let Some(&first) = shown.first() else { return Ok(None) };
-    let is_order = comparison.series.iter().any(|series| {
-        series.records.first().is_some_and(|record| record.loss.reduction_factor.is_some())
-    });
+    let is_order = comparison
+        .series
+        .iter()
+        .any(|series| series.records.first().is_some_and(|record| record.loss.reduction_factor.is_some()));
     let parameter = if is_order { "reduction factor r" } else { "lower bound l" };
     let (mut lines, mut keys) = (vec![], vec![]);
     for (i, &measure) in shown.iter().enumerate() {
@@ -356,10 +360,7 @@ fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Er
     }
     // The level lines stand on top of the bands.
     lines.sort_by_key(|line| line.look == Look::Level);
-    let percent = matches!(
-        first,
-        Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy
-    );
+    let percent = matches!(first, Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy);
     let y = if shown.len() > 1 { "mean absolute error" } else { first.short() };
     let title = if shown.len() > 1 { "Mean absolute error".into() } else { sentence(first.long()) };
     let better = match first.better() {
@@ -506,7 +507,6 @@ fn facts(comparison: &Comparison) -> Vec<(String, String)> {
             },
         ),
         ("Similarity", summary::similarity(comparison)),
-        ("Least corrected p called a difference", format!("below {SIGNIFICANCE}")),
     ];
     if let Some(first) = comparison.series.first() {
         let best: Vec<f64> =

@@ -41,7 +41,13 @@ pub(crate) fn spread(measure: Measure, summary: &Summary) -> String {
 
 /// A p value.
 pub(crate) fn p_value(p: f64) -> String {
-    if p < 0.001 { "<.001".into() } else if p >= 0.9995 { "1".into() } else { format!("{p:.3}")[1..].into() }
+    if p < 0.001 {
+        "<.001".into()
+    } else if p >= 0.9995 {
+        "1".into()
+    } else {
+        format!("{p:.3}")[1..].into()
+    }
 }
 
 /// One way to answer, by plain cross entropy and by the SimLoss that the validation samples choose.
@@ -200,7 +206,10 @@ fn verdict(comparison: &Comparison, measure: Measure) -> Result<String, Error> {
     }
     if parts.is_empty() {
         let least = tested.iter().filter_map(|(_, cell)| cell.corrected).fold(1.0, f64::min);
-        return Ok(format!("{name}: no difference from cross entropy beyond chance (least corrected p {}).", p_value(least)));
+        return Ok(format!(
+            "{name}: no difference from cross entropy beyond chance (least corrected p {}).",
+            p_value(least)
+        ));
     }
     Ok(format!("{name}: {}.", parts.join("; ")))
 }
@@ -322,10 +331,13 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
         let cells = comparison.cells(measure)?;
         rows[0].push(measure.short().into());
         for (row, cell) in rows[1..].iter_mut().zip(&cells) {
-            row.push(cell.as_ref().map_or_else(|| "-".into(), |cell| match measure.is_tested() {
-                true => spread(measure, &cell.summary),
-                false => number(measure, cell.summary.mean),
-            }));
+            row.push(cell.as_ref().map_or_else(
+                || "-".into(),
+                |cell| match measure.is_tested() {
+                    true => spread(measure, &cell.summary),
+                    false => number(measure, cell.summary.mean),
+                },
+            ));
         }
         if measure.is_tested() && comparison.series.len() > 1 {
             rows[0].push("p".into());
@@ -378,7 +390,10 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     out.push_str(&columns(&rows));
     if chosen.is_some() {
         let what = if errors { "MAE" } else { "accuracy" };
-        let note = format!("p: paired test of the {what} of the two losses under one answer, Holm corrected.");
+        let mut note = format!("p: paired test of the {what} of the two losses under one answer, Holm corrected.");
+        if errors {
+            note.push_str(" The median class is the one of least expected error (minimum risk).");
+        }
         let _ = writeln!(out, "{}", wrapped(&note, ""));
     }
     out.push('\n');
@@ -437,13 +452,18 @@ mod tests {
     #[test]
     fn paragraphs_and_columns() {
         let text = wrapped(&"word ".repeat(30), "- ");
-        assert!(text.lines().all(|line| line.len() <= 100) && text.lines().nth(1).is_some_and(|l| l.starts_with("  w")));
+        assert!(
+            text.lines().all(|line| line.len() <= 100) && text.lines().nth(1).is_some_and(|l| l.starts_with("  w"))
+        );
         let rows = [vec!["a".to_owned(), "±1".into()], vec!["bcd".into(), "10.5".into()]];
         assert_eq!(columns(&rows), "a      ±1\nbcd  10.5\n");
     }
 
     #[test]
     fn p_values_are_never_zero() {
-        assert_eq!([0.0, 0.0004, 0.001, 0.04999, 0.5, 0.9996, 1.0].map(p_value).join(" "), "<.001 <.001 .001 .050 .500 1 1");
+        assert_eq!(
+            [0.0, 0.0004, 0.001, 0.04999, 0.5, 0.9996, 1.0].map(p_value).join(" "),
+            "<.001 <.001 .001 .050 .500 1 1"
+        );
     }
 }

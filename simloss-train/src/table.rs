@@ -156,11 +156,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Table, Error> {
     })
 }
 
-fn parse(
-    path: &Path,
-    text: &str,
-    columns: &Columns,
-) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
+fn parse(path: &Path, text: &str, columns: &Columns) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
     let mut rows = input::rows(text);
     let Some((_, header)) = rows.next() else { return Err(InFile::file(path, Problem::Empty)) };
     let names: Vec<String> = header.iter().map(String::from).collect();
@@ -249,11 +245,13 @@ fn classes(path: &Path, columns: &Columns, labels: &[(u64, String)]) -> Checked<
         let names: BTreeSet<&String> = labels.iter().map(|(_, text)| text).collect();
         return named(path, column, labels, names.into_iter().cloned().collect(), false);
     }
-    let refuse = |unfit: &dyn Fn(&Option<f64>) -> bool, problem: &dyn Fn(String) -> Problem| {
-        match numbers.iter().position(unfit).map(|i| &labels[i]) {
-            Some((line, text)) => Err(InFile::file(path, problem(text.clone())).line(*line).column(column)),
-            None => Ok(()),
-        }
+    let refuse = |unfit: &dyn Fn(&Option<f64>) -> bool, problem: &dyn Fn(String) -> Problem| match numbers
+        .iter()
+        .position(unfit)
+        .map(|i| &labels[i])
+    {
+        Some((line, text)) => Err(InFile::file(path, problem(text.clone())).line(*line).column(column)),
+        None => Ok(()),
     };
     refuse(&|x| x.is_some_and(|x| !x.is_finite()), &|text| Problem::Label(BadNumber::NotFinite(text)))?;
     refuse(&|x| x.is_none(), &Problem::MixedLabels)?;
@@ -267,19 +265,15 @@ fn classes(path: &Path, columns: &Columns, labels: &[(u64, String)]) -> Checked<
     finish(path, column, indices, names, values, true)
 }
 
-fn named(
-    path: &Path,
-    column: &str,
-    labels: &[(u64, String)],
-    names: Vec<String>,
-    ordered: bool,
-) -> Checked<Classes> {
+fn named(path: &Path, column: &str, labels: &[(u64, String)], names: Vec<String>, ordered: bool) -> Checked<Classes> {
     let index: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
     let mut indices = Vec::with_capacity(labels.len());
     let mut used = vec![false; names.len()];
     for (line, text) in labels {
         let Some(&i) = index.get(text.as_str()) else {
-            return Err(InFile::file(path, Problem::NotInOrder { text: text.clone(), order: list(&names) }).line(*line).column(column));
+            return Err(InFile::file(path, Problem::NotInOrder { text: text.clone(), order: list(&names) })
+                .line(*line)
+                .column(column));
         };
         used[i] = true;
         indices.push(i);

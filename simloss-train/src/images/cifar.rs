@@ -188,12 +188,15 @@ fn build(
             }
             let before = *groups[usize::from(class)].get_or_insert(group);
             if before != group {
-                return Err(wrong(&path, Problem::Superclass {
-                    record,
-                    class: contents.class_names[usize::from(class)].clone(),
-                    found: coarse[usize::from(group)].clone(),
-                    before: coarse[usize::from(before)].clone(),
-                }));
+                return Err(wrong(
+                    &path,
+                    Problem::Superclass {
+                        record,
+                        class: contents.class_names[usize::from(class)].clone(),
+                        found: coarse[usize::from(group)].clone(),
+                        before: coarse[usize::from(before)].clone(),
+                    },
+                ));
             }
             contents.pixels.extend_from_slice(&bytes[2..]);
             contents.labels.push(Label::new(usize::from(class), CLASSES)?);
@@ -231,7 +234,12 @@ mod tests {
     }
 
     fn files() -> [(&'static str, Vec<u8>); 4] {
-        [("train.bin", records(200)), ("test.bin", records(100)), (FILES[2], text(CLASSES)), (FILES[3], text(SUPERCLASSES))]
+        [
+            ("train.bin", records(200)),
+            ("test.bin", records(100)),
+            (FILES[2], text(CLASSES)),
+            (FILES[3], text(SUPERCLASSES)),
+        ]
     }
 
     fn tar_of(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
@@ -307,7 +315,10 @@ mod tests {
         };
         assert_eq!(refused(|_| ()), "");
         for (change, message) in [
-            ((|f| f[0].1.truncate(5000)) as fn(&mut [(&'static str, Vec<u8>); 4]), "train.bin: 5000 bytes are not a whole"),
+            (
+                (|f| f[0].1.truncate(5000)) as fn(&mut [(&'static str, Vec<u8>); 4]),
+                "train.bin: 5000 bytes are not a whole",
+            ),
             (|f| f[1].1.clear(), "test.bin: 0 bytes are not a whole number of records of 3074"),
             (|f| f[1].1.push(0), "test.bin: 307401 bytes"),
             (|f| f[0].1[2 * 3074 + 1] = 100, "train.bin: record 3 (counted from 1): fine label 100 is not below 100"),

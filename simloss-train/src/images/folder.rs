@@ -12,11 +12,7 @@
 //! Symbolic links to folders are not followed, names that begin with a dot are passed over.
 
 use super::{
-    CHANNELS, Contents, ImageSet, Part, Problem, Tree,
-    cache::Cache,
-    decode::decode_all,
-    names::columns,
-    set::wrong,
+    CHANNELS, Contents, ImageSet, Part, Problem, Tree, cache::Cache, decode::decode_all, names::columns, set::wrong,
 };
 use crate::Error;
 use simloss_core::Label;
@@ -177,7 +173,8 @@ fn part(name: &str) -> Option<Part> {
 /// Whether the folders at the top are parts of the data.
 fn has_parts(scan: &Scan) -> bool {
     scan.images.iter().any(|path| {
-        path.iter().count() > 1 && path.iter().next().is_some_and(|top| part(&top.to_string_lossy()) == Some(Part::Train))
+        path.iter().count() > 1
+            && path.iter().next().is_some_and(|top| part(&top.to_string_lossy()) == Some(Part::Train))
     })
 }
 
@@ -225,7 +222,7 @@ pub fn ages(
     }
     let scan = scan(root)?;
     let labels = match table {
-        Some(path) => Some(ages_of_table(path, root, &scan)?),
+        Some(path) => Some(ages_of_table(path, &scan)?),
         None => None,
     };
     let parts = has_parts(&scan);
@@ -273,7 +270,7 @@ pub fn ages(
 }
 
 /// The ages of a table with the columns `path` and `label`.
-fn ages_of_table(table: &Path, root: &Path, scan: &Scan) -> Result<HashMap<PathBuf, u16>, Error> {
+fn ages_of_table(table: &Path, scan: &Scan) -> Result<HashMap<PathBuf, u16>, Error> {
     let known: BTreeSet<Vec<String>> = scan.images.iter().map(|path| pieces(path)).collect();
     let (mut ages, mut missing) = (HashMap::new(), vec![]);
     for (line, [path, label]) in columns(table, ["path", "label"], "\"path\" and \"label\"")? {
@@ -290,7 +287,6 @@ fn ages_of_table(table: &Path, root: &Path, scan: &Scan) -> Result<HashMap<PathB
         let what = "these paths of the table are no images in the folder; write them as they stand below it";
         return Err(wrong(table, Problem::Labels { what, files: missing }));
     }
-    let _ = root;
     Ok(ages)
 }
 
@@ -352,7 +348,8 @@ impl Classes {
         // Where two classes have one name, their folders tell them apart.
         let names: Vec<String> =
             folders.iter().map(|folder| if distinct { last(folder) } else { folder.join("/") }).collect();
-        let tree = if folders.iter().any(|folder| folder.len() > 1) { Some(tree(root, &folders, &names)?) } else { None };
+        let tree =
+            if folders.iter().any(|folder| folder.len() > 1) { Some(tree(root, &folders, &names)?) } else { None };
         Ok((Classes { names, values, tree }, folders))
     }
 }
@@ -485,7 +482,10 @@ mod tests {
         assert!(notes[0].contains("1 names lack a field; their ages are used: \"4_1_2017.jpg.chip.jpg\""), "{notes:?}");
         assert!(notes[1].contains("2 classes have no images: \"1\", \"5\""), "{notes:?}");
         let none = message(ages(root.path(), 50..=60, None, LOADING));
-        assert!(none.contains("no images of ages in the range; left out 1 files") && none.contains("above the range"), "{none}");
+        assert!(
+            none.contains("no images of ages in the range; left out 1 files") && none.contains("above the range"),
+            "{none}"
+        );
         for range in [5..=5, 9..=3, 1..=151] {
             assert!(message(ages(root.path(), range, None, LOADING)).contains("--ages must be two ages"));
         }
@@ -516,7 +516,7 @@ mod tests {
         assert!(message(read("a,b\n")).contains("must name the columns \"path\" and \"label\"; it names \"a\", \"b\""));
         assert!(message(read("path,label\nc.jpg,old\n")).contains("line 2: \"old\" is not an age"));
         assert!(message(read("path,label\nc.jpg,\n")).contains("\"\" is not an age"));
-        assert!(message(read("path,label\nc.jpg,3\nd.jpg,3\n")).contains("no images in the folder") );
+        assert!(message(read("path,label\nc.jpg,3\nd.jpg,3\n")).contains("no images in the folder"));
         assert!(message(read("path,label\nc.jpg,3\nc.jpg,4\n")).contains("line 3: the name \"c.jpg\" stands twice"));
         assert!(message(read("path,label\nc.jpg,3\nc.jpg,3\n")).is_empty());
         Ok(())
@@ -532,7 +532,10 @@ mod tests {
         // Numbers are sorted as numbers, and are values.
         let root = folder(&["10/x.png", "9/x.png", "-1.5/x.png"]);
         let set = classes(root.path(), LOADING)?.set;
-        assert_eq!((set.class_names(), set.class_values()), (&["-1.5", "9", "10"].map(str::to_owned)[..], &[-1.5, 9.0, 10.0][..]));
+        assert_eq!(
+            (set.class_names(), set.class_values()),
+            (&["-1.5", "9", "10"].map(str::to_owned)[..], &[-1.5, 9.0, 10.0][..])
+        );
 
         // Parts are no classes.
         let root = folder(&["train/a/1.png", "train/b/1.png", "val/a/1.png", "test/b/1.png"]);

@@ -46,7 +46,9 @@ pub enum Problem {
         most: u64,
     },
     /// A binary file whose size is no whole number of records.
-    #[error("{found} bytes are not a whole number of records of {record} bytes: the file is cut short or not this format")]
+    #[error(
+        "{found} bytes are not a whole number of records of {record} bytes: the file is cut short or not this format"
+    )]
     NotRecords {
         /// Bytes found.
         found: u64,

@@ -448,7 +448,10 @@ pub(super) mod tests {
             assert_eq!(kept.pixels_of(new as u32), set.pixels_of(old));
         }
         let tree = kept.tree().cloned().unwrap();
-        assert_eq!((tree.parents, tree.names), (vec![2, 2, 3, 3], ["c2", "c1", "b", "root"].map(str::to_owned).to_vec()));
+        assert_eq!(
+            (tree.parents, tree.names),
+            (vec![2, 2, 3, 3], ["c2", "c1", "b", "root"].map(str::to_owned).to_vec())
+        );
         assert!(set.clone().keep_classes(&[0, 0]).is_err());
         assert!(set.clone().keep_classes(&[0, 3]).is_err());
         assert!(set.keep_classes(&[0]).is_err());

@@ -48,15 +48,7 @@ impl Description {
         nearest.sort_by(|a, b| b.2.total_cmp(&a.2));
         nearest.truncate(NEAREST);
         let zeros = others.iter().filter(|&&x| x == 0.0).count();
-        Ok(Description {
-            classes,
-            row_sums: range(&sums),
-            others: range(&others),
-            zeros,
-            symmetric,
-            nearest,
-            entries,
-        })
+        Ok(Description { classes, row_sums: range(&sums), others: range(&others), zeros, symmetric, nearest, entries })
     }
 
     /// Entries off the diagonal.

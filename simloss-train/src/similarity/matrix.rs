@@ -229,7 +229,9 @@ mod tests {
         let (matrix, notes) = read("0.99995,0.5\n0,1.00001\n", None, false).unwrap();
         assert_eq!(matrix.entries, CAT_AND_DOG);
         assert!(notes[0].contains("up to 5.0e-5 off (class \"0\": 0.99995)"), "{notes:?}");
-        assert!(refusal("0.9998,0\n0,1\n", None).contains("line 1: the similarity of class \"0\" with itself is 0.9998"));
+        assert!(
+            refusal("0.9998,0\n0,1\n", None).contains("line 1: the similarity of class \"0\" with itself is 0.9998")
+        );
     }
 
     #[test]
@@ -239,7 +241,10 @@ mod tests {
             ("1,0\n0\n", "s.csv, line 2: the row has 1 fields, but the first row has 2"),
             ("1,0,0,0\n0,1,0,0\n", "there are 2 rows of 4 numbers"),
             ("1\n", "must be from 2 to 4096 classes, not 1"),
-            ("1,0\n0.5,x\n", "s.csv, line 2: the similarity of true class \"1\" and class \"1\": \"x\" is not a number"),
+            (
+                "1,0\n0.5,x\n",
+                "s.csv, line 2: the similarity of true class \"1\" and class \"1\": \"x\" is not a number",
+            ),
             ("1,0\nNaN,1\n", "true class \"1\" and class \"0\": \"NaN\" is not a finite number"),
             ("1,0\n1.5,1\n", "true class \"1\" and class \"0\" is 1.5, outside [0, 1]"),
             ("1,0\n-0.5,1\n", "is -0.5, outside [0, 1]; -l, --lower-bound turns"),

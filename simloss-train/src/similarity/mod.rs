@@ -357,13 +357,7 @@ impl Request {
         parameters.into_iter().map(|(r, l)| self.candidate(source, classes, r, l)).collect()
     }
 
-    fn candidate(
-        &self,
-        source: &Source,
-        classes: usize,
-        r: Option<f32>,
-        l: Option<f32>,
-    ) -> Result<Candidate, Error> {
+    fn candidate(&self, source: &Source, classes: usize, r: Option<f32>, l: Option<f32>) -> Result<Candidate, Error> {
         let factor = r.unwrap_or(0.0);
         let dense = || vec![0.0f32; classes * classes];
         let similarity = match source {

@@ -83,7 +83,10 @@ mod tests {
     fn classes_of_one_superclass_are_similar() -> Result<(), Error> {
         let text = "superclass,class\ntree,maple\nflower,rose\ntree,oak\n";
         let (names, superclasses) = parse(Path::new("p.csv"), text)?;
-        assert_eq!((&names[..], &superclasses[..]), (&["maple", "rose", "oak"].map(str::to_owned)[..], &["tree", "flower", "tree"].map(str::to_owned)[..]));
+        assert_eq!(
+            (&names[..], &superclasses[..]),
+            (&["maple", "rose", "oak"].map(str::to_owned)[..], &["tree", "flower", "tree"].map(str::to_owned)[..])
+        );
         let plants = taxonomy(&[0, 1, 0], 0.25)?;
         let label = |i| Label::new(i, 3);
         let mut scratch = [0.0; 3];
