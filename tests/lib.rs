@@ -209,7 +209,8 @@ pub struct Passes<T> {
 
 /// Forward, backward and parameter gradients of the rows of `x`, as many at a time as `V` has lanes.
 ///
-/// What a layer must fill is NaN before, so that what it leaves out is seen.
+/// What a layer must fill is NaN before, so that what it leaves out is seen; lanes without a row hold 1.5, so that what
+/// they add is seen.
 pub fn passes<V: Value, N: Layer<V::Scalar>>(
     t: V::Token,
     layer: N,
@@ -222,7 +223,12 @@ pub fn passes<V: Value, N: Layer<V::Scalar>>(
     assert_eq!(shape.parameters, parameters.len());
     assert_eq!(x.len() / shape.inputs, dy.len() / shape.outputs);
     let to_lanes = |rows: &[V::Scalar], width: usize| -> Vec<V> {
-        let lanes = |k| rows.chunks(width).map(|row| row[k]).collect::<Vec<_>>();
+        let absent = V::Scalar::from_f64(1.5);
+        let lanes = |k| {
+            let mut lanes: Vec<_> = rows.chunks(width).map(|row| row[k]).collect();
+            lanes.resize(V::WIDTH, absent);
+            lanes
+        };
         (0..width).map(|k| V::load(t, &lanes(k))).collect()
     };
     let to_rows = |values: &[V], present: usize| -> Vec<V::Scalar> {
@@ -247,3 +253,8 @@ pub fn passes<V: Value, N: Layer<V::Scalar>>(
     }
     found
 }
+
+/// The examples of the README compile and hold.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,4 +1,22 @@
-//! train
+//! The program `simloss`: SimLoss against cross entropy on data, on the core that also runs on microcontrollers.
+//!
+//! ```text
+//! files -> table, wine -> data, split -> run (engine, lanes: the core's train_step) -> record, model
+//!                                    -> compare (grid x seeds) -> statistics -> summary, report
+//! ```
+//!
+//! Nothing here computes on weights, logits or probabilities: that is the core's. What is here reads files, splits and
+//! standardises features, spreads whole groups of samples over threads and SIMD lanes, and writes what came of it.
+//!
+//! | module | |
+//! |---|---|
+//! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |
+//! | [`input`], [`table`], [`wine`], [`data`] | samples |
+//! | [`similarity`] | from options and files to rows |
+//! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
+//! | [`run`], [`record`], [`model`], [`measure`] | one training, written as it goes, resumed to the same bits |
+//! | [`compare`], [`statistics`], [`summary`], [`report`] | many trainings, and what may be said of them |
+
 pub mod cli;
 pub mod commands;
 pub mod compare;
