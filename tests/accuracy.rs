@@ -5,18 +5,21 @@
 
 use simloss_bench::{
     bounds::{Bound, Implementation, Quantity, judge},
-    cases::{PAIRS, SplitMix64, case},
+    cases::{PAIRS, SplitMix64, case, hard},
+    exact::Exact,
     instructions::compare_lanes,
     measure::{elementary, losses},
-    oracle::{self, Row},
+    oracle::{self, GradientEntry, Row},
     peers::Platform,
-    subject::answer,
+    subject::{answer, cross_entropy, simloss},
     tally::Tally,
+    ulp,
 };
 use simloss_core::{
     Label,
     loss::SimLoss,
-    similarity::{Similarity, SparseSimilarity, Taxonomy, dissimilarity, similarity},
+    number::block_sum_of,
+    similarity::{DenseTable, OrderTable, Similarity, SparseSimilarity, Taxonomy, dissimilarity, similarity},
 };
 use simloss_tests::Outcome;
 
@@ -104,7 +107,15 @@ fn sparse_and_taxonomy<T: Platform>() -> Outcome {
     let parents = (0..CLASSES).map(|c| (CLASSES + c / 3) as u16).chain([12; 4]);
     let levels = [1.0, near, far].map(T::round);
     let taxonomy = Taxonomy::new(parents.collect::<Vec<_>>(), levels, CLASSES)?;
-    let level = |y: usize, c: usize| if c == y { 1.0 } else if c / 3 == y / 3 { near } else { far };
+    let level = |y: usize, c: usize| {
+        if c == y {
+            1.0
+        } else if c / 3 == y / 3 {
+            near
+        } else {
+            far
+        }
+    };
     with::<T, _>(&taxonomy, |y| row(&(0..CLASSES).map(|c| level(y, c)).collect::<Vec<_>>()))
 }
 
@@ -114,22 +125,81 @@ fn sparse_rows_and_taxonomies_are_within_the_bounds() -> Outcome {
     sparse_and_taxonomy::<f64>()
 }
 
-/// Both `S` and `1 - S` of a class order, as the loss uses them: the smaller one rounded once.
+/// Where `S` is 0 or 1 an entry of the gradient is a product, and is right to the last bits beside itself, not only beside
+/// `p + q`: the gradient of a sample that is right by 40 does not vanish.
+fn products<T: Platform>() -> Outcome {
+    let bound = Bound::of(Quantity::Gradient, T::SCALAR);
+    let (mut tally, mut judged) = (Tally::default(), 0);
+    for case in hard::<T>(SEED, 3 * PAIRS) {
+        let identity = Row::identity(case.classes(), case.y);
+        for (got, row) in [(simloss(&case)?, case.row()), (cross_entropy(&case)?, identity)] {
+            let gradient = oracle::gradient(&case.logits, &row);
+            for (k, (exact, s)) in gradient.into_iter().zip(row.values()).enumerate() {
+                // Where p and q are near each other the oracle knows their difference to 2^-160.
+                let is_known = exact.value.exponent() > Some(-100);
+                if is_known && (s.is_zero() || s == Exact::from(1.0)) {
+                    let alone = GradientEntry { p: exact.value.abs(), q: Exact::ZERO, value: exact.value };
+                    let distance = ulp::gradient_distance(got.gradient[k], &alone, bound.floor);
+                    tally.note(distance, 0.0, || format!("class {k} of {}", case.name));
+                    judged += 1;
+                }
+            }
+        }
+    }
+    assert!(judged > 1_000, "only {judged} entries");
+    assert!(bound.holds(tally.max_ulp), "{} ulp: {}", tally.max_ulp, tally.worst);
+    Ok(())
+}
+
+#[test]
+fn entries_without_cancellation_are_right_beside_themselves() -> Outcome {
+    products::<f32>()?;
+    products::<f64>()
+}
+
+/// `(x0 + x1) + (x2 + x3)`, and nothing else that is as accurate: what makes bits the same everywhere.
+#[test]
+fn the_order_of_a_sum_is_part_of_its_definition() {
+    let (t, e) = (f32::EPSILON / 2.0, f32::EPSILON);
+    assert_eq!(block_sum_of((), &[1.0, t, t, t]), 1.0 + e);
+    assert_eq!(block_sum_of((), &[t, t, 1.0, t]), 1.0 + e);
+    assert_eq!(block_sum_of((), &[t, 1.0, t, 0.0]), 1.0);
+    // The next block comes after the one before, with what that one lost.
+    assert_eq!(block_sum_of((), &[1.0, 0.0, 0.0, 0.0, t, 0.0, 0.0, 0.0, t]), 1.0 + e);
+}
+
+/// `S` and `1 - S` as the loss uses them: the smaller one rounded once, the larger one its rounded complement.
+fn rounded_once<T: Platform>(stored: &[T], exact: &[Exact], what: &str) {
+    for (c, (&x, s)) in stored.iter().zip(exact).enumerate() {
+        let rest = &Exact::from(1.0) - s;
+        for (got, exact) in [(similarity(x), s), (dissimilarity(x), &rest)] {
+            let distance = ulp::distance(got, exact);
+            assert!(distance <= 0.76, "{what}, class {c}: {distance} ulp");
+        }
+    }
+}
+
 fn stored<T: Platform>() -> Outcome {
-    use simloss_core::similarity::OrderTable;
     const CLASSES: usize = 120;
+    let first = Label::new(0, CLASSES)?;
+    let mut random = SplitMix64::new(SEED);
+    for l in [0.0, 0.1, 0.5, 0.9, 0.99] {
+        let l = T::round(l);
+        let mut measure = |c| match c % 2 {
+            _ if c == 0 => 1.0,
+            0 => random.between(l.into(), 1.0),
+            _ => 1.0 - random.magnitude(-T::SCALAR.digits(), -4),
+        };
+        let measures: Vec<T> = (0..CLASSES).map(|c| T::round(measure(c))).collect();
+        let of = |y: usize, c: usize| if y == 0 { measures[c] } else { T::ZERO };
+        let table = DenseTable::lower_bounded_in_memory(vec![T::ZERO; CLASSES * CLASSES], CLASSES, of, l)?;
+        rounded_once(table.row(first, &mut []), &Row::general(&measures, l).values(), &format!("l = {l:?}"));
+    }
     for r in [0.1, 0.3, 0.8, 0.99, 1.0 - 1.0 / 1_048_576.0] {
         let r = T::round(r);
         let order = OrderTable::in_memory(vec![T::ZERO; 2 * CLASSES - 1], CLASSES, r)?;
         let exact = Row::class_order(r, CLASSES, 0).values();
-        for (d, (&x, s)) in order.row(Label::new(0, CLASSES)?, &mut []).iter().zip(&exact).enumerate() {
-            let rest = &simloss_bench::exact::Exact::from(1.0) - s;
-            for (got, exact) in [(similarity(x), s), (dissimilarity(x), &rest)] {
-                let distance = simloss_bench::ulp::distance(got, exact);
-                // The larger one is the rounded complement of the rounded smaller one.
-                assert!(distance <= 0.76, "r = {r:?}, distance {d}: {distance} ulp");
-            }
-        }
+        rounded_once(order.row(first, &mut []), &exact, &format!("r = {r:?}"));
     }
     Ok(())
 }

@@ -41,7 +41,10 @@ fn the_tables_of_numerics_are_those_of_the_records() -> Outcome {
     others.extend(peers);
     for (name, rows) in [("ours", ours), ("others", others)] {
         let expected = table(&rows)?;
-        assert!(!rows.is_empty() && between(name) == expected, "docs/numerics.md should have, at '{name}':\n{expected}");
+        assert!(
+            !rows.is_empty() && between(name) == expected,
+            "docs/numerics.md should have, at '{name}':\n{expected}"
+        );
     }
     Ok(())
 }

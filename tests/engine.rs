@@ -9,7 +9,11 @@ use simloss_core::{
     similarity::OrderTable,
     train::{Batch, Engine, Evaluation, Model, Network, RowMajor, Serial, Work, eval_step, train_step},
 };
-use simloss_train::{engine::Threads, lanes::InstructionSet, network::lenet};
+use simloss_train::{
+    engine::{Rows, Threads},
+    lanes::InstructionSet,
+    network::lenet,
+};
 use std::error::Error as StdError;
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -55,7 +59,12 @@ fn bits(x: &[f32]) -> Vec<u32> {
 }
 
 /// Three steps with Adam on `batches` in turn, then losses and logits of the first.
-fn trace<E: Engine<f32>>(engine: &mut E, initial: &[f32], classes: usize, batches: &[&Samples]) -> Result<Trace, CoreError> {
+fn trace<E: Engine<f32>>(
+    engine: &mut E,
+    initial: &[f32],
+    classes: usize,
+    batches: &[&Samples],
+) -> Result<Trace, CoreError> {
     let adam = Adam::new(0.01f32)?;
     let n = initial.len();
     let (mut parameters, mut moments, mut gradient, mut steps) = (initial.to_vec(), vec![0.0; 2 * n], vec![7.0; n], 0);
@@ -182,6 +191,39 @@ fn the_published_network() -> Outcome {
     let samples = Samples::draw(2 * GROUP + 5, 3 * 32 * 32, 10)?;
     let trace = same_as_serial(lenet(10), simloss(10)?, &[1, 2], &[&samples])?;
     assert!(trace.steps.iter().all(Result::is_ok));
+    Ok(())
+}
+
+#[test]
+fn rows_of_a_table() -> Outcome {
+    // As many features as fill registers, and as do not; samples in any order, some twice.
+    for width in [3, 16, 21] {
+        let network = Network::new(Dense::new(width, 4), Criterion::new(CrossEntropy::new(4)?))?;
+        let table = Samples::draw(50, width, 4)?;
+        let mut random = Random::new(8);
+        let chosen: Vec<u32> = (0..37).map(|_| random.below(50) as u32).collect();
+        let copied: Vec<f32> =
+            chosen.iter().flat_map(|&i| &table.features[i as usize * width..][..width]).copied().collect();
+        let labels: Vec<_> = chosen.iter().map(|&i| table.labels[i as usize]).collect();
+        let mut parameters = vec![0.0; network.parameters()];
+        network.layers().initialise(&mut parameters, &mut random);
+        for set in InstructionSet::available() {
+            let mut engine = Threads::new(&network, 1, set)?;
+            let mut logits = [vec![0.0; 4 * 37], vec![7.0; 4 * 37]];
+            let [of_rows, of_copy] = &mut logits;
+            let (targets, mut losses) = (Targets::labels(&labels), vec![0.0; 37]);
+            let features = Rows::new(&table.features, width, &chosen)?;
+            let evaluation = Evaluation { features: &features, targets, losses: &mut losses, logits: of_rows };
+            eval_step(&mut engine, &parameters, evaluation)?;
+            let features = RowMajor::new(&copied, width)?;
+            let evaluation = Evaluation { features: &features, targets, losses: &mut losses, logits: of_copy };
+            eval_step(&mut engine, &parameters, evaluation)?;
+            assert_eq!(bits(&logits[0]), bits(&logits[1]), "{} features in {}", width, set.name());
+        }
+    }
+    assert!(matches!(Rows::new(&[0.0; 6], 4, &[0]), Err(CoreError::Length { expected: 4, found: 6, .. })));
+    assert!(matches!(Rows::new(&[0.0; 6], 2, &[0, 3]), Err(CoreError::Length { expected: 4, found: 3, .. })));
+    assert!(Rows::new(&[0.0; 6], 0, &[]).is_err());
     Ok(())
 }
 

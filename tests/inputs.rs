@@ -5,6 +5,7 @@
 
 use simloss_core::{
     Error, Label,
+    checkpoint::{Header, decode, encode},
     gradient::GroupGradient,
     layers::{Activations, Conv2d, Dense, Layer, Place},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets, Truth, softmax, softmax_into},
@@ -50,7 +51,11 @@ const NOT_NUMBERS: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
 #[test]
 fn labels_are_below_the_number_of_classes() -> Outcome {
     refused(Label::new(10, 10), Error::Label { index: 10, classes: 10 }, "label 10 is not below the 10 classes");
-    refused(Label::new(usize::MAX, 2), Error::Label { index: usize::MAX, classes: 2 }, &format!("label {} is not below the 2 classes", usize::MAX));
+    refused(
+        Label::new(usize::MAX, 2),
+        Error::Label { index: usize::MAX, classes: 2 },
+        &format!("label {} is not below the 2 classes", usize::MAX),
+    );
     for classes in [0, 1, 65_536, usize::MAX] {
         let message = format!("there must be from 2 to 65535 classes, not {classes}");
         refused(Label::new(0, classes), Error::Classes { found: classes }, &message);
@@ -98,7 +103,11 @@ fn matrices_name_their_bad_entry() {
         let mut s = good;
         s[(0, 1)] = bad;
         let expected = Error::Entry { row: 0, column: 1 };
-        refused(DenseSimilarity::lower_bounded(&s, 0.5), expected, "similarity entry (0, 1) is not a number in its range");
+        refused(
+            DenseSimilarity::lower_bounded(&s, 0.5),
+            expected,
+            "similarity entry (0, 1) is not a number in its range",
+        );
     }
     for l in [-0.1f32, 1.0, 2.0].into_iter().chain(NOT_NUMBERS) {
         let message = "the lower bound l must be at least 0 and below 1";
@@ -109,6 +118,14 @@ fn matrices_name_their_bad_entry() {
     refused(of(&mut [0.0; 1], 1), Error::Classes { found: 1 }, "there must be from 2 to 65535 classes, not 1");
     let bounded = DenseTable::lower_bounded_in_memory(&mut [0.0f32; 8][..], 3, |_, _| 1.0, 0.5).map(|_| ());
     wrong_length(bounded, "the rows of a similarity", 9, 8);
+    // The last entry is the bad one, and none is written.
+    let mut rows = [9.0f32; 9];
+    let s = |i, j| if (i, j) == (2, 1) { f32::NAN } else { 1.0 };
+    let (expected, message) =
+        (Error::Entry { row: 2, column: 1 }, "similarity entry (2, 1) is not a number in its range");
+    refused(DenseTable::in_memory(&mut rows[..], 3, s).map(|_| ()), expected, message);
+    refused(DenseTable::lower_bounded_in_memory(&mut rows[..], 3, s, 0.5).map(|_| ()), expected, message);
+    assert_eq!(rows, [9.0; 9]);
 }
 
 #[test]
@@ -170,7 +187,8 @@ fn taxonomies_are_one_tree_with_falling_levels() {
         refused(new(parents, &[1.0, 0.5, 0.25, 0.0]), Error::Parent { node }, &one_root(node));
     }
     let tree = &[3u16, 3, 4, 5, 5, 5];
-    let level = |height| format!("taxonomy level {height} must be in [0, 1], at most the level below it, and 1 at height 0");
+    let level =
+        |height| format!("taxonomy level {height} must be in [0, 1], at most the level below it, and 1 at height 0");
     for (levels, height) in [
         (&[0.5f32, 0.5, 0.5][..], 0),
         (&[1.0, 0.5, 0.75], 2),
@@ -237,6 +255,7 @@ fn losses_refuse_logits_outside_their_domain() -> Outcome {
     refusals_of_a_loss(&sparse)?;
     let (z, y) = ([0.0f32; 3], Label::new(0, 3)?);
     wrong_length(sparse.value_of_slice(&z, y, &mut [0.0; 2], &mut [0.0; 3]), "the scratch of a loss", 3, 2);
+    wrong_length(sparse.value_of_slice(&z, y, &mut [0.0; 3], &mut [0.0; 2]), "the work of a loss", 3, 2);
     refused(CrossEntropy::new(1), Error::Classes { found: 1 }, "there must be from 2 to 65535 classes, not 1");
     Ok(())
 }
@@ -469,6 +488,7 @@ struct Memory {
     gradient: Vec<f32>,
     group: Vec<f32>,
     losses: Vec<f32>,
+    logits: Vec<f32>,
     missing: usize,
 }
 
@@ -483,6 +503,7 @@ impl Memory {
             gradient: vec![0.0; 9],
             group: vec![0.0; 9],
             losses: vec![0.0; samples],
+            logits: vec![],
             missing: 0,
         }
     }
@@ -530,9 +551,9 @@ impl Memory {
 
     fn evaluate(mut self, truth: &[Option<Label>]) -> Result<(), Error> {
         self.run(|engine, memory| {
-            let Memory { width, features, parameters, losses, .. } = memory;
+            let Memory { width, features, parameters, losses, logits, .. } = memory;
             let features = &RowMajor::new(features, *width)?;
-            let evaluation = Evaluation { features, targets: Targets::labels(truth), losses, logits: &mut [] };
+            let evaluation = Evaluation { features, targets: Targets::labels(truth), losses, logits };
             eval_step(engine, parameters, evaluation)
         })
     }
@@ -569,6 +590,9 @@ fn steps_refuse_memory_that_does_not_fit() -> Outcome {
     wrong_length(short().train(&one), "the optimizer's moments", 9, 8);
     wrong_length(short().train_one(&one), "the optimizer's moments", 9, 8);
     wrong_length(Memory { gradient: vec![0.0; 8], ..Memory::new(1) }.train(&one), "the gradient", 9, 8);
+    for n in [1, 50, 52] {
+        wrong_length(Memory { logits: vec![0.0; n], ..Memory::new(17) }.evaluate(&many), "the logits", 51, n);
+    }
     // One group is its own sum; a second needs the memory.
     Memory { group: vec![], ..Memory::new(16) }.train(&many[..16])?;
     wrong_length(Memory { group: vec![], ..Memory::new(17) }.train(&many), "the gradient of a group", 9, 0);
@@ -625,7 +649,40 @@ fn layers_without_extent_do_not_panic() {
     }
 }
 
-/// Every error is a value of its own with a message that says what to do; the one of checkpoints included.
+#[test]
+fn checkpoints_refuse_what_is_not_theirs() -> Outcome {
+    let shape = Layer::<f32>::shape(&Dense::new(1, 2));
+    let header = Header::new(&shape, 1)?;
+    let (mut parameters, mut moments) = ([7.0f32; 4], [7.0f32; 4]);
+    let mut bytes = [0u8; 96];
+    assert_eq!(encode(&header, &[1.0; 4], &[2.0; 4], &mut bytes)?, 96);
+    let mut wrong = |bytes: &[u8], expected: &Header, what: &'static str| {
+        let error = Error::Checkpoint { what };
+        let got = decode(bytes, expected, &mut parameters, &mut moments);
+        refused(got, error, &format!("the checkpoint does not fit: {what}"));
+        assert_eq!((parameters, moments), ([7.0; 4], [7.0; 4]));
+    };
+    let changed = |at: usize| {
+        let mut bytes = bytes;
+        bytes[at] ^= 4;
+        bytes
+    };
+    wrong(&bytes[..31], &header, "it is shorter than a header");
+    wrong(&bytes[..95], &header, "it is shorter than its header says");
+    wrong(&changed(0), &header, "it does not begin with SIML");
+    wrong(&changed(4), &header, "it has another version");
+    wrong(&changed(90), &header, "its checksum does not match its bytes");
+    wrong(&bytes, &Header { inputs: 2, ..header }, "it has another shape");
+    wrong(&changed(6), &header, "it has another number of moments");
+    wrong_length(decode(&bytes, &header, &mut [0.0; 3], &mut [0.0; 4]), "the parameters of a checkpoint", 4, 3);
+    wrong_length(decode(&bytes, &header, &mut [0.0; 4], &mut [0.0; 5]), "the moments of a checkpoint", 4, 5);
+    wrong_length(encode(&header, &[1.0; 4], &[2.0; 4], &mut bytes[..95]), "the bytes of a checkpoint", 96, 95);
+    let error = Error::Checkpoint { what: "too many moments" };
+    refused(Header::new(&shape, 65_536), error, "the checkpoint does not fit: too many moments");
+    Ok(())
+}
+
+/// Every error has a message of its own that says what to do.
 #[test]
 fn messages_are_sentences_without_punctuation() {
     let errors = [

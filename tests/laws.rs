@@ -1,8 +1,8 @@
 //! Laws of the loss, of the means over a batch and of lanes: what holds for all inputs, whatever the values are.
 //!
-//! The laws of the loss are those of the design: a gradient that sums to nothing, no negative loss, cross entropy's bits
-//! at `S = I`, and so on. Each is held against every kind of similarity, over logits that include ties, gaps from 1e-7
-//! to 1e4 and samples that are right or wrong by 100; each in `f32` and `f64`.
+//! The laws of the loss are a gradient that sums to nothing, no negative loss, cross entropy's bits at `S = I`, and so
+//! on. Each is held against every kind of similarity, over logits that include ties, gaps from 1e-7 to 1e4 and samples
+//! that are right or wrong by 100; each in `f32` and `f64`.
 
 use proptest::{
     prelude::*,
@@ -10,7 +10,7 @@ use proptest::{
     test_runner::{FileFailurePersistence, RngSeed},
 };
 use simloss_core::{
-    Error, Label,
+    Error, Label, Random,
     layers::{Conv2d, Dense, Layer, MaxPool},
     loss::{Criterion, CrossEntropy, Loss, PublishedSimLoss, Reduction, SimLoss, Targets, Truth},
     number::{BlockSum, Scalar, Value},
@@ -21,7 +21,7 @@ use simloss_tests::{
     lanes::{Array, Token},
     passes, reduce_in,
     reference::{self, Sample},
-    scalars,
+    scalars, uniform,
 };
 
 type Law = Result<(), TestCaseError>;
@@ -65,7 +65,7 @@ impl Format for f64 {
     const VANISHING: f64 = 1e-300;
 }
 
-// --------------------------------------------------------------------------------------------------------- the inputs
+// ---------------------------------------------------------------------------------------------------------- the inputs
 
 /// How classes relate, as it is drawn and printed.
 #[derive(Clone, Debug)]
@@ -195,8 +195,12 @@ struct One {
 
 fn one() -> impl Strategy<Value = One> {
     class_count().prop_flat_map(|classes| {
-        (kind(classes), sample(classes), 0..classes)
-            .prop_map(move |(kind, logits, truth)| One { classes, kind, logits, truth })
+        (kind(classes), sample(classes), 0..classes).prop_map(move |(kind, logits, truth)| One {
+            classes,
+            kind,
+            logits,
+            truth,
+        })
     })
 }
 
@@ -224,7 +228,7 @@ fn sum(numbers: &[f64]) -> f64 {
     sum + rest
 }
 
-// ------------------------------------------------------------------------------------------------ laws of one sample
+// -------------------------------------------------------------------------------------------------- laws of one sample
 
 fn loss_and_gradient_are_bounded<T: Format>(one: &One) -> Law {
     let s = one.kind.build::<T>(one.classes)?;
@@ -722,7 +726,7 @@ proptest! {
 // ------------------------------------------------------------------------------------------------------ laws of layers
 
 fn layer_in_lanes<N: Layer<f32>>(layer: N, seed: u64, samples: usize) -> Law {
-    let mut random = simloss_core::Random::new(seed);
+    let mut random = Random::new(seed);
     let shape = layer.shape();
     // Coarse numbers: ties for the pool, zeroes for the relu.
     let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| (random.below(9) as f32 - 4.0) * 0.3).collect() };
@@ -806,7 +810,9 @@ fn extreme_logits_have_known_losses() -> Outcome {
 #[test]
 fn a_right_sample_keeps_the_digits_of_its_loss() -> Outcome {
     for (gap, bound) in [(17.0, 5.0), (40.0, 5.0), (70.0, 5.0), (80.0, 5.0), (87.0, 5.0), (100.0, 1.0), (103.0, 1.0)] {
-        for similarity in [AnySimilarity::order(4, 0.0f32)?, AnySimilarity::order(4, 0.8)?, AnySimilarity::circular(4, 0.3)?] {
+        for similarity in
+            [AnySimilarity::order(4, 0.0f32)?, AnySimilarity::order(4, 0.8)?, AnySimilarity::circular(4, 0.3)?]
+        {
             let z = [gap + 0.3f32, 0.0, 0.25, -1.75];
             let Judged { losses, gradient } = judge(&SimLoss::new(&similarity), &z, 0)?;
             let exact = reference(&similarity, &z, 0)?;
@@ -826,11 +832,41 @@ fn a_right_sample_keeps_the_digits_of_its_loss() -> Outcome {
     Ok(())
 }
 
+/// Sums of a thousand terms: without compensation they lose more than the bound.
+#[test]
+fn a_thousand_classes_are_summed_within_the_bounds() -> Outcome {
+    let (mut random, classes) = (Random::new(2), 1000);
+    for similarity in [
+        AnySimilarity::order(classes, 0.999f32)?,
+        AnySimilarity::order(classes, 0.8)?,
+        AnySimilarity::circular(classes, 0.99)?,
+        AnySimilarity::order(classes, 0.0)?,
+    ] {
+        for spread in [0.0, 0.01, 1.0, 6.0] {
+            for _ in 0..5 {
+                let z: Vec<f32> = uniform(&mut random, classes, spread);
+                let y = random.below(classes);
+                let Judged { losses, gradient } = judge(&SimLoss::new(&similarity), &z, y)?;
+                let exact = reference(&similarity, &z, y)?;
+                let error = (f64::from(losses[0]) - exact.loss).abs() / f32::ulp(exact.loss);
+                assert!(error <= 5.0, "spread {spread}: {error} ulp");
+                for (k, &g) in gradient.iter().enumerate() {
+                    let error = (f64::from(g) - exact.gradient(k)).abs();
+                    assert!(error <= 6.0 * f32::ulp(exact.magnitude(k)) + f32::VANISHING, "spread {spread}, class {k}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn similarities_below_the_smallest_normal_number_mean_none() -> Outcome {
     let matrix = |s: f32| AnySimilarity::dense(2, &[1.0, s, 0.0, 1.0]);
     let z = [-300.0f32, 0.0];
-    for (s, expected) in [(0.0, 300.0), (1e-40, 300.0), (f32::from_bits(0x007f_ffff), 300.0), (f32::MIN_POSITIVE, 87.336_54)] {
+    for (s, expected) in
+        [(0.0, 300.0), (1e-40, 300.0), (f32::from_bits(0x007f_ffff), 300.0), (f32::MIN_POSITIVE, 87.336_54)]
+    {
         let Judged { losses, gradient } = judge(&SimLoss::new(&matrix(s)?), &z, 0)?;
         assert!((losses[0] - expected).abs() <= 5.0 * f32::EPSILON * 64.0, "S = {s:e}: {losses:?}");
         // Nothing similar: all of the gradient. Something similar: it has all the probability, and nothing to gain.
@@ -863,4 +899,40 @@ fn the_true_class_is_in_the_row() -> Outcome {
     let Judged { losses, gradient } = judge(&SimLoss::new(&s), &z, 1)?;
     assert!((losses[0] - 2f64.ln()).abs() < 1e-15 && gradient == scalars::<f64>(&[0.5, -0.5]));
     Ok(())
+}
+
+/// A class that one sample gives no weight to and another does is skipped in the first alone, and in lanes computed:
+/// the sums must not tell. One in a hundred would, if +0 were added to a compensated sum: that can move its last bit.
+#[test]
+fn targets_of_nothing_add_nothing_in_lanes() -> Outcome {
+    let mut random = Random::new(1);
+    let (n, classes) = (4000, 4);
+    let logits: Vec<f32> = uniform(&mut random, n * classes, 4.0);
+    let soft: Vec<f32> = (0..n * classes).map(|_| if random.below(2) == 0 { 0.0 } else { random.unit() }).collect();
+    let order = AnySimilarity::order(classes, 0.5f32)?;
+    let (criterion, targets) = (Criterion::new(SimLoss::new(&order)), Targets::soft(&soft));
+    let alone = each_in::<f32, _>((), &criterion, &logits, &targets)?;
+    let lanes = each_in::<Array<f32, 4>, _>(Token::new(), &criterion, &logits, &targets)?;
+    assert_eq!(bits(&alone.losses), bits(&lanes.losses));
+    assert_eq!(bits(&alone.gradient), bits(&lanes.gradient));
+    Ok(())
+}
+
+/// What is ignored is +0 in any lane, not what 0 times a negative number gives.
+#[test]
+fn ignored_samples_are_plus_zero_in_lanes() -> Outcome {
+    let truth = labels(&[Some(1), None, Some(0)], 3)?;
+    let logits = [1.0f32, 2.0, 3.0, 60.0, 1.0, 0.5, 0.0, 0.0, 0.0];
+    let order = AnySimilarity::order(3, 0.5f32)?;
+    fn check(loss: impl Loss<f32>, logits: &[f32], truth: &[Option<Label>]) -> Outcome {
+        let (criterion, targets) = (Criterion::new(loss), Targets::labels(truth));
+        let Judged { losses, gradient } = each_in::<Array<f32, 4>, _>(Token::new(), &criterion, logits, &targets)?;
+        assert_eq!((bits(&losses[1..2]), bits(&gradient[3..6])), (vec![0], vec![0; 3]));
+        assert!(losses[0] > 0.0 && losses[2] > 0.0);
+        Ok(())
+    }
+    check(CrossEntropy::new(3)?, &logits, &truth)?;
+    check(SimLoss::new(&order), &logits, &truth)?;
+    // Its loss of a sample that is surely right is below 0.
+    check(PublishedSimLoss::new(&order), &logits, &truth)
 }

@@ -1,6 +1,10 @@
 //! A run that was stopped, killed or made longer ends with the same files as one that ran through.
 
-use simloss_core::{Label, Random, loss::{CrossEntropy, SimLoss}, similarity::OrderTable};
+use simloss_core::{
+    Label, Random,
+    loss::{CrossEntropy, SimLoss},
+    similarity::OrderTable,
+};
 use simloss_train::{
     Error,
     data::{Dataset, Split},
@@ -171,9 +175,8 @@ fn another_run_is_refused() -> Outcome {
     let dir = folder.path().join("run");
     train(&settings(3), &dir, false, &mut ())?;
     let before = contents(&dir)?;
-    let refused = |settings: &Settings| {
-        train(settings, &dir, true, &mut ()).err().map(|e| e.to_string()).unwrap_or_default()
-    };
+    let refused =
+        |settings: &Settings| train(settings, &dir, true, &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
     for (other, word) in [
         (Settings { seed: 12, ..settings(3) }, "another --seed (11, not 12)"),
         (Settings { batch: 26, ..settings(3) }, "another --batch"),
@@ -262,10 +265,33 @@ fn patience_ends_a_run_and_keeps_its_best() -> Outcome {
     train(&impatient, &pieces, true, &mut ())?;
     assert!(contents(&pieces)? == contents(&dir)?);
 
-    // The model is the best one, not the last: a run of that many epochs has the same.
+    // The model is the best one, not the last, and so is what was tested: a run of that many epochs has the same.
     let short = folder.path().join("short");
-    train(&Settings { epochs: result.best_epoch, ..impatient }, &short, false, &mut ())?;
+    let stopped = train(&Settings { epochs: result.best_epoch, ..impatient }, &short, false, &mut ())?;
+    assert_eq!(stopped.result.ok_or("no result")?.test, result.test, "not the same test");
     assert_eq!(Model::load(&short.join("model.safetensors"))?, Model::load(&dir.join("model.safetensors"))?);
+    Ok(())
+}
+
+#[test]
+fn every_epoch_sees_every_sample_once_and_in_another_order() -> Outcome {
+    #[derive(Default)]
+    struct Means(Vec<f32>);
+    impl Watch for Means {
+        fn batch_done(&mut self, _: usize, _: usize, loss: f32) {
+            self.0.push(loss);
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let mut means = Means::default();
+    // A rate too small to move any parameter: samples keep their losses, batches change.
+    let record = train(&Settings { rate: 1e-30, ..settings(2) }, &folder.path().join("run"), false, &mut means)?;
+    assert_eq!(record.epochs[0].train_loss, record.epochs[1].train_loss);
+    assert_eq!(record.epochs[0].validation, record.epochs[1].validation);
+    let (first, second) = means.0.split_at(6);
+    assert!(first.iter().zip(second).all(|(a, b)| a != b), "{first:?} {second:?}");
+    // Nothing was better than the first.
+    assert_eq!(record.result.ok_or("no result")?.best_epoch, 1);
     Ok(())
 }
 
@@ -288,9 +314,8 @@ fn threads_change_nothing() -> Outcome {
 fn without_a_folder_nothing_is_written() -> Outcome {
     let data = data("drawn", 0.0)?;
     let split = Split::stratified(&data, 2)?;
-    let plain = LossDescription {
-        similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None,
-    };
+    let plain =
+        LossDescription { similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None };
     let train = |watch: &mut dyn Watch| run(&settings(2), CrossEntropy::new(4)?, &plain, &data, &split, None, watch);
     assert!(train(&mut ())?.result.is_some());
     let message = train(&mut After(3)).err().map(|e| e.to_string()).unwrap_or_default();

@@ -15,14 +15,14 @@ use simloss_bench::oracle::{self, Row};
 use simloss_bench::peers;
 use simloss_bench::subject::Number;
 use simloss_bench::ulp;
-use simloss_bench::workload::{self, Logits, Mean, REDUCTION_FACTOR};
+use simloss_bench::workload::{Logits, Mean, REDUCTION_FACTOR};
 use simloss_core::{
     Label,
     decoders::{CostTable, Probabilities, argmax, expectation, median},
     loss::{CrossEntropy, Loss, SimLoss, softmax_into},
     nalgebra::SVector,
-    number::scaled_exp,
-    similarity::{CircularTable, ClassOrder, DenseTable, Identity, OrderTable, SparseSimilarity, Taxonomy},
+    number::{Job, scaled_exp},
+    similarity::{CircularTable, ClassOrder, DenseTable, Identity, OrderTable, Similarity, SparseSimilarity, Taxonomy},
 };
 use simloss_train::lanes::{InstructionSet, Vector};
 
@@ -36,20 +36,57 @@ fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
     group
 }
 
+/// Any similarity: one type for all, so that the loss is compiled once for each width of lanes.
+enum Any {
+    Identity(Identity),
+    Order(OrderTable<f32, Vec<f32>>),
+    Circular(CircularTable<f32, Vec<f32>>),
+    Dense(DenseTable<f32, Vec<f32>>),
+    Sparse(Box<SparseSimilarity<f32, 96, 4>>),
+}
+
+macro_rules! each {
+    ($self:ident, $s:ident => $result:expr) => {
+        match $self {
+            Any::Identity($s) => $result,
+            Any::Order($s) => $result,
+            Any::Circular($s) => $result,
+            Any::Dense($s) => $result,
+            Any::Sparse(boxed) => {
+                let $s = &**boxed;
+                $result
+            }
+        }
+    };
+}
+
+impl Similarity<f32> for Any {
+    fn classes(&self) -> usize {
+        each!(self, s => Similarity::<f32>::classes(s))
+    }
+
+    fn scratch(&self) -> usize {
+        each!(self, s => Similarity::<f32>::scratch(s))
+    }
+
+    fn row<'a>(&'a self, y: Label, scratch: &'a mut [f32]) -> &'a [f32] {
+        each!(self, s => s.row(y, scratch))
+    }
+}
+
 /// One bench of a loss over a batch, in lanes.
-struct Batched<'g, 'c, L, R> {
+struct Batched<'g, 'c, L> {
     group: &'g mut BenchmarkGroup<'c, WallTime>,
     name: String,
     loss: L,
     batch: &'g Logits<f32>,
-    row: R,
+    row: &'g dyn Fn(usize) -> Row,
     gradient: bool,
 }
 
-impl<L: Loss<f32>, R: Fn(usize) -> Row> Task for Batched<'_, '_, L, R> {
+impl<L: Loss<f32>> Task for Batched<'_, '_, L> {
     type Output = Result<(), String>;
 
-    #[inline(always)]
     fn run<V: Vector>(self, t: V::Token) -> Self::Output {
         let mut mean = Mean::<_, _, V>::new(t, self.loss, self.batch);
         mean.check(t, self.row).map_err(|problem| format!("{}: {problem}", self.name))?;
@@ -59,9 +96,14 @@ impl<L: Loss<f32>, R: Fn(usize) -> Row> Task for Batched<'_, '_, L, R> {
     }
 }
 
-fn in_lanes<L: Loss<f32>, R: Fn(usize) -> Row>(task: Batched<'_, '_, L, R>) -> Outcome {
+fn in_lanes<L: Loss<f32>>(task: Batched<'_, '_, L>) -> Outcome {
     let set = InstructionSet::chosen()?;
     Ok(instructions::with(set, task).ok_or("no instructions")??)
+}
+
+fn order(classes: usize) -> Result<Any, simloss_core::Error> {
+    let table = vec![0.0; 2 * classes - 1];
+    Ok(Any::Order(OrderTable::in_memory(table, classes, REDUCTION_FACTOR as f32)?))
 }
 
 /// What SimLoss costs beside cross entropy: loss alone, and loss with gradient, for the published numbers of classes.
@@ -69,12 +111,13 @@ fn sizes(criterion: &mut Criterion) -> Outcome {
     let mut group = group(criterion, "batch of 1024");
     for classes in [10, 90, 96, 1000] {
         let batch = &Logits::new(BATCH, classes)?;
+        let similarity = order(classes)?;
         for (what, gradient) in [("loss", false), ("both", true)] {
             let (name, loss) = (format!("cce/{what}/{classes}"), CrossEntropy::new(classes)?);
-            let row = |y| Row::identity(classes, y);
+            let row = &|y| Row::identity(classes, y);
             in_lanes(Batched { group: &mut group, name, loss, batch, row, gradient })?;
-            let (name, loss) = (format!("simloss/{what}/{classes}"), workload::class_order::<f32>(classes)?);
-            let row = |y| Row::class_order(REDUCTION_FACTOR as f32, classes, y);
+            let (name, loss) = (format!("simloss/{what}/{classes}"), SimLoss::new(&similarity));
+            let row = &|y| Row::class_order(REDUCTION_FACTOR as f32, classes, y);
             in_lanes(Batched { group: &mut group, name, loss, batch, row, gradient })?;
         }
     }
@@ -91,24 +134,21 @@ fn similarities(criterion: &mut Criterion) -> Outcome {
     const CLASSES: usize = 96;
     let mut group = group(criterion, "similarity, 1024 x 96, both");
     let batch = &Logits::new(BATCH, CLASSES)?;
-    let (r, gradient) = (REDUCTION_FACTOR as f32, true);
-
-    let (name, loss) = ("identity".into(), SimLoss::new(Identity::new(CLASSES)?));
-    in_lanes(Batched { group: &mut group, name, loss, batch, row: |y| Row::identity(CLASSES, y), gradient })?;
-
-    let loss = SimLoss::new(OrderTable::in_memory(vec![0.0; 2 * CLASSES - 1], CLASSES, r)?);
-    let row = |y| Row::class_order(r, CLASSES, y);
-    in_lanes(Batched { group: &mut group, name: "order".into(), loss, batch, row, gradient })?;
-
-    let loss = SimLoss::new(CircularTable::in_memory(vec![0.0; 2 * CLASSES - 1], CLASSES, r)?);
-    let row = |y| Row::circular(r, CLASSES, y);
-    in_lanes(Batched { group: &mut group, name: "circular".into(), loss, batch, row, gradient })?;
-
+    let r = REDUCTION_FACTOR as f32;
     let matrix = || vec![0.0; CLASSES * CLASSES];
-    let entries = stepped(CLASSES);
-    let loss = SimLoss::new(DenseTable::in_memory(matrix(), CLASSES, &entries)?);
-    let row = |y| Row::entries(&(0..CLASSES).map(|c| entries(y, c)).collect::<Vec<_>>());
-    in_lanes(Batched { group: &mut group, name: "dense".into(), loss, batch, row, gradient })?;
+    let entries = |entry: &dyn Fn(usize) -> f32| Row::entries(&(0..CLASSES).map(entry).collect::<Vec<_>>());
+    let mut bench = |name: &str, similarity: Any, row: &dyn Fn(usize) -> Row| {
+        let loss = SimLoss::new(&similarity);
+        in_lanes(Batched { group: &mut group, name: name.into(), loss, batch, row, gradient: true })
+    };
+
+    bench("identity", Any::Identity(Identity::new(CLASSES)?), &|y| Row::identity(CLASSES, y))?;
+    bench("order", order(CLASSES)?, &|y| Row::class_order(r, CLASSES, y))?;
+    let circular = CircularTable::in_memory(vec![0.0; 2 * CLASSES - 1], CLASSES, r)?;
+    bench("circular", Any::Circular(circular), &|y| Row::circular(r, CLASSES, y))?;
+    let step = stepped(CLASSES);
+    let dense = DenseTable::in_memory(matrix(), CLASSES, &step)?;
+    bench("dense", Any::Dense(dense), &|y| entries(&|c| step(y, c)))?;
 
     let mut sparse = Box::new(SparseSimilarity::<f32, CLASSES, 4>::new()?);
     for y in 0..CLASSES {
@@ -116,28 +156,24 @@ fn similarities(criterion: &mut Criterion) -> Outcome {
             sparse.insert(Label::new(y, CLASSES)?, Label::new((y + d) % CLASSES, CLASSES)?, 0.5 / d as f32)?;
         }
     }
-    let row = |y: usize| {
-        let entry = |c: usize| match (c + CLASSES - y) % CLASSES {
-            0 => 1.0,
-            d @ 1..=4 => 0.5 / d as f32,
-            _ => 0.0,
-        };
-        Row::entries(&(0..CLASSES).map(entry).collect::<Vec<f32>>())
+    let entry = |y: usize, c: usize| match (c + CLASSES - y) % CLASSES {
+        0 => 1.0,
+        d @ 1..=4 => 0.5 / d as f32,
+        _ => 0.0,
     };
-    let loss = SimLoss::new(&*sparse);
-    in_lanes(Batched { group: &mut group, name: "sparse".into(), loss, batch, row, gradient })?;
+    bench("sparse", Any::Sparse(sparse), &|y| entries(&|c| entry(y, c)))?;
 
     // Superclasses of four classes each; walked once, then stored.
     let (groups, root) = (CLASSES / 4, (CLASSES + CLASSES / 4) as u16);
     let parents = (0..CLASSES).map(|c| (CLASSES + c / 4) as u16).chain((0..=groups).map(|_| root));
     let taxonomy = Taxonomy::new(parents.collect::<Vec<_>>(), vec![1.0f32, 0.5, 0.0], CLASSES)?;
     let copy = DenseTable::copy_in_memory(matrix(), &taxonomy, &mut vec![0.0; CLASSES])?;
-    let row = |y: usize| {
-        let entry = |c: usize| if c == y { 1.0 } else if c / 4 == y / 4 { 0.5 } else { 0.0 };
-        Row::entries(&(0..CLASSES).map(entry).collect::<Vec<f32>>())
+    let entry = |y: usize, c: usize| match (c == y, c / 4 == y / 4) {
+        (true, _) => 1.0,
+        (false, true) => 0.5,
+        (false, false) => 0.0,
     };
-    let (name, loss) = ("taxonomy, copied".into(), SimLoss::new(copy));
-    in_lanes(Batched { group: &mut group, name, loss, batch, row, gradient })
+    bench("taxonomy, copied", Any::Dense(copy), &|y| entries(&|c| entry(y, c)))
 }
 
 fn single<T: Number + simloss_core::nalgebra::Scalar, const C: usize>(
@@ -187,25 +223,40 @@ fn rows(criterion: &mut Criterion) -> Outcome {
     singles::<f64, 96>(&mut group)
 }
 
-/// 4096 exponentials in lanes.
+/// Exponentials in lanes.
 struct Exponentials<'g, 'c>(&'g mut BenchmarkGroup<'c, WallTime>);
+
+struct EachExponential<'x, V>(&'x [V], &'x mut [V]);
+
+impl<V: Vector> Job<V> for EachExponential<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let zero = V::splat(t, 0.0);
+        for (to, &h) in self.1.iter_mut().zip(self.0) {
+            *to = scaled_exp(t, h, zero);
+        }
+    }
+}
 
 impl Task for Exponentials<'_, '_> {
     type Output = ();
 
-    #[inline(always)]
     fn run<V: Vector>(self, t: V::Token) {
-        let h: Vec<f32> = (0..4096).map(|i| -(i as f32) * 0.02).collect();
-        let l = V::splat(t, 0.0);
-        let (from, mut to) = (h.chunks_exact(V::WIDTH).map(|h| V::load(t, h)).collect::<Vec<_>>(), vec![l; 4096 / V::WIDTH]);
+        let x: Vec<f32> = (0..4096).map(|i| -(i as f32) * 0.02).collect();
+        let from: Vec<V> = x.chunks_exact(V::WIDTH).map(|x| V::load(t, x)).collect();
+        let mut to = from.clone();
         self.0.bench_function("core, in lanes/f32", |bencher| {
             bencher.iter(|| {
-                for (to, &h) in to.iter_mut().zip(black_box(&from)) {
-                    *to = scaled_exp(t, h, l);
-                }
+                V::call(t, EachExponential(black_box(&from), &mut to));
                 black_box(&mut to);
             });
         });
+        // In lanes as well as outside of them.
+        for (to, &h) in to.iter().zip(&from) {
+            assert_eq!(to.lane(0).to_bits(), scaled_exp((), h.lane(0), 0.0).to_bits());
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 use simloss_core::{
     Error, Label,
     loss::{Loss, SimLoss},
-    number::{Job, Value},
+    number::Job,
 };
 use simloss_train::lanes::{InstructionSet, Lanes, Vector};
 
 use crate::cases;
 use crate::subject::{self, Answer, Built};
 
-/// Code that runs in any lanes. [`run`](Self::run) must be `inline(always)`, or it is slow.
+/// Code that is written for any lanes. It runs as it stands; what must be compiled for the lanes' instructions is a
+/// [`Job`], and is called with `V::call`.
 pub trait Task {
     /// What comes of it.
     type Output;
@@ -19,43 +20,41 @@ pub trait Task {
     fn run<V: Vector>(self, token: V::Token) -> Self::Output;
 }
 
-struct Here<K>(K);
-
-impl<K: Task, V: Vector> Job<V> for Here<K> {
-    type Output = K::Output;
-
-    #[inline(always)]
-    fn run(self, token: V::Token) -> K::Output {
-        self.0.run::<V>(token)
-    }
-}
-
-/// Runs a task with these instructions; `None` where the processor does not have them.
+/// Runs a task with the lanes of these instructions; `None` where the processor does not have them.
 pub fn with<K: Task>(set: InstructionSet, task: K) -> Option<K::Output> {
     match set {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => Some(Lanes::call(pulp::x86::V4::try_new()?, Here(task))),
+        InstructionSet::Avx512 => Some(task.run::<Lanes<_>>(pulp::x86::V4::try_new()?)),
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => Some(Lanes::call(pulp::x86::V3::try_new()?, Here(task))),
+        InstructionSet::Avx2 => Some(task.run::<Lanes<_>>(pulp::x86::V3::try_new()?)),
         #[cfg(not(target_arch = "x86_64"))]
         InstructionSet::Avx512 | InstructionSet::Avx2 => None,
-        InstructionSet::Scalar => Some(f32::call((), Here(task))),
+        InstructionSet::Scalar => Some(task.run::<f32>(())),
     }
 }
 
-/// [`subject::answers_in`] as a task.
+/// [`subject::answers_in`] as a job of any lanes.
+#[derive(Clone, Copy)]
 struct Answers<'a, L> {
     loss: L,
     logits: &'a [f32],
     labels: &'a [Option<Label>],
 }
 
-impl<L: Loss<f32>> Task for Answers<'_, L> {
+impl<L: Loss<f32>, V: Vector> Job<V> for Answers<'_, L> {
     type Output = Result<Vec<Answer<f32>>, Error>;
 
     #[inline(always)]
-    fn run<V: Vector>(self, token: V::Token) -> Self::Output {
+    fn run(self, token: V::Token) -> Self::Output {
         subject::answers_in::<V, L>(token, self.loss, self.logits, self.labels)
+    }
+}
+
+impl<L: Loss<f32>> Task for Answers<'_, L> {
+    type Output = Result<Vec<Answer<f32>>, Error>;
+
+    fn run<V: Vector>(self, token: V::Token) -> Self::Output {
+        V::call(token, self)
     }
 }
 

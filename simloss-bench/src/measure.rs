@@ -74,18 +74,19 @@ pub fn judge<T: Platform + Send>(
     use Implementation::{Burn, Candle, Cce};
     let is_cross_entropy = |implementation| matches!(implementation, Cce | Candle | Burn);
     let wanted = |cross_entropy| implementations.iter().any(|&(i, _)| is_cross_entropy(i) == cross_entropy);
-    let tallies = in_threads(cases, vec![(Tally::default(), Tally::default()); implementations.len()], |tallies, index| {
-        let case = cases::case::<T>(seed, index);
-        let exact = |row: Row| oracle::loss_and_gradient(&case.logits, &row);
-        let simloss = wanted(false).then(|| exact(case.row()));
-        let cross_entropy = wanted(true).then(|| exact(Row::identity(case.classes(), case.y)));
-        for ((loss, gradient), (implementation, answer)) in tallies.iter_mut().zip(implementations) {
-            let exact = if is_cross_entropy(*implementation) { &cross_entropy } else { &simloss };
-            if let Some(exact) = exact {
-                judge_one(&case, answer(&case), exact, loss, gradient);
+    let tallies =
+        in_threads(cases, vec![(Tally::default(), Tally::default()); implementations.len()], |tallies, index| {
+            let case = cases::case::<T>(seed, index);
+            let exact = |row: Row| oracle::loss_and_gradient(&case.logits, &row);
+            let simloss = wanted(false).then(|| exact(case.row()));
+            let cross_entropy = wanted(true).then(|| exact(Row::identity(case.classes(), case.y)));
+            for ((loss, gradient), (implementation, answer)) in tallies.iter_mut().zip(implementations) {
+                let exact = if is_cross_entropy(*implementation) { &cross_entropy } else { &simloss };
+                if let Some(exact) = exact {
+                    judge_one(&case, answer(&case), exact, loss, gradient);
+                }
             }
-        }
-    });
+        });
     let rows = implementations.iter().zip(tallies).flat_map(|(&(implementation, _), (loss, gradient))| {
         [(Quantity::Loss, loss), (Quantity::Gradient, gradient)].map(|(quantity, tally)| Measured {
             quantity,
@@ -189,9 +190,14 @@ pub fn elementary<T: Platform + Send>(seed: u64, count: usize) -> Vec<Measured> 
         let (h, l) = inputs[index];
         let scale = T::EXPONENTIAL.scale.into() as i64;
         let exact = oracle::exp(h, l).scaled(scale);
-        tally.value(scaled_exp((), h, l), &exact, || format!("h = {}, l = {}", decimal_and_bits(&[h]), decimal_and_bits(&[l])));
+        tally.value(scaled_exp((), h, l), &exact, || {
+            format!("h = {}, l = {}", decimal_and_bits(&[h]), decimal_and_bits(&[l]))
+        });
     });
-    rows.insert(0, Measured { quantity: Quantity::Exp, implementation: Implementation::Simloss, scalar: T::SCALAR, tally });
+    rows.insert(
+        0,
+        Measured { quantity: Quantity::Exp, implementation: Implementation::Simloss, scalar: T::SCALAR, tally },
+    );
     rows
 }
 
@@ -226,7 +232,8 @@ fn samples<T: Platform>(seed: u64, count: usize) -> Vec<T> {
 pub fn exponents<T: Platform>(seed: u64, count: usize) -> Vec<(T, T)> {
     let cutoff: f64 = T::EXPONENTIAL.cutoff.into();
     let mut random = SplitMix64::new(seed);
-    let edges = [0.0, -power_of_two(T::SCALAR.least_exponent()), cutoff, -0.5, -1.0, -17.0, -88.0, -104.0, -124.410_515];
+    let edges =
+        [0.0, -power_of_two(T::SCALAR.least_exponent()), cutoff, -0.5, -1.0, -17.0, -88.0, -104.0, -124.410_515];
     let mut inputs: Vec<(T, T)> = edges.iter().map(|&h| (T::round(h), T::ZERO)).collect();
     for index in 0..count {
         let h = T::round(match index % 4 {

@@ -83,6 +83,15 @@ impl<T: Number> similarity::Similarity<T> for Built<T> {
         }
     }
 
+    fn scratch(&self) -> usize {
+        match self {
+            Built::Identity(s) => similarity::Similarity::<T>::scratch(s),
+            Built::Order(s) => s.scratch(),
+            Built::Circular(s) => s.scratch(),
+            Built::Dense(s) => s.scratch(),
+        }
+    }
+
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         match self {
             Built::Identity(s) => s.row(y, scratch),
@@ -133,6 +142,7 @@ pub fn answer<T: Number, L: Loss<T>>(loss: &L, logits: &[T], y: usize) -> Result
 ///
 /// # Errors
 /// As [`Criterion::each`].
+#[inline(always)]
 pub fn answers_in<V: Value<Scalar: Number>, L: Loss<V::Scalar>>(
     token: V::Token,
     loss: L,

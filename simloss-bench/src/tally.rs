@@ -40,7 +40,8 @@ impl Tally {
         let floor = Bound::of(Quantity::Gradient, T::SCALAR).floor;
         self.inputs += 1;
         for (k, (&g, exact)) in got.gradient.iter().zip(exact).enumerate() {
-            let (distance, relative) = (ulp::gradient_distance(g, exact, floor), ulp::gradient_relative(g, exact, floor));
+            let (distance, relative) =
+                (ulp::gradient_distance(g, exact, floor), ulp::gradient_relative(g, exact, floor));
             self.note(distance, relative, || input(k));
         }
     }

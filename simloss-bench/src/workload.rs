@@ -3,7 +3,7 @@
 use simloss_core::{
     Error, Label, Random,
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets},
-    number::Value,
+    number::{Job, Value},
     similarity::OrderTable,
 };
 use simloss_train::lanes::{InstructionSet, Vector};
@@ -37,7 +37,8 @@ impl<T: Number> Logits<T> {
         let mut random = crate::cases::SplitMix64::new(1);
         let logits = (0..samples * classes).map(|_| T::round(random.normal())).collect();
         let mut random = Random::new(1);
-        let labels = (0..samples).map(|_| Label::new(random.below(classes), classes).map(Some)).collect::<Result<_, _>>()?;
+        let labels =
+            (0..samples).map(|_| Label::new(random.below(classes), classes).map(Some)).collect::<Result<_, _>>()?;
         Ok(Logits { logits, labels, classes })
     }
 
@@ -94,17 +95,12 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
         }
     }
 
-    /// The mean, and with `gradient` the gradient.
+    /// The mean, and with `gradient` the gradient, compiled for the lanes wherever it is called.
     ///
     /// # Errors
     /// As [`Criterion::reduce`].
-    #[inline(always)]
     pub fn run(&mut self, token: V::Token, gradient: bool) -> Result<T, Error> {
-        let Mean { criterion, batch, scalars, values, .. } = self;
-        let targets = Targets::labels(&batch.labels);
-        let gradient = gradient.then_some(&mut self.gradient[..]);
-        let reduction = Reduction::MeanByCount;
-        criterion.reduce_in(token, reduction, &batch.logits, &targets, scalars, values, gradient)
+        V::call(token, Once { mean: self, gradient })
     }
 
     /// Holds the mean and a few rows of the gradient against the oracle.
@@ -145,9 +141,27 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
     }
 }
 
-/// Something to time: it is run again and again, and gives the seconds of each run.
-#[derive(Debug)]
-pub struct Timed<'a, A, B> {
+/// One run of a [`Mean`].
+struct Once<'m, 'a, L, T: 'static, V> {
+    mean: &'m mut Mean<'a, L, T, V>,
+    gradient: bool,
+}
+
+impl<T: Number, L: Loss<T>, V: Value<Scalar = T>> Job<V> for Once<'_, '_, L, T, V> {
+    type Output = Result<T, Error>;
+
+    #[inline(always)]
+    fn run(self, token: V::Token) -> Self::Output {
+        let Mean { criterion, batch, scalars, values, gradient } = self.mean;
+        let targets = Targets::labels(&batch.labels);
+        let gradient = self.gradient.then_some(&mut gradient[..]);
+        let reduction = Reduction::MeanByCount;
+        criterion.reduce_in(token, reduction, &batch.logits, &targets, scalars, values, gradient)
+    }
+}
+
+/// Two losses over the same batch, and how often to run them.
+struct Timed<'a, A, B> {
     batch: &'a Logits<f32>,
     losses: (A, B),
     runs: usize,
@@ -166,7 +180,6 @@ pub fn seconds_in_turn(set: InstructionSet, batch: &Logits<f32>, runs: usize) ->
 impl<A: Loss<f32>, B: Loss<f32>> Task for Timed<'_, A, B> {
     type Output = Result<[Vec<f64>; 2], String>;
 
-    #[inline(always)]
     fn run<V: Vector>(self, t: V::Token) -> Self::Output {
         let Timed { batch, losses, runs } = self;
         let (classes, r) = (batch.classes, REDUCTION_FACTOR as f32);

@@ -91,7 +91,8 @@ fn run(options: &Options) -> Result<bool, String> {
     measured.extend(measure::elementary::<f32>(SEED, samples));
     measured.extend(measure::elementary::<f64>(SEED, samples));
     let lanes = instructions::compare_lanes(SEED, cases.min(2_000));
-    let (_, recorded) = record::read(RECORDED).map_err(|error| format!("docs/records/peers-stability.json: {error}"))?;
+    let (_, recorded) =
+        record::read(RECORDED).map_err(|error| format!("docs/records/peers-stability.json: {error}"))?;
 
     let mut rows: Vec<(Row, bool)> = measured.iter().map(|row| (row_of(row), false)).collect();
     rows.extend(recorded.into_iter().map(|row| (row, true)));

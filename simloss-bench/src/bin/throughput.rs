@@ -8,8 +8,8 @@ use std::time::Instant;
 use simloss_bench::bounds::{Bound, Quantity};
 use simloss_bench::oracle::{self, Row};
 use simloss_bench::real::Scalar;
-use simloss_bench::workload::{Logits, REDUCTION_FACTOR, class_order, median, seconds_in_turn};
 use simloss_bench::ulp;
+use simloss_bench::workload::{Logits, REDUCTION_FACTOR, class_order, median, seconds_in_turn};
 use simloss_core::{
     Label, Random,
     layers::Layer,
@@ -198,7 +198,8 @@ fn train(
     eval_step(&mut engine, &parameters, evaluation).map_err(told)?;
     for i in [0, BATCH / 2 - 1, BATCH - 1] {
         let y = labels[i].map_or(0, Label::index);
-        let exact = oracle::loss(&logits[i * classes..][..classes], &Row::class_order(REDUCTION_FACTOR as f32, classes, y));
+        let exact =
+            oracle::loss(&logits[i * classes..][..classes], &Row::class_order(REDUCTION_FACTOR as f32, classes, y));
         let distance = ulp::distance(losses[i], &exact);
         if !Bound::of(Quantity::Loss, Scalar::F32).holds(distance) {
             return Err(format!("{name}: the loss of sample {i} is wrong by {distance} ulp"));
