@@ -832,6 +832,25 @@ fn a_right_sample_keeps_the_digits_of_its_loss() -> Outcome {
     Ok(())
 }
 
+/// Where the gap is large, all digits of the loss are those of the gap: rounded once, so the gap is known exactly.
+#[test]
+fn a_very_wrong_sample_has_a_correctly_rounded_loss() -> Outcome {
+    let mut random = Random::new(3);
+    for similarity in [AnySimilarity::superclass(&[0, 0, 1, 1], 0.3f32, 0.0)?, AnySimilarity::order(4, 0.0)?] {
+        for _ in 0..200 {
+            let mut z: Vec<f32> = uniform(&mut random, 4, 3.0);
+            z[0] -= 4000.0 * random.unit::<f32>();
+            z[1] = z[0] - 1.0;
+            z[2] += 1000.0 + 4000.0 * random.unit::<f32>();
+            let Judged { losses, .. } = judge(&SimLoss::new(&similarity), &z, 0)?;
+            let exact = reference(&similarity, &z, 0)?.loss;
+            let error = (f64::from(losses[0]) - exact).abs() / f32::ulp(exact);
+            assert!(error <= 0.55, "{z:?}: {error} ulp");
+        }
+    }
+    Ok(())
+}
+
 /// Sums of a thousand terms: without compensation they lose more than the bound.
 #[test]
 fn a_thousand_classes_are_summed_within_the_bounds() -> Outcome {

@@ -64,7 +64,7 @@ step_doc() {
 }
 
 step_test() {
-  cargo test --workspace --locked
+  cargo test --workspace --locked --no-fail-fast
 }
 
 step_targets() {
