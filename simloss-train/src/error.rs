@@ -1,6 +1,7 @@
 //! Everything that can go wrong, in a sentence that says what to do.
 
 use crate::{
+    images,
     input::{self, InFile},
     similarity, table,
 };
@@ -124,6 +125,9 @@ pub enum Error {
     /// Something in a file that describes a similarity is wrong.
     #[error(transparent)]
     Similarity(#[from] InFile<similarity::Problem>),
+    /// Something in files of images, or in word vectors, is wrong.
+    #[error(transparent)]
+    Image(#[from] InFile<images::Problem>),
     /// A plot or a page could not be made.
     #[error("cannot draw {what}: {problem}")]
     Draw {

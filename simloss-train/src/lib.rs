@@ -12,11 +12,13 @@
 //! |---|---|
 //! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |
 //! | [`input`], [`table`], [`wine`], [`data`] | samples |
-//! | [`similarity`] | from options and files to rows |
+//! | [`images`] | images with their classes: from files to the lanes of the networks, and what a network says of them |
+//! | [`similarity`], [`vectors`] | from options and files to rows |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
-//! | [`run`], [`record`], [`model`], [`measure`] | one training, written as it goes, resumed to the same bits |
+//! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
 //! | [`compare`], [`statistics`], [`summary`], [`report`] | many trainings, and what may be said of them |
 
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod compare;
@@ -24,6 +26,7 @@ pub mod data;
 pub mod engine;
 mod error;
 mod files;
+pub mod images;
 pub mod input;
 pub mod lanes;
 pub mod measure;
@@ -39,6 +42,7 @@ pub mod similarity;
 pub mod statistics;
 pub mod summary;
 pub mod table;
+pub mod vectors;
 pub mod wine;
 
 pub use error::Error;

@@ -57,6 +57,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::Text(_)
         | Error::Table(_)
         | Error::Similarity(_)
+        | Error::Image(_)
         | Error::File { action: "read", .. } => 2,
         _ => 1,
     }

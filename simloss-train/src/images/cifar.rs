@@ -1,0 +1,383 @@
+//! CIFAR-100 as it is distributed: records of bytes, in a folder or in the archive as downloaded.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `train.bin`, `test.bin` | records of 3,074 bytes: coarse label, fine label, 1,024 red, 1,024 green, 1,024 blue |
+//! | `fine_label_names.txt` | 100 names, one a line |
+//! | `coarse_label_names.txt` | 20 names, one a line |
+//!
+//! Archives are `.tar.gz` (the official one), `.tar.xz` and `.tar`; they are read without being unpacked. Source:
+//! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+
+use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, names::UNNAMED, set::wrong};
+use crate::Error;
+use simloss_core::Label;
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::{Component, Path, PathBuf},
+};
+
+/// Rows, and pixels of a row.
+pub const SIDE: usize = 32;
+/// Classes.
+pub const CLASSES: usize = 100;
+/// Groups of classes.
+pub const SUPERCLASSES: usize = 20;
+
+const IMAGE: usize = CHANNELS * SIDE * SIDE;
+const RECORD: usize = 2 + IMAGE;
+/// The largest file of records: more than 300,000 of them.
+const MOST_BYTES: u64 = 1 << 30;
+/// The largest file of names.
+const MOST_TEXT: u64 = 1 << 16;
+/// What an archive may unpack to.
+const MOST_ARCHIVE: u64 = 1 << 32;
+
+const FILES: [&str; 4] = ["train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"];
+const HINT: &str = "unpack the whole archive, or give the archive itself";
+
+/// The files, whole, with the path of each for messages.
+#[derive(Default)]
+struct Files([Option<(PathBuf, Vec<u8>)>; 4]);
+
+/// Reads a folder or an archive, all 100 classes, train images before test images; `tree` holds the superclasses.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Image`] for files that are missing, cut short or too large, labels that do not exist, a
+/// class with two superclasses, and archives with entries outside of it.
+pub fn read(path: &Path) -> Result<ImageSet, Error> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let files = if path.is_dir() { folder(path)? } else { archive(path)? };
+    let mut found = FILES.iter().zip(files.0).map(|(name, file)| {
+        file.ok_or_else(|| wrong(path, Problem::Missing { missing: (*name).to_owned(), hint: HINT }))
+    });
+    let mut next = || found.next().unwrap_or_else(|| Err(simloss_core::Error::Empty.into()));
+    let (train, test, fine, coarse) = (next()?, next()?, next()?, next()?);
+    build(name, [train, test], names(&fine, CLASSES)?, names(&coarse, SUPERCLASSES)?)
+}
+
+/// The same, without the four classes that the published experiment leaves out.
+///
+/// # Errors
+/// As [`read`].
+pub fn published(set: ImageSet) -> Result<ImageSet, Error> {
+    let kept: Vec<usize> = (0..set.classes()).filter(|&i| !UNNAMED.contains(&set.class_names()[i].as_str())).collect();
+    set.keep_classes(&kept)
+}
+
+fn limit(file: usize) -> u64 {
+    if file < 2 { MOST_BYTES } else { MOST_TEXT }
+}
+
+fn folder(path: &Path) -> Result<Files, Error> {
+    // The archive unpacks to a folder of its own: both are taken.
+    let inner = path.join("cifar-100-binary");
+    let folder = if !path.join(FILES[0]).exists() && inner.is_dir() { inner } else { path.to_owned() };
+    let mut files = Files::default();
+    for (i, name) in FILES.iter().enumerate() {
+        let path = folder.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::file("read", path)(error)),
+        };
+        let length = file.metadata().map_err(Error::file("read", &path))?.len();
+        let bytes = whole(file, length, i, &path)?;
+        files.0[i] = Some((path, bytes));
+    }
+    Ok(files)
+}
+
+/// `length` bytes, which is checked before they get memory.
+fn whole(from: impl Read, length: u64, file: usize, path: &Path) -> Result<Vec<u8>, Error> {
+    let most = limit(file);
+    if length > most {
+        return Err(wrong(path, Problem::TooLong { found: length, most }));
+    }
+    if file < 2 && (length == 0 || !length.is_multiple_of(RECORD as u64)) {
+        return Err(wrong(path, Problem::NotRecords { found: length, record: RECORD }));
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    from.take(length).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
+    if bytes.len() as u64 != length {
+        return Err(wrong(path, Problem::NotRecords { found: bytes.len() as u64, record: RECORD }));
+    }
+    Ok(bytes)
+}
+
+fn archive(path: &Path) -> Result<Files, Error> {
+    let file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+        entries(flate2::bufread::MultiGzDecoder::new(file), path)
+    } else if name.ends_with(".tar.xz") {
+        entries(lzma_rust2::XzReader::new(file, false), path)
+    } else if name.ends_with(".tar") {
+        entries(file, path)
+    } else {
+        let problem = "give a folder, or an archive whose name ends in .tar.gz, .tar.xz or .tar";
+        Err(wrong(path, Problem::Archive(problem.to_owned())))
+    }
+}
+
+fn entries(from: impl Read, path: &Path) -> Result<Files, Error> {
+    let wrong_archive = |problem: &dyn std::fmt::Display| wrong(path, Problem::Archive(problem.to_string()));
+    let mut files = Files::default();
+    let mut archive = tar::Archive::new(from.take(MOST_ARCHIVE));
+    for entry in archive.entries().map_err(|e| wrong_archive(&e))? {
+        let entry = entry.map_err(|e| wrong_archive(&e))?;
+        let inside = entry.path().map_err(|e| wrong_archive(&e))?.into_owned();
+        if !inside.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(wrong_archive(&format!("its entry {} leads out of it", inside.display())));
+        }
+        let name = inside.file_name().unwrap_or_default();
+        let Some(at) = FILES.iter().position(|file| name == *file) else { continue };
+        if !entry.header().entry_type().is_file() {
+            return Err(wrong_archive(&format!("its entry {} is not a file", inside.display())));
+        }
+        if files.0[at].is_some() {
+            return Err(wrong_archive(&format!("it holds {} twice", FILES[at])));
+        }
+        let (shown, length) = (path.join(&inside), entry.size());
+        let bytes = whole(entry, length, at, &shown)?;
+        files.0[at] = Some((shown, bytes));
+    }
+    Ok(files)
+}
+
+fn names((path, bytes): &(PathBuf, Vec<u8>), expected: usize) -> Result<Vec<String>, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong(path, Problem::NotAnImage("no text in UTF-8")))?;
+    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if names.len() != expected {
+        return Err(wrong(path, Problem::Names { expected, found: names.len() }));
+    }
+    match names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        Some((_, name)) => Err(wrong(path, Problem::Twice(name.clone()))),
+        None => Ok(names),
+    }
+}
+
+fn build(
+    name: String,
+    files: [(PathBuf, Vec<u8>); 2],
+    fine: Vec<String>,
+    coarse: Vec<String>,
+) -> Result<ImageSet, Error> {
+    let images = files.iter().map(|(_, bytes)| bytes.len() / RECORD).sum::<usize>();
+    let mut contents = Contents {
+        name,
+        height: SIDE,
+        width: SIDE,
+        pixels: Vec::with_capacity(images * IMAGE),
+        labels: Vec::with_capacity(images),
+        class_values: (0..CLASSES).map(|i| i as f64).collect(),
+        class_names: fine,
+        paths: Vec::with_capacity(images),
+        parts: Vec::with_capacity(images),
+        tree: None,
+    };
+    let mut groups = [None; CLASSES];
+    for ((path, bytes), (file, part)) in files.into_iter().zip(FILES.iter().zip([Part::Train, Part::Test])) {
+        for (record, bytes) in (1..).zip(bytes.chunks_exact(RECORD)) {
+            let (group, class) = (bytes[0], bytes[1]);
+            for (what, found, classes) in [("coarse", group, SUPERCLASSES), ("fine", class, CLASSES)] {
+                if usize::from(found) >= classes {
+                    return Err(wrong(&path, Problem::Label { record, what, found, classes }));
+                }
+            }
+            let before = *groups[usize::from(class)].get_or_insert(group);
+            if before != group {
+                return Err(wrong(
+                    &path,
+                    Problem::Superclass {
+                        record,
+                        class: contents.class_names[usize::from(class)].clone(),
+                        found: coarse[usize::from(group)].clone(),
+                        before: coarse[usize::from(before)].clone(),
+                    },
+                ));
+            }
+            contents.pixels.extend_from_slice(&bytes[2..]);
+            contents.labels.push(Label::new(usize::from(class), CLASSES)?);
+            contents.paths.push(format!("{file}#{record}"));
+            contents.parts.push(part);
+        }
+    }
+    // A class without images, in a part of the data, has no known superclass: then there is no tree.
+    let root = (CLASSES + SUPERCLASSES) as u16;
+    let above = groups.iter().map(|group| group.map(|group| CLASSES as u16 + u16::from(group)));
+    if let Some(mut parents) = above.collect::<Option<Vec<u16>>>() {
+        parents.extend([root; SUPERCLASSES + 1]);
+        let inner = coarse.into_iter().chain(["all".to_owned()]);
+        contents.tree = Some(Tree { parents, names: contents.class_names.iter().cloned().chain(inner).collect() });
+    }
+    ImageSet::new(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// `n` records: the class goes round, five classes to a superclass.
+    fn records(n: usize) -> Vec<u8> {
+        let record = |i: usize| {
+            let class = (i % CLASSES) as u8;
+            [class / 5, class].into_iter().chain((0..IMAGE).map(move |k| (k % 1024 + i) as u8))
+        };
+        (0..n).flat_map(record).collect()
+    }
+
+    fn text(n: usize) -> Vec<u8> {
+        (0..n).map(|i| format!("n{i}\n")).collect::<String>().into_bytes()
+    }
+
+    fn files() -> [(&'static str, Vec<u8>); 4] {
+        [
+            ("train.bin", records(200)),
+            ("test.bin", records(100)),
+            (FILES[2], text(CLASSES)),
+            (FILES[3], text(SUPERCLASSES)),
+        ]
+    }
+
+    fn tar_of(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(vec![]);
+        for (name, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            // Past the checks of the library, which would not write a path that leads out.
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            builder.append(&header, &bytes[..]).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn folders_and_archives_hold_the_same() -> Result<(), Box<dyn std::error::Error>> {
+        let temporary = tempfile::tempdir()?;
+        let folder = temporary.path().join("cifar-100-binary");
+        std::fs::create_dir(&folder)?;
+        for (name, bytes) in files() {
+            std::fs::write(folder.join(name), bytes)?;
+        }
+        let set = read(&folder)?;
+        assert_eq!((set.images(), set.classes(), set.size()), (300, 100, [32, 32]));
+        assert_eq!((set.part(Part::Train).len(), set.part(Part::Test)[0]), (200, 200));
+        assert_eq!((set.labels()[207].index(), set.paths()[207].as_str()), (7, "test.bin#8"));
+        assert_eq!(set.pixels_of(5)[1024 + 7], 12);
+        let groups = set.tree().ok_or("no tree")?.superclasses(CLASSES);
+        assert!(groups.iter().enumerate().all(|(class, &group)| usize::from(group) == class / 5));
+
+        let inside: Vec<(String, Vec<u8>)> =
+            files().into_iter().map(|(name, bytes)| (format!("cifar-100-binary/{name}"), bytes)).collect();
+        let inside: Vec<(&str, Vec<u8>)> = inside.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let tar = tar_of(&inside);
+        let mut gz = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        gz.write_all(&tar)?;
+        let gz = gz.finish()?;
+        let mut xz = lzma_rust2::XzWriter::new(vec![], lzma_rust2::XzOptions::with_preset(0))?;
+        xz.write_all(&tar)?;
+        let xz = xz.finish()?;
+        let mut paths = vec![temporary.path().to_owned()];
+        for (name, bytes) in [("a.tar", &tar), ("a.tar.gz", &gz), ("a.tgz", &gz), ("a.tar.xz", &xz)] {
+            paths.push(temporary.path().join(name));
+            std::fs::write(temporary.path().join(name), bytes)?;
+        }
+        for path in paths {
+            assert_eq!(read(&path)?.fingerprint(), set.fingerprint(), "{}", path.display());
+        }
+        // Archives cut short.
+        for (name, bytes) in [("a.tar", &tar), ("a.tar.gz", &gz), ("a.tar.xz", &xz)] {
+            let path = temporary.path().join(name);
+            for length in [0, 100, bytes.len() / 2] {
+                std::fs::write(&path, &bytes[..length])?;
+                let error = read(&path).err().map(|e| e.to_string()).unwrap_or_default();
+                assert!(error.contains(name), "{name} {length}: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let refused = |change: fn(&mut [(&'static str, Vec<u8>); 4])| {
+            let mut files = files();
+            change(&mut files);
+            for (name, bytes) in files {
+                std::fs::write(folder.path().join(name), bytes).unwrap();
+            }
+            read(folder.path()).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        assert_eq!(refused(|_| ()), "");
+        for (change, message) in [
+            (
+                (|f| f[0].1.truncate(5000)) as fn(&mut [(&'static str, Vec<u8>); 4]),
+                "train.bin: 5000 bytes are not a whole",
+            ),
+            (|f| f[1].1.clear(), "test.bin: 0 bytes are not a whole number of records of 3074"),
+            (|f| f[1].1.push(0), "test.bin: 307401 bytes"),
+            (|f| f[0].1[2 * 3074 + 1] = 100, "train.bin: record 3 (counted from 1): fine label 100 is not below 100"),
+            (|f| f[1].1[3074] = 20, "test.bin: record 2 (counted from 1): coarse label 20 is not below 20"),
+            (|f| f[1].1[0] = 7, "record 1 (counted from 1): class \"n0\" has superclass \"n7\" here but \"n0\""),
+            (|f| f[2].1 = text(99), "fine_label_names.txt: the file names 99 classes, not 100"),
+            (|f| f[3].1 = text(19), "coarse_label_names.txt: the file names 19 classes, not 20"),
+            (|f| f[2].1[4] = b'0', "\"n0\" stands twice"),
+            (|f| f[2].1 = vec![0xff; 10], "UTF-8"),
+            (|f| f[2].1 = vec![b'x'; 70_000], "the file holds 70000 bytes, but at most 65536"),
+        ] {
+            let found = refused(change);
+            assert!(found.contains(message), "{found}");
+        }
+        refused(|_| ());
+        std::fs::remove_file(folder.path().join("test.bin"))?;
+        let missing = read(folder.path()).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(missing.contains("test.bin is missing; unpack the whole archive"), "{missing}");
+        assert!(matches!(read(&folder.path().join("nowhere.tar.gz")), Err(Error::File { .. })));
+        assert!(read(&folder.path().join("train.bin")).is_err_and(|e| e.to_string().contains("ends in .tar.gz")));
+        Ok(())
+    }
+
+    #[test]
+    fn entries_of_archives_stay_inside() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.tar");
+        let refused = |files: &[(&str, Vec<u8>)]| {
+            std::fs::write(&path, tar_of(files)).unwrap();
+            read(&path).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        for name in ["../train.bin", "/etc/train.bin", "a/../../train.bin"] {
+            assert!(refused(&[(name, records(1))]).contains("leads out of it"), "{name}");
+        }
+        assert!(refused(&[("a/train.bin", records(1)), ("b/train.bin", records(1))]).contains("train.bin twice"));
+        assert!(refused(&[("a/other.txt", vec![1])]).contains("train.bin is missing"));
+        // An entry that promises more than it has, and more than is read at all.
+        let mut tar = tar_of(&[("train.bin", records(1))]);
+        let mut header = tar::Header::new_gnu();
+        header.set_path("train.bin")?;
+        header.set_size(RECORD as u64 * 1_000_000);
+        header.set_cksum();
+        tar[..512].copy_from_slice(header.as_bytes());
+        std::fs::write(&path, &tar)?;
+        assert!(read(&path).is_err_and(|e| e.to_string().contains("but at most 1073741824 are read")));
+        Ok(())
+    }
+
+    #[test]
+    fn the_published_classes_are_96() -> Result<(), Error> {
+        let mut names: Vec<String> = (0..CLASSES).map(|i| format!("n{i}")).collect();
+        for (at, name) in [1, 40, 60, 83].into_iter().zip(UNNAMED) {
+            names[at] = name.to_owned();
+        }
+        let coarse = (0..SUPERCLASSES).map(|i| format!("g{i}")).collect();
+        let file = |name: &str, n| (PathBuf::from(name), records(n));
+        let set = published(build(String::new(), [file("a", 100), file("b", 100)], names, coarse)?)?;
+        assert_eq!((set.classes(), set.images()), (96, 192));
+        assert_eq!(set.tree().map(|tree| tree.superclasses(96)[95]), Some(19));
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Images against Pillow: resized from the same pixels, decoded from the same files.
+
+use serde::Deserialize;
+use simloss_train::images::{CHANNELS, decode, resize::Resize};
+use std::error::Error;
+
+#[derive(Deserialize)]
+struct Golden {
+    resize: Vec<Resized>,
+    jpeg: Vec<Jpeg>,
+}
+
+#[derive(Deserialize)]
+struct Resized {
+    from: [usize; 2],
+    to: [usize; 2],
+    pixels: String,
+    resized: String,
+}
+
+#[derive(Deserialize)]
+struct Jpeg {
+    name: String,
+    size: [usize; 2],
+    file: String,
+    pixels: String,
+}
+
+fn golden() -> Result<Golden, serde_json::Error> {
+    serde_json::from_str(include_str!("golden/images.json"))
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect()
+}
+
+#[test]
+fn resized_images_are_pillows_within_one_level() -> Result<(), Box<dyn Error>> {
+    let mut resize = Resize::default();
+    for Resized { from, to, pixels, resized } in golden()?.resize {
+        let expected = bytes(&resized)?;
+        let mut planes = vec![0; expected.len()];
+        resize.planes(&bytes(&pixels)?, from, &mut planes, to)?;
+        let plane = to[0] * to[1];
+        for (at, &level) in expected.iter().enumerate() {
+            let found = planes[at % CHANNELS * plane + at / CHANNELS];
+            assert!(found.abs_diff(level) <= 1, "{from:?} to {to:?}: number {at} is {found}, not {level}");
+        }
+    }
+    Ok(())
+}
+
+/// Levels by which a decoder may differ from Pillow's on smooth colours.
+const LEVELS: u8 = 4;
+
+#[test]
+fn jpegs_of_every_kind_are_decoded() -> Result<(), Box<dyn Error>> {
+    for Jpeg { name, size, file, pixels } in golden()?.jpeg {
+        let (file, expected) = (bytes(&file)?, bytes(&pixels)?);
+        let found = decode::decode(&file).map_err(|e| format!("{name}: {e}"))?;
+        assert_eq!((found.size, found.pixels.len()), (size, expected.len()), "{name}");
+        let worst = found.pixels.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(LEVELS), "{name}: {worst:?}");
+        for length in [2, 100, file.len() / 2, file.len() * 3 / 4] {
+            let message = decode::decode(&file[..length]).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(
+                message.contains("cannot be decoded"),
+                "{name}, cut to {length} of {} bytes: {message}",
+                file.len()
+            );
+        }
+        // A header that promises 65,500 x 65,500 pixels.
+        let start = file.windows(2).position(|b| b[0] == 0xff && matches!(b[1], 0xc0 | 0xc2)).ok_or("no frame")?;
+        let mut huge = file.clone();
+        huge[start + 5..start + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+        let message = decode::decode(&huge).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("65500 x 65500 pixels, more than"), "{name}: {message}");
+    }
+    Ok(())
+}
