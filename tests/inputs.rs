@@ -11,7 +11,7 @@ use simloss_core::{
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets, Truth, softmax, softmax_into},
     nalgebra::{SMatrix, SVector},
     number::Value,
-    optimizer::{Adam, DecoupledDecay, L2, Momentum, Optimizer, Sgd, apply},
+    optimizer::{Adam, DecoupledDecay, FactoryDecay, L2, Momentum, Optimizer, Sgd, apply},
     similarity::{
         CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, Similarity,
         SparseSimilarity, Taxonomy,
@@ -446,14 +446,16 @@ fn optimizers_refuse_settings_outside_their_domain() -> Outcome {
         wrong_setting(DecoupledDecay::new(adam, 0.1f32)?.with_rate(bad), RATE);
         wrong_setting(L2::new(adam, bad), DECAY);
         wrong_setting(DecoupledDecay::new(adam, bad), DECAY);
-        wrong_setting(Adam::with_settings(0.1, 0.1, 0.1, bad), "epsilon, finite and at least 0");
+        wrong_setting(Adam::with_settings(0.1, 0.1, 0.1, bad), "epsilon, finite and above 0");
+        wrong_setting(FactoryDecay::new(adam, bad, &[]), DECAY);
     }
+    wrong_setting(Adam::with_settings(0.1, 0.1, 0.1, 0.0), "epsilon, finite and above 0");
     for bad in [-0.1f32, 1.0, f32::NAN] {
         wrong_setting(Momentum::new(0.1, bad), "momentum, in [0, 1)");
     }
     for bad in [-0.1f32, 0.0, 1.1, f32::NAN] {
-        wrong_setting(Adam::with_settings(0.1, bad, 0.1, 0.0), "1 - beta, in (0, 1]");
-        wrong_setting(Adam::with_settings(0.1, 0.1, bad, 0.0), "1 - beta, in (0, 1]");
+        wrong_setting(Adam::with_settings(0.1, bad, 0.1, 0.1), "1 - beta, in (0, 1]");
+        wrong_setting(Adam::with_settings(0.1, 0.1, bad, 0.1), "1 - beta, in (0, 1]");
     }
     let (mut w, mut moments) = ([1.0f32; 3], [2.0f32; 6]);
     let step = adam.begin(1);

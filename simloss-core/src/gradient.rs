@@ -52,6 +52,32 @@ impl<T: Scalar> GradientSink<T> for GroupGradient<'_, T> {
     }
 }
 
+/// Whether a step may be taken with a gradient of this size: twice its square is finite.
+#[inline(always)]
+pub(crate) fn is_usable<T: Scalar>(g: T) -> bool {
+    let square = g.mul(g);
+    square.add(square).is_finite()
+}
+
+/// Looks at the gradients of one sample, and keeps none.
+pub(crate) struct Looks<T> {
+    /// Multiplies each.
+    pub(crate) reach: T,
+    /// All so far [are usable](is_usable).
+    pub(crate) usable: bool,
+}
+
+impl<T: Scalar> GradientSink<T> for Looks<T> {
+    fn add(&mut self, _: usize, samples: &[T]) {
+        self.usable &= samples.iter().all(|g| is_usable(g.mul(self.reach)));
+    }
+
+    fn add_products<V: Value<Scalar = T>>(&mut self, _: V::Token, _: usize, scales: &[T], rows: &[T], _: usize) {
+        let Some(&scale) = scales.first() else { return };
+        self.usable &= rows.iter().all(|&x| is_usable(scale.mul(x).mul(self.reach)));
+    }
+}
+
 /// `total += group`, and zeroes in `group` for the next one.
 #[inline(always)]
 pub fn commit<V: Value>(t: V::Token, group: &mut [V::Scalar], total: &mut [V::Scalar]) {

@@ -68,7 +68,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
         let (dtape_a, dtape) = split_mut(dtape, a.tape);
         let (dbetween, dtape_b) = split_mut(dtape, a.outputs);
-        let (first, second) = parts(&a, activations);
+        let (first, second) = split_activations(&a, activations);
         self.second.backward(t, parameters_b, second, dy, dtape_b, Some(dbetween));
         self.first.backward(t, parameters_a, first, dbetween, dtape_a, dx);
     }
@@ -86,12 +86,21 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
         let a = self.first.shape();
         let (dtape_a, dtape) = split(dtape, a.tape);
         let (dbetween, dtape_b) = split(dtape, a.outputs);
-        let (first, second) = parts(&a, activations);
+        let (first, second) = split_activations(&a, activations);
         let Place { first_parameter, present, scratch } = place;
         let place = Place { first_parameter: first_parameter + a.parameters, present, scratch: &mut *scratch };
         self.second.parameter_gradient(t, second, dy, dtape_b, place, sink);
         let place = Place { first_parameter, present, scratch };
         self.first.parameter_gradient(t, first, dbetween, dtape_a, place, sink);
+    }
+
+    #[inline]
+    fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], dtape: &[T]) -> T {
+        let a = self.first.shape();
+        let (dtape_a, dtape) = split(dtape, a.tape);
+        let (dbetween, dtape_b) = split(dtape, a.outputs);
+        let (first, second) = split_activations(&a, activations);
+        self.first.gradient_square(first, dbetween, dtape_a).add(self.second.gradient_square(second, dy, dtape_b))
     }
 
     fn initialise(&self, parameters: &mut [T], random: &mut Random) {
@@ -101,8 +110,12 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     }
 }
 
+/// What the forward pass left of each of the two.
 #[inline(always)]
-fn parts<'a, V>(a: &Shape, activations: Activations<'a, V>) -> (Activations<'a, V>, Activations<'a, V>) {
+pub(super) fn split_activations<'a, V>(
+    a: &Shape,
+    activations: Activations<'a, V>,
+) -> (Activations<'a, V>, Activations<'a, V>) {
     let (tape_a, tape) = split(activations.tape, a.tape);
     let (between, tape_b) = split(tape, a.outputs);
     (

@@ -4,7 +4,7 @@ use super::{Activations, Layer, Place, Shape, initialise, lanes_of};
 use crate::{
     Random,
     gradient::GradientSink,
-    number::{Scalar, Value},
+    number::{Scalar, Value, sum_of_squares},
     slices::split,
 };
 
@@ -281,6 +281,12 @@ impl<T: Scalar> Layer<T> for Conv2d {
                 sink.add(place.first_parameter + self.weights() + o, split(&lanes, place.present).0);
             }
         }
+    }
+
+    /// Cauchy and Schwarz: `|dW|^2 + |db|^2 <= |dy|^2 (kernel^2 |x|^2 + positions)`.
+    fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], _: &[T]) -> T {
+        let [squares, positions] = [self.kernel * self.kernel, self.rows() * self.columns()].map(T::from_usize);
+        sum_of_squares((), dy).mul(squares.mul(sum_of_squares((), activations.x)).add(positions))
     }
 
     fn initialise(&self, parameters: &mut [T], random: &mut Random) {

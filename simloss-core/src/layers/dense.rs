@@ -1,10 +1,10 @@
 //! Fully connected layer: `y = W x + b`.
 
-use super::{Activations, Layer, Place, Shape, initialise, lanes_of};
+use super::{Activations, Layer, Place, Shape, Sliced, Slices, initialise, lanes_of};
 use crate::{
     Error, Random,
     gradient::GradientSink,
-    number::{Scalar, Value},
+    number::{Scalar, Value, sum_of_squares},
     slices::{split, split_mut},
 };
 use nalgebra::{SMatrixView, SVector};
@@ -75,42 +75,9 @@ impl Dense {
         Ok(SVector::from_column_slice(&parameters[IN * OUT..IN * OUT + OUT]))
     }
 
-    fn fits<const IN: usize, const OUT: usize>(&self, found: usize) -> Result<(), Error> {
-        let expected = (IN + 1) * OUT;
-        if (IN, OUT) == (self.inputs, self.outputs) && found == expected {
-            Ok(())
-        } else {
-            Err(Error::Length { what: "the parameters of a dense layer", expected, found })
-        }
-    }
-}
-
-/// Adds one input's share to the sums of a tile of outputs. Written out, so that it is the same code at every level of
-/// optimisation.
-#[inline(always)]
-fn column<V: Value>(t: V::Token, sums: [V; TILE], x: V, w: [V::Scalar; TILE]) -> [V; TILE] {
-    let ([s0, s1, s2, s3], [w0, w1, w2, w3]) = (sums, w);
-    [
-        s0.add(V::splat(t, w0).mul(x)),
-        s1.add(V::splat(t, w1).mul(x)),
-        s2.add(V::splat(t, w2).mul(x)),
-        s3.add(V::splat(t, w3).mul(x)),
-    ]
-}
-
-impl<T: Scalar> Layer<T> for Dense {
+    /// Outputs `y`, of those rows of weights and those biases.
     #[inline(always)]
-    fn shape(&self) -> Shape {
-        self.dense_shape()
-    }
-
-    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
-        if V::WIDTH == 1 { 0 } else { V::WIDTH * self.inputs }
-    }
-
-    #[inline(always)]
-    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        let (weights, biases) = split(parameters, self.inputs * self.outputs);
+    fn outputs_of<V: Value>(&self, t: V::Token, weights: &[V::Scalar], biases: &[V::Scalar], x: &[V], y: &mut [V]) {
         let rows = weights.chunks((TILE * self.inputs).max(1));
         for ((y, rows), biases) in y.chunks_mut(TILE).zip(rows).zip(biases.chunks(TILE)) {
             match (y, biases) {
@@ -147,6 +114,79 @@ impl<T: Scalar> Layer<T> for Dense {
         }
     }
 
+    /// The gradients of a tile of inputs.
+    #[inline(always)]
+    fn input_gradient<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], tile: usize, dx: &mut [V]) {
+        let (weights, _) = split(parameters, self.inputs * self.outputs);
+        let mut sums = [V::splat(t, V::Scalar::ZERO); TILE];
+        for (&g, row) in dy.iter().zip(weights.chunks_exact(self.inputs.max(1))) {
+            let Some(row) = row.get(tile * TILE..) else { continue };
+            for (sum, &w) in sums.iter_mut().zip(row) {
+                *sum = sum.add(g.mul(V::splat(t, w)));
+            }
+        }
+        for (dx, sum) in dx.iter_mut().zip(sums) {
+            *dx = sum;
+        }
+    }
+
+    /// The gradients of the weights of output `o`, of one sample; of the biases, which are the row after the weights, for
+    /// `o` the number of outputs: theirs are 1 times those of the outputs.
+    #[inline(always)]
+    fn row_gradient<V: Value>(
+        &self,
+        t: V::Token,
+        o: usize,
+        [row, scales]: [&[V::Scalar]; 2],
+        first_parameter: usize,
+        sink: &mut impl GradientSink<V::Scalar>,
+    ) {
+        let (scale, row, n) = match scales.get(o..o + 1) {
+            Some(scale) => (scale, row, self.inputs),
+            None => (&[V::Scalar::ONE][..], scales, self.outputs),
+        };
+        sink.add_products::<V>(t, first_parameter + o * self.inputs, scale, row, n);
+    }
+
+    fn fits<const IN: usize, const OUT: usize>(&self, found: usize) -> Result<(), Error> {
+        let expected = (IN + 1) * OUT;
+        if (IN, OUT) == (self.inputs, self.outputs) && found == expected {
+            Ok(())
+        } else {
+            Err(Error::Length { what: "the parameters of a dense layer", expected, found })
+        }
+    }
+}
+
+/// Adds one input's share to the sums of a tile of outputs. Written out, so that it is the same code at every level of
+/// optimisation.
+#[inline(always)]
+fn column<V: Value>(t: V::Token, sums: [V; TILE], x: V, w: [V::Scalar; TILE]) -> [V; TILE] {
+    let ([s0, s1, s2, s3], [w0, w1, w2, w3]) = (sums, w);
+    [
+        s0.add(V::splat(t, w0).mul(x)),
+        s1.add(V::splat(t, w1).mul(x)),
+        s2.add(V::splat(t, w2).mul(x)),
+        s3.add(V::splat(t, w3).mul(x)),
+    ]
+}
+
+impl<T: Scalar> Layer<T> for Dense {
+    #[inline(always)]
+    fn shape(&self) -> Shape {
+        self.dense_shape()
+    }
+
+    fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
+        if V::WIDTH == 1 { 0 } else { V::WIDTH * self.inputs }
+    }
+
+    #[inline(always)]
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
+        let (weights, biases) = split(parameters, self.inputs * self.outputs);
+        self.outputs_of(t, weights, biases, x, y);
+    }
+
     #[inline(always)]
     fn backward<V: Value<Scalar = T>>(
         &self,
@@ -158,19 +198,8 @@ impl<T: Scalar> Layer<T> for Dense {
         dx: Option<&mut [V]>,
     ) {
         let Some(dx) = dx else { return };
-        let (weights, _) = split(parameters, self.inputs * self.outputs);
-        let zero = V::splat(t, T::ZERO);
         for (tile, dx) in dx.chunks_mut(TILE).enumerate() {
-            let mut sums = [zero; TILE];
-            for (&g, row) in dy.iter().zip(weights.chunks_exact(self.inputs.max(1))) {
-                let Some(row) = row.get(tile * TILE..) else { continue };
-                for (sum, &w) in sums.iter_mut().zip(row) {
-                    *sum = sum.add(g.mul(V::splat(t, w)));
-                }
-            }
-            for (dx, sum) in dx.iter_mut().zip(sums) {
-                *dx = sum;
-            }
+            self.input_gradient(t, parameters, dy, tile, dx);
         }
     }
 
@@ -187,13 +216,9 @@ impl<T: Scalar> Layer<T> for Dense {
         let Place { first_parameter, present, scratch } = place;
         // One row of features per sample, because the sums run over samples and the lanes over features.
         if let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) {
-            // One sample. The biases are the row after the weights: their gradients are 1 times those of the outputs.
+            // One sample.
             for o in 0..=self.outputs {
-                let (scale, row, n) = match scales.get(o..o + 1) {
-                    Some(scale) => (scale, row, self.inputs),
-                    None => (&[T::ONE][..], scales, self.outputs),
-                };
-                sink.add_products::<V>(t, first_parameter + o * self.inputs, scale, row, n);
+                self.row_gradient::<V>(t, o, [row, scales], first_parameter, sink);
             }
             return;
         }
@@ -214,7 +239,55 @@ impl<T: Scalar> Layer<T> for Dense {
         }
     }
 
+    #[inline]
+    fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], _: &[T]) -> T {
+        sum_of_squares((), dy).mul(sum_of_squares((), activations.x).add(T::ONE))
+    }
+
     fn initialise(&self, parameters: &mut [T], random: &mut Random) {
         initialise(parameters, self.inputs, random);
+    }
+}
+
+impl<T: Scalar> Sliced<T> for Dense {
+    fn slices(&self, dx: bool) -> Slices {
+        let backward = if dx { self.inputs.div_ceil(TILE) } else { 0 };
+        Slices { forward: self.outputs.div_ceil(TILE), backward, parameters: self.outputs + 1 }
+    }
+
+    fn forward_slice(&self, n: usize, parameters: &[T], x: &[T], _: &mut [T], y: &mut [T]) {
+        let (weights, biases) = split(parameters, self.inputs * self.outputs);
+        let (_, weights) = split(weights, n * TILE * self.inputs);
+        let (_, biases) = split(biases, n * TILE);
+        let (_, y) = split_mut(y, n * TILE);
+        let (y, _) = split_mut(y, TILE);
+        self.outputs_of((), weights, biases, x, y);
+    }
+
+    fn backward_slice(
+        &self,
+        n: usize,
+        parameters: &[T],
+        _: Activations<'_, T>,
+        dy: &mut [T],
+        _: &mut [T],
+        dx: Option<&mut [T]>,
+    ) {
+        let Some(dx) = dx else { return };
+        let (_, dx) = split_mut(dx, n * TILE);
+        let (dx, _) = split_mut(dx, TILE);
+        self.input_gradient((), parameters, dy, n, dx);
+    }
+
+    fn parameter_slice<G: GradientSink<T>>(
+        &self,
+        n: usize,
+        activations: Activations<'_, T>,
+        dy: &[T],
+        _: &[T],
+        first_parameter: usize,
+        sink: &mut G,
+    ) {
+        self.row_gradient::<T>((), n, [activations.x, dy], first_parameter, sink);
     }
 }

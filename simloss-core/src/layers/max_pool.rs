@@ -122,5 +122,9 @@ impl<T: Scalar> Layer<T> for MaxPool {
     ) {
     }
 
+    fn gradient_square(&self, _: Activations<'_, T>, _: &[T], _: &[T]) -> T {
+        T::ZERO
+    }
+
     fn initialise(&self, _: &mut [T], _: &mut Random) {}
 }

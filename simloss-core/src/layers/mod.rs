@@ -16,6 +16,7 @@ mod conv2d;
 mod dense;
 mod max_pool;
 mod relu;
+mod sliced;
 
 use crate::{
     Random,
@@ -23,10 +24,12 @@ use crate::{
     number::{Scalar, Value},
 };
 pub use chain::Chain;
+use chain::split_activations;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use max_pool::MaxPool;
 pub use relu::Relu;
+pub use sliced::{Sliced, Slices};
 
 /// How many numbers a layer takes, gives and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,13 @@ pub trait Layer<T: Scalar>: Copy {
         place: Place<'_, T>,
         sink: &mut G,
     );
+
+    /// The sum of squares of the parameter gradients of one sample, given what [`backward`](Self::backward) left in `dy`,
+    /// `dtape`: from the squares of what the gradients are products of, without a look at them. Where parameters are
+    /// shared between positions (convolutions) it is an upper bound.
+    ///
+    /// A dense layer: `|dW|^2 + |db|^2 = |dy|^2 (|x|^2 + 1)`. Not finite where a square overflows.
+    fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], dtape: &[T]) -> T;
 
     /// Draws the first parameters from PyTorch's default distribution: uniform in `±1/sqrt(fan_in)`, weights and biases.
     fn initialise(&self, parameters: &mut [T], random: &mut Random);

@@ -21,6 +21,22 @@ impl<L> Relu<L> {
     pub const fn layer(&self) -> &L {
         &self.layer
     }
+
+    #[inline(always)]
+    pub(super) fn rectify<V: Value>(t: V::Token, y: &mut [V]) {
+        let zero = V::splat(t, V::Scalar::ZERO);
+        for y in y {
+            *y = zero.select_gt(*y, zero, *y);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn mask<V: Value>(t: V::Token, y: &[V], dy: &mut [V]) {
+        let zero = V::splat(t, V::Scalar::ZERO);
+        for (dy, y) in dy.iter_mut().zip(y) {
+            *dy = y.select_gt(zero, *dy, zero);
+        }
+    }
 }
 
 impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
@@ -35,10 +51,7 @@ impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
         self.layer.forward(t, parameters, x, tape, y);
-        let zero = V::splat(t, T::ZERO);
-        for y in y {
-            *y = zero.select_gt(*y, zero, *y);
-        }
+        Self::rectify(t, y);
     }
 
     #[inline(always)]
@@ -51,10 +64,7 @@ impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
         dtape: &mut [V],
         dx: Option<&mut [V]>,
     ) {
-        let zero = V::splat(t, T::ZERO);
-        for (dy, y) in dy.iter_mut().zip(activations.y) {
-            *dy = y.select_gt(zero, *dy, zero);
-        }
+        Self::mask(t, activations.y, dy);
         self.layer.backward(t, parameters, activations, dy, dtape, dx);
     }
 
@@ -69,6 +79,11 @@ impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
         sink: &mut G,
     ) {
         self.layer.parameter_gradient(t, activations, dy, dtape, place, sink);
+    }
+
+    #[inline]
+    fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], dtape: &[T]) -> T {
+        self.layer.gradient_square(activations, dy, dtape)
     }
 
     fn initialise(&self, parameters: &mut [T], random: &mut Random) {

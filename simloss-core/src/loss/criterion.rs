@@ -57,6 +57,18 @@ pub enum Reduction {
     Sum,
 }
 
+impl Reduction {
+    /// `Omega` of its sum over samples, where it can be divided by.
+    pub(crate) fn divisor<T: Scalar>(self, omega: T) -> Result<T, Error> {
+        match self {
+            Reduction::Sum => Ok(T::ONE),
+            _ if omega >= T::MIN_POSITIVE && omega <= T::MAX => Ok(omega),
+            _ if omega == T::ZERO => Err(Error::Empty),
+            _ => Err(Error::Setting { what: "the sum of the weights, a normal number" }),
+        }
+    }
+}
+
 /// What is true of each sample of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Truth<'a, T> {
@@ -206,27 +218,36 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
     /// # Errors
     /// [`Error::Empty`] where it is 0, [`Error::Setting`] where it overflows or is too small to divide by.
     pub fn omega(&self, reduction: Reduction, targets: &Targets<'_, T>, samples: usize) -> Result<T, Error> {
-        let classes = self.loss.classes();
         let mut omega = BlockSum::new(());
-        for i in (0..samples).filter(|&i| !targets.is_ignored(i)) {
-            omega.add_one(match (reduction, targets.label(i)) {
-                (Reduction::MeanByWeight, Some(y)) => targets.sample_weight(i).mul(self.class_weight(y.index())),
-                (Reduction::MeanByWeight, None) => {
-                    let mut own = BlockSum::new(());
-                    for y in 0..classes {
-                        own.add_one(self.class_weight(y).mul(targets.target(i, y, classes)));
-                    }
-                    targets.sample_weight(i).mul(own.total())
+        for i in 0..samples {
+            self.add_to_omega(reduction, targets, i, &mut omega);
+        }
+        reduction.divisor(omega.total())
+    }
+
+    /// Adds what sample `i` adds to `Omega`, if it is not ignored.
+    pub(crate) fn add_to_omega(
+        &self,
+        reduction: Reduction,
+        targets: &Targets<'_, T>,
+        i: usize,
+        omega: &mut BlockSum<T>,
+    ) {
+        if targets.is_ignored(i) {
+            return;
+        }
+        let classes = self.loss.classes();
+        omega.add_one(match (reduction, targets.label(i)) {
+            (Reduction::MeanByWeight, Some(y)) => targets.sample_weight(i).mul(self.class_weight(y.index())),
+            (Reduction::MeanByWeight, None) => {
+                let mut own = BlockSum::new(());
+                for y in 0..classes {
+                    own.add_one(self.class_weight(y).mul(targets.target(i, y, classes)));
                 }
-                (Reduction::MeanByCount | Reduction::Sum, _) => T::ONE,
-            });
-        }
-        match (reduction, omega.total()) {
-            (Reduction::Sum, _) => Ok(T::ONE),
-            (_, omega) if omega >= T::MIN_POSITIVE && omega <= T::MAX => Ok(omega),
-            (_, omega) if omega == T::ZERO => Err(Error::Empty),
-            _ => Err(Error::Setting { what: "the sum of the weights, a normal number" }),
-        }
+                targets.sample_weight(i).mul(own.total())
+            }
+            (Reduction::MeanByCount | Reduction::Sum, _) => T::ONE,
+        });
     }
 
     /// Losses (and gradients) of a batch, not reduced: `losses[i] = L_i`, row `i` of `gradient` is `dL_i/dz_i`.

@@ -8,6 +8,6 @@ mod value;
 
 pub use exp::{Exponential, scaled_exp};
 pub use scalar::Scalar;
-pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums};
+pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
 pub use two_float::{Powers, TwoFloat};
 pub use value::{GROUP, Job, Value};

@@ -74,11 +74,12 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
         add_block(&mut sums, [terms.of(x0, y0), terms.of(x1, y1), terms.of(x2, y2), terms.of(x3, y3)]);
     }
     if !x_rest.is_empty() {
-        let mut block = [[V::splat(token, V::Scalar::ZERO); N]; 4];
-        for ((slot, &x), &y) in block.iter_mut().zip(x_rest).zip(y_rest) {
-            *slot = terms.of(x, y);
-        }
-        add_block(&mut sums, block);
+        let zero = [V::splat(token, V::Scalar::ZERO); N];
+        let term = |k: usize| match (x_rest.get(k), y_rest.get(k)) {
+            (Some(&x), Some(&y)) => terms.of(x, y),
+            _ => zero,
+        };
+        add_block(&mut sums, [term(0), term(1), term(2), zero]);
     }
     sums.map(BlockSum::total)
 }
@@ -111,6 +112,20 @@ pub fn block_sum_of<V: Value>(token: V::Token, x: &[V]) -> V {
         }
     }
     let [sum] = block_sums(token, x, x, &Own);
+    sum
+}
+
+/// The block sum of `x^2`.
+#[inline(always)]
+pub fn sum_of_squares<V: Value>(token: V::Token, x: &[V]) -> V {
+    struct Square;
+    impl<V: Value> Terms<V, V, V, 1> for Square {
+        #[inline(always)]
+        fn of(&self, x: V, _: V) -> [V; 1] {
+            [x.mul(x)]
+        }
+    }
+    let [sum] = block_sums(token, x, x, &Square);
     sum
 }
 
@@ -182,6 +197,7 @@ mod tests {
         assert_eq!(sum, block_sum((), 4001, |k| terms[k]));
         assert!((sum - (1.0 + 4000.0 * tiny)).abs() <= f32::EPSILON, "{sum}");
         assert_eq!(block_sum_of((), &[0.0f32; 0]), 0.0);
+        assert_eq!(sum_of_squares((), &[1.0, -2.0, 3.0, -4.0, 5.0f32]), 55.0);
         assert_eq!(block_sum_of((), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32]), 21.0);
     }
 

@@ -6,7 +6,7 @@
 //! | `1 - beta_1`, `1 - beta_2` | `first`, `second`: stored, because `1 - beta` in `f32` has lost the digits that count |
 //! | `epsilon` | `epsilon`, added to the corrected root (PyTorch's placement) |
 
-use super::{Optimizer, checked_rate, positive};
+use super::{Optimizer, checked_rate};
 use crate::{
     Error,
     number::{Scalar, TwoFloat, Value},
@@ -60,12 +60,15 @@ impl<T: Scalar> Adam<T> {
     /// All settings: the rate, `1 - beta_1`, `1 - beta_2`, `epsilon`.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless the rate and epsilon are finite and not negative and the others in `(0, 1]`.
+    /// [`Error::Setting`] unless the rate is finite and not negative, epsilon finite and above 0 (a parameter without a
+    /// gradient would become 0/0), and the others in `(0, 1]`.
     pub fn with_settings(rate: T, first: T, second: T, epsilon: T) -> Result<Self, Error> {
         if !(first > T::ZERO && first <= T::ONE && second > T::ZERO && second <= T::ONE) {
             return Err(Error::Setting { what: "1 - beta, in (0, 1]" });
         }
-        let epsilon = positive(epsilon, "epsilon, finite and at least 0")?;
+        if !(epsilon > T::ZERO && epsilon <= T::MAX) {
+            return Err(Error::Setting { what: "epsilon, finite and above 0" });
+        }
         Ok(Adam { rate: checked_rate(rate)?, first, second, epsilon })
     }
 }

@@ -1,6 +1,6 @@
-//! Weight decay, in its two forms, around any optimizer.
+//! Weight decay in its forms, around any optimizer.
 
-use super::{Optimizer, positive};
+use super::{Optimizer, forward_to_inner, positive};
 use crate::{
     Error,
     number::{Scalar, Value},
@@ -30,6 +30,40 @@ pub struct DecoupledDecay<O, T> {
     decay: T,
 }
 
+/// Weight decay towards the weights that a device left the factory with (or any others) in place of 0: `w` becomes
+/// `w + rate decay (w0 - w)` before the step, which does not see it. What the new samples say nothing about goes back to
+/// what was known.
+///
+/// `w0` may stay in flash: it is read once a step, one number per parameter.
+///
+/// # Errors of a step
+/// [`Error::Length`] unless there is one factory weight per parameter.
+///
+/// ```
+/// use simloss_core::optimizer::{FactoryDecay, Optimizer, Sgd, apply};
+/// static FACTORY: [f32; 2] = [1.0, -2.0];
+/// let sgd = FactoryDecay::new(Sgd::new(0.5f32)?, 0.5, &FACTORY)?;
+/// let mut w = [3.0f32, -2.0];
+/// apply::<f32, FactoryDecay<'_, Sgd<f32>, f32>>((), &sgd.begin(1), 1.0, &[0.0; 2], &mut w, &mut [])?;
+/// assert_eq!(w, [2.5, -2.0]);
+/// # Ok::<(), simloss_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FactoryDecay<'a, O, T> {
+    optimizer: O,
+    decay: T,
+    factory: &'a [T],
+}
+
+/// The constants of one step towards factory weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FactoryStep<'a, S, T> {
+    step: S,
+    // rate * decay
+    share: T,
+    factory: &'a [T],
+}
+
 const DOMAIN: &str = "weight decay, finite and at least 0";
 
 impl<O, T: Scalar> L2<O, T> {
@@ -48,12 +82,27 @@ impl<O, T: Scalar> DecoupledDecay<O, T> {
     }
 }
 
+impl<'a, O, T: Scalar> FactoryDecay<'a, O, T> {
+    /// # Errors
+    /// [`Error::Setting`] unless `decay` is finite and not negative, [`Error::NotFinite`] for factory weights that are
+    /// not numbers.
+    pub fn new(optimizer: O, decay: T, factory: &'a [T]) -> Result<Self, Error> {
+        if factory.iter().any(|w| !w.is_finite()) {
+            return Err(Error::NotFinite { what: "the factory weights", sample: 0 });
+        }
+        Ok(FactoryDecay { optimizer, decay: positive(decay, DOMAIN)?, factory })
+    }
+}
+
 impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for L2<O, T> {
     const MOMENTS: usize = O::MOMENTS;
     type Step = (O::Step, T);
 
-    fn rate(&self) -> T {
-        self.optimizer.rate()
+    forward_to_inner!();
+
+    #[inline(always)]
+    fn max_norm(&self) -> Option<T> {
+        self.optimizer.max_norm()
     }
 
     #[inline(always)]
@@ -62,12 +111,13 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for L2<O, T> {
     }
 
     #[inline(always)]
-    fn update<V: Value<Scalar = T>>(t: V::Token, (step, decay): &Self::Step, w: V, g: V, moments: &mut [V; 2]) -> V {
-        O::update(t, step, w, g.add(V::splat(t, *decay).mul(w)), moments)
+    fn pull((step, _): &Self::Step, first: usize, parameters: &mut [T]) {
+        O::pull(step, first, parameters);
     }
 
-    fn with_rate(self, rate: T) -> Result<Self, Error> {
-        Ok(L2 { optimizer: self.optimizer.with_rate(rate)?, ..self })
+    #[inline(always)]
+    fn update<V: Value<Scalar = T>>(t: V::Token, (step, decay): &Self::Step, w: V, g: V, moments: &mut [V; 2]) -> V {
+        O::update(t, step, w, g.add(V::splat(t, *decay).mul(w)), moments)
     }
 }
 
@@ -75,8 +125,11 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for DecoupledDecay<O, T> {
     const MOMENTS: usize = O::MOMENTS;
     type Step = (O::Step, T);
 
-    fn rate(&self) -> T {
-        self.optimizer.rate()
+    forward_to_inner!();
+
+    #[inline(always)]
+    fn max_norm(&self) -> Option<T> {
+        self.optimizer.max_norm()
     }
 
     #[inline(always)]
@@ -85,11 +138,48 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for DecoupledDecay<O, T> {
     }
 
     #[inline(always)]
+    fn pull((step, _): &Self::Step, first: usize, parameters: &mut [T]) {
+        O::pull(step, first, parameters);
+    }
+
+    #[inline(always)]
     fn update<V: Value<Scalar = T>>(t: V::Token, (step, keep): &Self::Step, w: V, g: V, moments: &mut [V; 2]) -> V {
         O::update(t, step, w.mul(V::splat(t, *keep)), g, moments)
     }
+}
 
-    fn with_rate(self, rate: T) -> Result<Self, Error> {
-        Ok(DecoupledDecay { optimizer: self.optimizer.with_rate(rate)?, ..self })
+impl<'a, T: Scalar, O: Optimizer<T>> Optimizer<T> for FactoryDecay<'a, O, T> {
+    const MOMENTS: usize = O::MOMENTS;
+    type Step = FactoryStep<'a, O::Step, T>;
+
+    forward_to_inner!(@ rate);
+
+    fn fits(&self, parameters: usize) -> Result<(), Error> {
+        crate::loss::length("the factory weights", parameters, self.factory.len())?;
+        self.optimizer.fits(parameters)
+    }
+
+    #[inline(always)]
+    fn max_norm(&self) -> Option<T> {
+        self.optimizer.max_norm()
+    }
+
+    #[inline(always)]
+    fn begin(&self, number: u64) -> Self::Step {
+        let FactoryDecay { optimizer, decay, factory } = *self;
+        FactoryStep { step: optimizer.begin(number), share: self.rate().mul(decay), factory }
+    }
+
+    #[inline(always)]
+    fn pull(step: &Self::Step, first: usize, parameters: &mut [T]) {
+        O::pull(&step.step, first, parameters);
+        for (w, &w0) in parameters.iter_mut().zip(step.factory.get(first..).unwrap_or_default()) {
+            *w = w.add(step.share.mul(w0.sub(*w)));
+        }
+    }
+
+    #[inline(always)]
+    fn update<V: Value<Scalar = T>>(t: V::Token, step: &Self::Step, w: V, g: V, moments: &mut [V; 2]) -> V {
+        O::update(t, &step.step, w, g, moments)
     }
 }

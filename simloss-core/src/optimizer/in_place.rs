@@ -43,6 +43,7 @@ impl<T: Scalar, O: Optimizer<T>> GradientSink<T> for InPlace<'_, T, O> {
             let Some(second) = second.get_mut(range) else { return };
             moments[1] = second;
         }
+        O::pull(&self.step, index, parameters);
         let product = Product { zero: V::splat(t, T::ZERO), factor: V::splat(t, scale) };
         // A product with 1 is the number itself: an unweighted batch of one does not pay for it.
         if self.scale == T::ONE {

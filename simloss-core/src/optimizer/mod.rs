@@ -9,8 +9,15 @@
 //! | [`Adam`] | `m, v` moving averages;  `w - rate m^ / (sqrt(v^) + eps)` | 2 |
 //! | [`L2`] | `g + decay w` in place of `g`, for any of them | as inside |
 //! | [`DecoupledDecay`] | `w (1 - rate decay)` before the step, for any of them | as inside |
+//! | [`FactoryDecay`] | `w + rate decay (w0 - w)` before the step, for any of them | as inside |
+//! | [`Clip`] | `g min(1, max / abs(g))` in place of `g`, for any of them | as inside |
+//!
+//! A step whose gradient overflows is refused before anything moves. "Overflows" means: twice the square of the gradient
+//! (times the rate, where that is above 1) is not finite. So no second moment becomes infinite, where a parameter would
+//! stop for ever, and no finite parameter does.
 
 mod adam;
+mod clip;
 mod decay;
 mod in_place;
 mod sgd;
@@ -21,7 +28,8 @@ use crate::{
     slices::{split, split_mut},
 };
 pub use adam::Adam;
-pub use decay::{DecoupledDecay, L2};
+pub use clip::Clip;
+pub use decay::{DecoupledDecay, FactoryDecay, FactoryStep, L2};
 pub use in_place::InPlace;
 pub use sgd::{Momentum, Sgd};
 
@@ -44,11 +52,67 @@ pub trait Optimizer<T: Scalar>: Copy {
     /// [`MOMENTS`](Self::MOMENTS) are unused.
     fn update<V: Value<Scalar = T>>(t: V::Token, step: &Self::Step, w: V, g: V, moments: &mut [V; 2]) -> V;
 
+    /// The largest norm of a gradient: a longer one is shortened to it. `None`: no gradient is shortened.
+    #[inline(always)]
+    fn max_norm(&self) -> Option<T> {
+        None
+    }
+
+    /// Whether this optimizer can move so many parameters.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where it holds numbers for another network.
+    #[inline(always)]
+    fn fits(&self, _parameters: usize) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What happens to parameters before their gradient moves them, given the index of the first of them.
+    #[inline(always)]
+    fn pull(_step: &Self::Step, _first: usize, _parameters: &mut [T]) {}
+
     /// The same settings at another learning rate.
     ///
     /// # Errors
     /// [`Error::Setting`] unless it is finite and not negative.
     fn with_rate(self, rate: T) -> Result<Self, Error>;
+}
+
+/// What a wrapper leaves to the optimizer inside; `@ rate` without [`Optimizer::fits`].
+macro_rules! forward_to_inner {
+    () => {
+        crate::optimizer::forward_to_inner!(@ rate);
+
+        #[inline(always)]
+        fn fits(&self, parameters: usize) -> Result<(), Error> {
+            self.optimizer.fits(parameters)
+        }
+    };
+    (@ rate) => {
+        #[inline(always)]
+        fn rate(&self) -> T {
+            self.optimizer.rate()
+        }
+
+        fn with_rate(self, rate: T) -> Result<Self, Error> {
+            Ok(Self { optimizer: self.optimizer.with_rate(rate)?, ..self })
+        }
+    };
+}
+use forward_to_inner;
+
+/// `scale`, or less, where a gradient of this squared norm (before `scale`) is longer than the optimizer allows.
+///
+/// # Errors
+/// [`Error::NotFinite`] where there is a limit and the norm overflows.
+#[inline(always)]
+pub(crate) fn clipped<T: Scalar>(max_norm: Option<T>, scale: T, square: impl FnOnce() -> T) -> Result<T, Error> {
+    let Some(max) = max_norm else { return Ok(scale) };
+    let norm = square().sqrt().mul(scale);
+    if !norm.is_finite() {
+        return Err(Error::NotFinite { what: "the norm of the gradients", sample: 0 });
+    }
+    Ok(if norm > max { scale.mul(max.div(norm)) } else { scale })
 }
 
 /// Moves `parameters` by `scale * gradient`; `moments` holds [`Optimizer::MOMENTS`] arrays of their length, one after
@@ -68,6 +132,7 @@ pub fn apply<V: Value, O: Optimizer<V::Scalar>>(
     let n = parameters.len();
     crate::loss::length("the gradient", n, gradient.len())?;
     crate::loss::length("the optimizer's moments", O::MOMENTS * n, moments.len())?;
+    O::pull(step, 0, parameters);
     let (first, second) = split_mut(moments, if O::MOMENTS == 0 { 0 } else { n });
     let scaled = Scaled { gradient: Whole, scale: V::splat(t, scale) };
     advance::<V, O>(t, step, &scaled, gradient, parameters, [first, second]);
@@ -128,8 +193,9 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
     parameters: &mut [V::Scalar],
     [first, second]: [&mut [V::Scalar]; 2],
 ) {
-    // Two blocks in a turn: little is left of the loop's own cost.
-    let (half, width) = (BLOCK * V::WIDTH, 2 * BLOCK * V::WIDTH);
+    // Several blocks in a turn: little is left of the loop's own cost, which is highest with two moments.
+    let half = BLOCK * V::WIDTH;
+    let width = if O::MOMENTS > 1 { 4 * half } else { 2 * half };
     let (mut w, mut x) = (parameters.chunks_exact_mut(width), numbers.chunks_exact(width));
     let (mut m, mut v) = (first.chunks_exact_mut(width), second.chunks_exact_mut(width));
     // One loop for each number of moments: what is not there costs nothing.
@@ -150,10 +216,13 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
         }
         _ => {
             for (((w, x), m), v) in w.by_ref().zip(x.by_ref()).zip(m.by_ref()).zip(v.by_ref()) {
-                let ((w, w_next), (x, x_next)) = (split_mut(w, half), split(x, half));
-                let ((m, m_next), (v, v_next)) = (split_mut(m, half), split_mut(v, half));
-                advance_block::<V, O>(t, step, gradient, x, w, [m, v]);
-                advance_block::<V, O>(t, step, gradient, x_next, w_next, [m_next, v_next]);
+                let ([w0, w1, w2, w3], (x, x_next)) = (quarters(w, half), split(x, 2 * half));
+                let ([m0, m1, m2, m3], [v0, v1, v2, v3]) = (quarters(m, half), quarters(v, half));
+                let ((x0, x1), (x2, x3)) = (split(x, half), split(x_next, half));
+                advance_block::<V, O>(t, step, gradient, x0, w0, [m0, v0]);
+                advance_block::<V, O>(t, step, gradient, x1, w1, [m1, v1]);
+                advance_block::<V, O>(t, step, gradient, x2, w2, [m2, v2]);
+                advance_block::<V, O>(t, step, gradient, x3, w3, [m3, v3]);
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::{
     Error,
-    gradient::GradientSink,
-    layers::{Activations, Layer, Place},
+    gradient::{GradientSink, GroupGradient, Looks},
+    layers::{Activations, Layer, Place, Shape},
     loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
     number::{GROUP, Job, Scalar, Value},
-    optimizer::{InPlace, Optimizer},
+    optimizer::{InPlace, Optimizer, clipped},
     slices::{copy, split_mut},
 };
 
@@ -180,7 +180,8 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         })
     }
 
-    /// [`gradient_of_group`](Self::gradient_of_group) of a batch of one, where the sink holds the parameters.
+    /// [`gradient_of_group`](Self::gradient_of_group) of a batch of one, where the sink holds the parameters. A
+    /// gradient that overflows is found, and a long one shortened, before anything moves.
     #[inline]
     pub(super) fn in_place<F: Features<T>, O: Optimizer<T>>(
         &self,
@@ -188,12 +189,53 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         targets: &Targets<'_, T>,
         work: &mut Work<'_, T>,
         losses: &mut [T],
+        optimizer: &O,
         mut sink: InPlace<'_, T, O>,
     ) -> Result<(), Error> {
         let pass = self.pass::<T, F, true>((), sink.parameters, features, targets, [0, 1], work, losses)?;
         let (pass, scratch) = pass;
+        let reach = sink.scale.mul(T::ONE.max(optimizer.rate()));
+        let square = self.usable_square(pass.activations, pass.dy, pass.dtape, scratch, reach)?;
+        sink.scale = clipped(optimizer.max_norm(), sink.scale, || square)?;
         T::call((), Deliver { layers: &self.layers, pass, scratch, sink: &mut sink });
         Ok(())
+    }
+
+    /// Adds the gradient of a batch of one to `gradient`, which keeps its values where it overflows.
+    pub(super) fn accumulate<F: Features<T>>(
+        &self,
+        parameters: &[T],
+        features: &F,
+        targets: &Targets<'_, T>,
+        work: &mut Work<'_, T>,
+        losses: &mut [T],
+        gradient: &mut [T],
+    ) -> Result<(), Error> {
+        let (pass, scratch) = self.pass::<T, F, true>((), parameters, features, targets, [0, 1], work, losses)?;
+        self.usable_square(pass.activations, pass.dy, pass.dtape, scratch, T::ONE)?;
+        T::call((), Deliver { layers: &self.layers, pass, scratch, sink: &mut GroupGradient(gradient) });
+        Ok(())
+    }
+
+    /// The squared norm of the gradient of one sample, which does not overflow. Nearly always the norm itself says so;
+    /// else each gradient is looked at. Out of line: called once a step, it leaves the registers to what is called often.
+    #[inline(never)]
+    fn usable_square(
+        &self,
+        activations: Activations<'_, T>,
+        dy: &[T],
+        dtape: &[T],
+        scratch: &mut [T],
+        reach: T,
+    ) -> Result<T, Error> {
+        let square = self.layers.gradient_square(activations, dy, dtape);
+        let mut sink = Looks { reach, usable: surely_usable(square, reach) };
+        if !sink.usable {
+            sink.usable = true;
+            let place = Place { first_parameter: 0, present: 1, scratch };
+            self.layers.parameter_gradient((), activations, dy, dtape, place, &mut sink);
+        }
+        if sink.usable { Ok(square) } else { Err(OVERFLOW) }
     }
 
     /// Losses of group `group`, and its logits, row by row, where wanted.
@@ -244,6 +286,24 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         Ok(())
     }
 
+    /// Whether `work` holds what one set of lanes needs.
+    pub(super) fn check_memory<V: Value<Scalar = T>>(
+        &self,
+        in_place: bool,
+        targets: &Targets<'_, T>,
+        work: &Work<'_, V>,
+    ) -> Result<(), Error> {
+        let needed = self.scratch::<V>(self.criterion.is_soft(targets), in_place);
+        if work.values.len() < needed.values || work.scalars.len() < needed.scalars {
+            return Err(Error::Length {
+                what: "the memory of a group",
+                expected: needed.values + needed.scalars,
+                found: work.values.len() + work.scalars.len(),
+            });
+        }
+        Ok(())
+    }
+
     /// Forward and loss of `present` samples from `first` on, one per lane, and with `GRADIENT` all gradients with
     /// respect to activations.
     #[inline]
@@ -258,23 +318,10 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         work: &'w mut Work<'_, V>,
         losses: &mut [T],
     ) -> Result<(Pass<'w, V>, &'w mut [T]), Error> {
-        let shape = self.layers.shape();
         let in_place = features.is_in_place();
-        let needed = self.scratch::<V>(self.criterion.is_soft(targets), in_place);
-        if work.values.len() < needed.values || work.scalars.len() < needed.scalars {
-            return Err(Error::Length {
-                what: "the memory of a group",
-                expected: needed.values + needed.scalars,
-                found: work.values.len() + work.scalars.len(),
-            });
-        }
+        self.check_memory(in_place, targets, work)?;
         let scalars = &mut *work.scalars;
-        let (x, rest) = split_mut(work.values, if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
-        let (tape, rest) = split_mut(rest, shape.tape);
-        let (dtape, rest) = split_mut(rest, shape.tape);
-        let (y, rest) = split_mut(rest, shape.outputs);
-        let (dy, values) = split_mut(rest, shape.outputs);
-
+        let Parts { x, tape, dtape, y, dy, values } = Parts::of(&self.layers.shape(), in_place, work.values);
         let x = V::call(t, Load { features, first, present, x })?;
         V::call(t, Forward { layers: &self.layers, parameters, x, tape, y });
         let criterion = &self.criterion;
@@ -284,6 +331,29 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
             V::call(t, Backward { layers: &self.layers, parameters, activations, dy, dtape });
         }
         Ok((Pass { activations, dy, dtape, present }, scalars))
+    }
+}
+
+/// What the values of [`Work`] are used for.
+pub(super) struct Parts<'a, V> {
+    pub(super) x: &'a mut [V],
+    pub(super) tape: &'a mut [V],
+    pub(super) dtape: &'a mut [V],
+    pub(super) y: &'a mut [V],
+    pub(super) dy: &'a mut [V],
+    /// The criterion's.
+    pub(super) values: &'a mut [V],
+}
+
+impl<'a, V: Value> Parts<'a, V> {
+    #[inline(always)]
+    pub(super) fn of(shape: &Shape, in_place: bool, values: &'a mut [V]) -> Self {
+        let (x, rest) = split_mut(values, if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
+        let (tape, rest) = split_mut(rest, shape.tape);
+        let (dtape, rest) = split_mut(rest, shape.tape);
+        let (y, rest) = split_mut(rest, shape.outputs);
+        let (dy, values) = split_mut(rest, shape.outputs);
+        Parts { x, tape, dtape, y, dy, values }
     }
 }
 
@@ -304,11 +374,11 @@ impl<V: Value> Job<V> for Rows<'_, V> {
 }
 
 /// Features to lanes, checked.
-struct Load<'a, F, V> {
-    features: &'a F,
-    first: usize,
-    present: usize,
-    x: &'a mut [V],
+pub(super) struct Load<'a, F, V> {
+    pub(super) features: &'a F,
+    pub(super) first: usize,
+    pub(super) present: usize,
+    pub(super) x: &'a mut [V],
 }
 
 impl<'a, V: Value, F: Features<V::Scalar>> Job<V> for Load<'a, F, V> {
@@ -341,16 +411,16 @@ impl<V: Value, N: Layer<V::Scalar>> Job<V> for Forward<'_, N, V> {
 }
 
 /// Logits to losses and, with `GRADIENT`, their gradient.
-struct Judge<'a, 'c, L, V: Value, const GRADIENT: bool> {
-    criterion: &'a Criterion<'c, L, V::Scalar>,
-    targets: &'a Targets<'a, V::Scalar>,
-    first: usize,
-    present: usize,
-    y: &'a [V],
-    scalars: &'a mut [V::Scalar],
-    values: &'a mut [V],
-    dy: &'a mut [V],
-    losses: &'a mut [V::Scalar],
+pub(super) struct Judge<'a, 'c, L, V: Value, const GRADIENT: bool> {
+    pub(super) criterion: &'a Criterion<'c, L, V::Scalar>,
+    pub(super) targets: &'a Targets<'a, V::Scalar>,
+    pub(super) first: usize,
+    pub(super) present: usize,
+    pub(super) y: &'a [V],
+    pub(super) scalars: &'a mut [V::Scalar],
+    pub(super) values: &'a mut [V],
+    pub(super) dy: &'a mut [V],
+    pub(super) losses: &'a mut [V::Scalar],
 }
 
 impl<V: Value, L: Loss<V::Scalar>, const GRADIENT: bool> Job<V> for Judge<'_, '_, L, V, GRADIENT> {
@@ -414,6 +484,16 @@ struct Pass<'a, V> {
     dtape: &'a mut [V],
     present: usize,
 }
+
+/// Whether no gradient among those of this sum of squares, or bound of it, can overflow. The margin covers rounding.
+#[inline(always)]
+pub(super) fn surely_usable<T: Scalar>(square: T, reach: T) -> bool {
+    let square = square.mul(reach.mul(reach));
+    square.mul(T::from_f32(4.0)).is_finite()
+}
+
+/// What a step says to a gradient that overflows.
+pub(super) const OVERFLOW: Error = Error::NotFinite { what: "the gradients", sample: 0 };
 
 /// Refuses NaN and infinity among features, before a comparison or a multiplication by 0 can hide them.
 #[inline(always)]

@@ -1,13 +1,13 @@
 //! One step: a batch in, new parameters out, or an error and nothing changed.
 
-use super::{Features, GROUP, Network, Work};
+use super::{Features, GROUP, Network, Work, network::OVERFLOW};
 use crate::{
     Error,
-    gradient::{GroupGradient, commit},
+    gradient::{GroupGradient, commit, is_usable},
     layers::Layer,
     loss::{Loss, Reduction, Targets},
-    number::{BlockSum, Scalar, Value},
-    optimizer::{InPlace, Optimizer, apply},
+    number::{BlockSum, Scalar, Value, sum_of_squares},
+    optimizer::{InPlace, Optimizer, apply, clipped},
 };
 
 /// What changes in training; the caller's memory.
@@ -195,7 +195,7 @@ impl<N: Layer<T>, L: Loss<T>, T: Scalar> Network<'_, N, L, T> {
 ///
 /// # Errors
 /// Those of [`Network::omega`] for shapes, labels and weights; [`Error::NotFinite`] and [`Error::Spread`] for features
-/// and logits; [`Error::NotFinite`] where the gradient overflowed. Parameters, moments and the count of steps keep their
+/// and logits; [`Error::NotFinite`] where the gradient [overflowed](crate::optimizer). Parameters, moments and the count of steps keep their
 /// values then.
 ///
 /// Cost: forward, loss, and twice forward for the gradients; one pass over parameters and moments.
@@ -209,25 +209,36 @@ pub fn train_step<T: Scalar, O: Optimizer<T>, F: Features<T> + Sync, E: Engine<T
     let n = model.parameters.len();
     crate::loss::length("the gradient", n, gradient.len())?;
     crate::loss::length("the optimizer's moments", O::MOMENTS * n, model.moments.len())?;
+    optimizer.fits(n)?;
     let scale = T::ONE.div(engine.check(model.parameters, &batch)?);
     let Batch { features, targets, losses, .. } = batch;
     gradient.fill(T::ZERO);
     engine.gradient(model.parameters, features, &targets, losses, gradient)?;
-    if gradient.iter().any(|g| !g.mul(scale).is_finite()) {
-        return Err(Error::NotFinite { what: "the gradients", sample: 0 });
-    }
+    let loss = mean(losses, scale);
+    let scale = checked_scale(optimizer, scale, gradient)?;
     let step = optimizer.begin(model.steps.saturating_add(1));
     engine.apply::<O>(&step, scale, gradient, model.parameters, model.moments)?;
     *model.steps = model.steps.saturating_add(1);
-    Ok(mean(losses, scale))
+    Ok(loss)
+}
+
+/// `scale`, or less where the optimizer clips, once all gradients are known not to overflow.
+pub(super) fn checked_scale<T: Scalar, O: Optimizer<T>>(optimizer: &O, scale: T, gradient: &[T]) -> Result<T, Error> {
+    let reach = scale.mul(T::ONE.max(optimizer.rate()));
+    if gradient.iter().any(|g| !is_usable(g.mul(reach))) {
+        return Err(OVERFLOW);
+    }
+    clipped(optimizer.max_norm(), scale, || sum_of_squares((), gradient))
 }
 
 /// [`train_step`] for a single sample, without memory for gradients: each parameter moves as soon as its gradient is
 /// known. The bits are those of [`train_step`] on the same sample.
 ///
 /// # Errors
-/// As [`train_step`], but for gradients that overflow, which are not looked at; [`Error::Length`] for more than one
-/// sample.
+/// As [`train_step`]; [`Error::Length`] for more than one sample.
+///
+/// Cost: as [`train_step`]. Whether a gradient overflows is seen from the norms of activations; only where those leave
+/// it open is each gradient computed once more beforehand.
 #[inline(always)]
 pub fn train_one<T: Scalar, O: Optimizer<T>, N: Layer<T>, L: Loss<T>, F: Features<T>>(
     network: &Network<'_, N, L, T>,
@@ -238,11 +249,13 @@ pub fn train_one<T: Scalar, O: Optimizer<T>, N: Layer<T>, L: Loss<T>, F: Feature
 ) -> Result<T, Error> {
     crate::loss::length("the batch of one", 1, batch.features.samples())?;
     crate::loss::length("the optimizer's moments", O::MOMENTS * model.parameters.len(), model.moments.len())?;
+    optimizer.fits(model.parameters.len())?;
     let scale = T::ONE.div(network.omega(model.parameters, &batch)?);
     let Batch { features, targets, losses, .. } = batch;
     let step = optimizer.begin(model.steps.saturating_add(1));
     let Model { parameters, moments, steps } = model;
-    network.in_place(features, &targets, work, losses, InPlace::<T, O> { step, scale, parameters, moments })?;
+    let sink = InPlace::<T, O> { step, scale, parameters, moments };
+    network.in_place(features, &targets, work, losses, optimizer, sink)?;
     *steps = steps.saturating_add(1);
     Ok(mean(losses, scale))
 }
@@ -259,7 +272,22 @@ pub fn eval_step<T: Scalar, F: Features<T> + Sync, E: Engine<T>>(
     engine.losses(parameters, evaluation)
 }
 
-fn mean<T: Scalar>(losses: &[T], scale: T) -> T {
+/// The reduced loss of a batch, as [`train_step`] returns it; no parameter changes.
+///
+/// # Errors
+/// As [`train_step`], but for the gradient.
+pub fn mean_loss<T: Scalar, F: Features<T> + Sync, E: Engine<T>>(
+    engine: &mut E,
+    parameters: &[T],
+    batch: Batch<'_, F, T>,
+) -> Result<T, Error> {
+    let scale = T::ONE.div(engine.check(parameters, &batch)?);
+    let Batch { features, targets, losses, .. } = batch;
+    engine.losses(parameters, Evaluation { features, targets, losses: &mut *losses, logits: &mut [] })?;
+    Ok(mean(losses, scale))
+}
+
+pub(super) fn mean<T: Scalar>(losses: &[T], scale: T) -> T {
     let mut sum = BlockSum::new(());
     losses.iter().for_each(|&loss| sum.add_one(loss));
     sum.total().mul(scale)
