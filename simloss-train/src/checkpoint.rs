@@ -1,84 +1,79 @@
-//! Parameters in PyTorch's layout, without anything else: what other programs write and read.
+//! Trained networks from any source: models of this program, and bare parameters in PyTorch's layout.
 //!
-//! A safetensors file with the names and shapes of [`Kind::tensors`] (`conv1.weight` of `[outputs, channels, rows,
-//! columns]`, `dense1.weight` of `[outputs, inputs]`); metadata are ignored. PyTorch writes one with
-//! `safetensors.torch.save_file(model.state_dict(), path)`.
+//! Bare parameters are a safetensors file with the names and shapes of [`Kind::tensors`] (`conv1.weight` of `[outputs,
+//! channels, rows, columns]`, `dense1.weight` of `[outputs, inputs]`), which tell the network ([`Kind::of`]). PyTorch
+//! writes one with `safetensors.torch.save_file(model.state_dict(), path)`.
 //!
-//! A file is read as what a stranger sent: no more than [`LIMIT`] bytes, its header checked against its length by the
-//! safetensors library, names and shapes against the network, numbers for NaN.
+//! A file is read as what a stranger sent: see [`model`](crate::model).
 
-use crate::{Error, files, model::LIMIT, network::Kind};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use std::{fs::File, io::Read, path::Path};
+use crate::{
+    Error,
+    files::Safe,
+    model::{self, Model},
+    network::{Kind, Tensor},
+};
+use safetensors::SafeTensors;
+use std::path::Path;
 
-const EXPECTED: &str = "a file of parameters";
+const EXPECTED: &str = "a trained network";
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
-    let mut bytes = vec![];
-    let read = |bytes: &mut Vec<u8>| File::open(path)?.take(LIMIT + 1).read_to_end(bytes);
-    read(&mut bytes).map_err(Error::file("read", path))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Error::format(path, EXPECTED)(&format!("it is larger than {LIMIT} bytes")));
-    }
-    Ok(bytes)
+/// A trained network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Which.
+    pub network: Kind,
+    /// Its parameters, in the order of [`Kind::tensors`].
+    pub parameters: Vec<f32>,
+    /// What else is known of it, where this program wrote it; without the parameters.
+    pub model: Option<Model>,
 }
 
-/// The parameters of the network `kind`, in the order of [`Kind::tensors`].
+/// Reads a model of this program, or bare parameters.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Format`] for a file that is cut short, no safetensors file or of another network, naming
-/// the tensor, and for parameters that are not finite.
-pub fn read(path: &Path, kind: &Kind) -> Result<Vec<f32>, Error> {
+/// [`Error::File`]; [`Error::Format`] for a file that is too large, cut short, no safetensors file or of no network that
+/// is known here, naming a tensor where there is one, and for parameters that are not finite.
+///
+/// ```
+/// use simloss_train::{checkpoint, network::Kind};
+/// let path = std::env::temp_dir().join("simloss-checkpoint-example.safetensors");
+/// let network = Kind::Table { inputs: 2, hidden: vec![3], classes: 2 };
+/// checkpoint::write(&path, &network, &[0.5; 17])?;
+/// let found = checkpoint::read(&path)?;
+/// assert_eq!((found.network, found.parameters, found.model), (network, vec![0.5; 17], None));
+/// # std::fs::remove_file(&path).map_err(|_| "not removed")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     let wrong = Error::format(path, EXPECTED);
-    let bytes = bytes(path)?;
+    let bytes = model::bytes(path, EXPECTED)?;
+    if model::about(&bytes).map_err(|e| wrong(&e))?.is_some() {
+        let mut model = Model::of(path, &bytes)?;
+        let parameters = std::mem::take(&mut model.parameters);
+        return Ok(Checkpoint { network: model.network.clone(), parameters, model: Some(model) });
+    }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| wrong(&e))?;
-    let tensors = kind.tensors();
-    if let Some(name) = file.names().into_iter().find(|name| tensors.iter().all(|tensor| tensor.name != **name)) {
-        return Err(wrong(&format!("it has a tensor {name}, which the network has not; is it of another network?")));
-    }
-    let mut parameters = vec![];
-    for tensor in tensors {
-        let name = &tensor.name;
-        let view = file.tensor(name).map_err(|_| wrong(&format!("tensor {name} is missing")))?;
-        if view.dtype() != Dtype::F32 || view.shape() != tensor.shape {
-            let (dtype, other, shape) = (view.dtype(), view.shape(), &tensor.shape);
-            return Err(wrong(&format!("tensor {name} is {dtype:?} of {other:?}, not F32 of {shape:?}")));
-        }
-        for (at, b) in view.data().chunks_exact(4).enumerate() {
-            let x = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-            if !x.is_finite() {
-                return Err(wrong(&format!("number {at} of tensor {name} is {x}")));
-            }
-            parameters.push(x);
-        }
-    }
-    Ok(parameters)
+    let mut tensors: Vec<Tensor> =
+        file.iter().map(|(name, view)| Tensor { name: name.to_owned(), shape: view.shape().to_vec() }).collect();
+    tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let network = Kind::of(&tensors).ok_or_else(|| {
+        let listed: Vec<String> =
+            tensors.iter().take(16).map(|tensor| format!("{} {:?}", tensor.name, tensor.shape)).collect();
+        let more = if tensors.len() > listed.len() { ", ..." } else { "" };
+        wrong(&format!("its tensors are those of no network that is known here: {}{more}", listed.join(", ")))
+    })?;
+    let parameters = model::numbers(&file, network.tensors()).map_err(|problem| wrong(&problem))?.concat();
+    Ok(Checkpoint { network, parameters, model: None })
 }
 
-/// Writes the parameters of the network `kind`, whole or not at all.
+/// Writes the parameters of `network` and nothing else, whole or not at all.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Format`] for another number of parameters than the network has.
-pub fn write(path: &Path, kind: &Kind, parameters: &[f32]) -> Result<(), Error> {
-    let wrong = Error::format(path, EXPECTED);
-    let tensors = kind.tensors();
-    let numbers = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>());
-    if numbers.clone().sum::<usize>() != parameters.len() {
-        return Err(wrong(&format!("{} parameters do not fit the network", parameters.len())));
-    }
-    let mut rest = parameters;
-    let mut parts = vec![];
-    for n in numbers {
-        let (part, after) = rest.split_at(n.min(rest.len()));
-        parts.push(part.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
-        rest = after;
-    }
-    let views = tensors
-        .iter()
-        .zip(&parts)
-        .map(|(tensor, bytes)| Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?)));
-    let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| wrong(&e))?;
-    files::replace(path, &[&safetensors::serialize(views, None).map_err(|e| wrong(&e))?])
+/// [`Error::File`]; [`Error::Format`] for another number of parameters than the network has, and for parameters that are
+/// not finite.
+pub fn write(path: &Path, network: &Kind, parameters: &[f32]) -> Result<(), Error> {
+    let tensors = model::parts(network, parameters).map_err(|problem| Error::format(path, EXPECTED)(&problem))?;
+    model::save(Safe::FromPowerCut, path, EXPECTED, None::<&Model>, &tensors)
 }
 
 #[cfg(test)]
@@ -89,36 +84,35 @@ mod tests {
     fn parameters_come_back_and_others_are_refused() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("p.safetensors");
-        let kind = |classes| Kind::Table { inputs: 2, hidden: vec![3], classes };
+        let network = Kind::Table { inputs: 2, hidden: vec![3], classes: 2 };
         let parameters: Vec<f32> = (0..17).map(|i| i as f32).collect();
-        write(&path, &kind(2), &parameters)?;
-        assert_eq!(read(&path, &kind(2))?, parameters);
-        let refused = |kind: &Kind| read(&path, kind).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(
-            refused(&kind(3)).contains("dense2.weight is F32 of [2, 3], not F32 of [3, 3]"),
-            "{}",
-            refused(&kind(3))
-        );
-        assert!(refused(&Kind::LeNet { classes: 2 }).contains("conv1.weight is missing"));
-        let deep = Kind::Table { inputs: 2, hidden: vec![3, 2], classes: 2 };
-        assert!(refused(&deep).contains("dense3.weight is missing"));
-        assert!(write(&path, &kind(2), &parameters[1..]).is_err());
+        write(&path, &network, &parameters)?;
+        assert_eq!(read(&path)?, Checkpoint { network: network.clone(), parameters: parameters.clone(), model: None });
+        let refused = || read(&path).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(write(&path, &network, &parameters[1..]).is_err_and(|e| e.to_string().contains("16 parameters")));
+        assert!(write(&path, &network, &[f32::NAN; 17]).is_err_and(|e| e.to_string().contains("is NaN")));
 
         let whole = std::fs::read(&path)?;
         for length in [0, 7, 8, 60, whole.len() - 1] {
             std::fs::write(&path, &whole[..length])?;
-            assert!(refused(&kind(2)).contains("is not a file of parameters"), "{length}");
+            assert!(refused().contains("is not a trained network"), "{length}");
         }
         let mut changed = whole.clone();
         changed[..8].copy_from_slice(&(4u64 << 30).to_le_bytes());
         std::fs::write(&path, &changed)?;
-        assert!(refused(&kind(2)).contains("is not a file of parameters"), "{}", refused(&kind(2)));
+        assert!(refused().contains("is not a trained network"), "{}", refused());
         let mut changed = whole.clone();
         let end = changed.len();
         changed[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         std::fs::write(&path, &changed)?;
-        assert!(refused(&kind(2)).contains("is NaN"), "{}", refused(&kind(2)));
-        assert!(matches!(read(&folder.path().join("missing"), &kind(2)), Err(Error::File { .. })));
+        assert!(refused().contains("is NaN"), "{}", refused());
+        // A tensor of another name.
+        let at = whole.windows(6).position(|bytes| bytes == b"dense2").ok_or("no dense2")?;
+        let mut changed = whole;
+        changed[at] = b'D';
+        std::fs::write(&path, &changed)?;
+        assert!(refused().contains("no network that is known here: Dense2"), "{}", refused());
+        assert!(matches!(read(&folder.path().join("missing")), Err(Error::File { .. })));
         Ok(())
     }
 }

@@ -3,9 +3,15 @@
 //! Values outside their domain are refused here, by the parser of the value, with a sentence that says what is allowed.
 //! What only makes sense together is checked where it is used.
 
+mod eval;
+mod images;
+
+pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand};
+pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
+
 use crate::{
     record::Selection,
-    similarity::{Kind, Request},
+    similarity::{Kind, Request, names::Unnamed},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
 use std::path::PathBuf;
@@ -40,6 +46,13 @@ pub enum Command {
     /// Compare SimLoss with cross entropy on your own data
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Judge a trained network on data, by every measure
+    #[command(subcommand)]
+    Eval(EvalCommand),
+    /// Write the parameters of a model for PyTorch
+    Export(ExportCommand),
+    /// Make a model of parameters from PyTorch
+    Import(ImportCommand),
     /// Build a similarity, check it, describe it and draw it as a heat map
     Similarity(SimilarityCommand),
 }
@@ -94,9 +107,12 @@ pub struct SimilarityCommand {
     /// The number of classes, where neither a file nor --names says it; they are called 0, 1, 2, ...
     #[arg(long, value_name = "N", value_parser = classes, allow_negative_numbers = true, conflicts_with = "names")]
     pub classes: Option<usize>,
-    /// The names of the classes, in their order
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub names: Option<Vec<String>>,
+    /// The names of the classes, in their order, or @FILE with one name a line
+    #[arg(long, value_name = "NAMES|@FILE", value_parser = names)]
+    pub names: Option<Names>,
+    /// What to do with classes that nothing names.
+    #[command(flatten)]
+    pub unnamed: UnnamedArgs,
     /// The folder to write similarity.csv and similarity.html to; files of these names are replaced
     #[arg(long, value_name = "DIR", default_value = "out/similarity", help_heading = "Output")]
     pub out: PathBuf,
@@ -106,10 +122,11 @@ pub struct SimilarityCommand {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Similarity")]
 pub struct SimilarityArgs {
-    /// How classes relate: none (cross entropy alone), order, circular, superclass, or a CSV file with a matrix, the
-    /// TRUE class in the row, with or without names
-    #[arg(long, value_name = "none|order|circular|superclass|FILE", value_parser = kind, default_value = "order")]
-    pub similarity: Kind,
+    /// How classes relate: none (cross entropy alone), order, circular, superclass, vectors (the cosines of word
+    /// vectors), or a CSV or NPY file with a matrix, the TRUE class in the row, in CSV with or without names
+    /// [default: order for classes in an order]
+    #[arg(long, value_name = "none|order|circular|superclass|vectors|FILE", value_parser = kind)]
+    pub similarity: Option<Kind>,
     /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
     /// superclass), at least 0 and below 1. Training compares several, separated by commas; without it, 0.1, 0.2, ... 0.9
     #[arg(
@@ -117,26 +134,37 @@ pub struct SimilarityArgs {
         allow_negative_numbers = true
     )]
     pub reduction_factor: Vec<f32>,
-    /// The lower bound of a measure from a file, at least 0 and below 1: S = max(0, (s - l) / (1 - l)).
-    /// Training compares several, separated by commas; without it, the file holds S itself
+    /// The lower bound of a measure from a file or of word vectors, at least 0 and below 1: S = max(0, (s - l) / (1 - l)).
+    /// Training compares several, separated by commas; without it, a file holds S itself, and of word vectors the
+    /// published 0, 0.1, ... 0.9, 0.99 are compared
     #[arg(
         short = 'l', long, value_name = "L", value_delimiter = ',', value_parser = lower_bound,
         allow_negative_numbers = true
     )]
     pub lower_bound: Vec<f32>,
-    /// The CSV file with the columns class and superclass that --similarity superclass needs
+    /// The CSV file with the columns class and superclass that --similarity superclass needs, where the data give none
     #[arg(long, value_name = "FILE.csv")]
     pub superclasses: Option<PathBuf>,
+    /// The word vectors that --similarity vectors needs: word2vec text, word2vec binary or GloVe text
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<PathBuf>,
+    /// A CSV file with the columns class and alias: what word vectors and matrices call classes. Without it, those of
+    /// CIFAR-100 have the words of the published experiment (apples for apple, lawnmower for lawn_mower, ...)
+    #[arg(long, value_name = "FILE.csv")]
+    pub aliases: Option<PathBuf>,
 }
 
 impl SimilarityArgs {
-    /// As the rest of the program knows it.
-    pub fn request(self) -> Request {
+    /// As the rest of the program knows it; `default` is the similarity where none is given.
+    pub fn request(self, default: Kind) -> Request {
         Request {
-            kind: self.similarity,
+            kind: self.similarity.unwrap_or(default),
             reduction_factors: self.reduction_factor,
             lower_bounds: self.lower_bound,
             superclasses: self.superclasses,
+            vectors: self.vectors,
+            aliases: self.aliases,
+            unnamed: Unnamed::Error,
         }
     }
 }
@@ -188,6 +216,15 @@ pub struct OutArgs {
     /// Remove the runs that the folder holds, and start again
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
+}
+
+/// Names of classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// As they stand on the command line.
+    Given(Vec<String>),
+    /// The lines of a file.
+    File(PathBuf),
 }
 
 /// Epochs of patience, if any.
@@ -247,6 +284,13 @@ fn classes(text: &str) -> Result<usize, String> {
     whole(text, "the number of classes", 2, crate::similarity::MOST_CLASSES)
 }
 
+fn names(text: &str) -> Result<Names, String> {
+    Ok(match text.strip_prefix('@') {
+        Some(path) => Names::File(path.into()),
+        None => Names::Given(text.split(',').map(str::to_owned).collect()),
+    })
+}
+
 fn hidden(text: &str) -> Result<Hidden, String> {
     let sizes: Result<Vec<usize>, String> = text.split(',').map(|size| whole(size, "", 1, 4096)).collect();
     match sizes {
@@ -290,7 +334,7 @@ fn lower_bound(text: &str) -> Result<f32, String> {
 
 fn kind(text: &str) -> Result<Kind, String> {
     if text.is_empty() {
-        return Err("the similarity must be none, order, circular, superclass, or the name of a file".into());
+        return Err("the similarity must be none, order, circular, superclass, vectors, or the name of a file".into());
     }
     text.parse().map_err(|never| match never {})
 }

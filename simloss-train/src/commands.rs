@@ -1,5 +1,9 @@
 //! What each command does: read, check, run, write, and return what to print.
 
+mod convert;
+mod eval;
+mod load;
+
 use crate::{
     Error,
     cli::{Cli, Command, CompareArgs, SimilarityCommand, TableCommand, TrainCommand},
@@ -14,7 +18,7 @@ use crate::{
     table::{self, Columns, Table},
     wine,
 };
-use std::{error::Error as _, fmt::Write, path::PathBuf, sync::atomic::AtomicBool, thread::available_parallelism};
+use std::{error::Error as _, fmt::Write, path::PathBuf, sync::atomic::AtomicBool};
 
 /// Does what the command line says. `stop` ends it once it is set.
 ///
@@ -25,6 +29,9 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         None => demo(cli.demo, stop),
         Some(Command::Demo(args)) => demo(args, stop),
         Some(Command::Train(TrainCommand::Table(command))) => train_table(command, stop),
+        Some(Command::Eval(command)) => eval::eval(command, stop),
+        Some(Command::Export(command)) => convert::export(command),
+        Some(Command::Import(command)) => convert::import(command),
         Some(Command::Similarity(command)) => similarity(command),
     }
 }
@@ -80,7 +87,7 @@ fn comparison(
     existing: Existing,
     stop: &AtomicBool,
 ) -> Result<String, Error> {
-    let request = args.similarity.request();
+    let request = args.similarity.request(Kind::Order);
     request.check()?;
     if matches!(request.kind, Kind::Order | Kind::Circular) && !table.ordered {
         return Err(Error::Usage(format!(
@@ -90,9 +97,9 @@ fn comparison(
             request.kind.name()
         )));
     }
-    let Loaded { source, notes, .. } = request.load(Some(table.data.class_names()))?;
+    let Loaded { source, notes, .. } = request.load(Some(table.data.class_names()), None)?;
     let candidates = request.candidates(&source, table.data.classes())?;
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|text| load::note(text));
 
     let train = args.train;
     let measures = Measures::new(table.ordered, &request.kind, &source, &candidates);
@@ -104,7 +111,7 @@ fn comparison(
         seed: train.seed,
         hidden: train.hidden.0,
         selection: train.selection.map_or_else(|| measures.selection(), Into::into),
-        threads: train.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
+        threads: load::threads(train.threads),
     };
     let plan = Plan { table, kind: request.kind, source, candidates, settings, seeds: train.seeds, out, existing };
     let progress = Progress::new(stop);
@@ -117,21 +124,18 @@ fn comparison(
 }
 
 fn similarity(command: SimilarityCommand) -> Result<String, Error> {
-    let SimilarityCommand { similarity, classes, names, out } = command;
-    let request = similarity.request();
-    request.check()?;
-    let asks_one = |given: &[f32], option: &str| match given.len() {
-        0 | 1 => Ok(()),
-        n => Err(Error::Usage(format!("give one {option}, not {n}: a single similarity is drawn"))),
-    };
-    asks_one(&request.reduction_factors, "-r, --reduction-factor")?;
-    asks_one(&request.lower_bounds, "-l, --lower-bound")?;
-    let needs_r = matches!(request.kind, Kind::Order | Kind::Circular | Kind::Superclass);
-    if needs_r && request.reduction_factors.is_empty() {
-        let kind = request.kind.name();
-        return Err(Error::Usage(format!("--similarity {kind} needs -r, --reduction-factor, such as -r 0.5")));
+    let SimilarityCommand { similarity, classes, names, unnamed, out } = command;
+    let mut request = similarity.request(Kind::Order);
+    request.check_single()?;
+    if let Some(unnamed) = unnamed.unnamed {
+        if matches!(request.kind, Kind::None | Kind::Order | Kind::Circular) || names.is_none() {
+            let needs = "--unnamed has an effect with --names and a similarity that names classes; leave it out";
+            return Err(Error::Usage(needs.into()));
+        }
+        request.unnamed = unnamed.into();
     }
-    let Loaded { source, names, notes } = request.load(names.as_deref())?;
+    let names = names.map(load::names).transpose()?;
+    let Loaded { source, names, notes, .. } = request.load(names.as_deref(), None)?;
     let names: Vec<String> = match (names, classes, &source) {
         (Some(names), None, _) => names,
         (Some(names), Some(n), _) if names.len() == n => names,
@@ -157,7 +161,7 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
         }
     };
     let candidates = request.candidates(&source, names.len())?;
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|text| load::note(text));
     let Some(Candidate { description: asked, similarity }) = candidates.first() else { return Ok(String::new()) };
 
     let found = Description::of(similarity)?;

@@ -125,7 +125,7 @@ pub enum Error {
     /// Something in a file that describes a similarity is wrong.
     #[error(transparent)]
     Similarity(#[from] InFile<similarity::Problem>),
-    /// Something in files of images, or in word vectors, is wrong.
+    /// Something in files of images is wrong.
     #[error(transparent)]
     Image(#[from] InFile<images::Problem>),
     /// A plot or a page could not be made.

@@ -149,6 +149,19 @@ pub(crate) fn rows(text: &str) -> impl Iterator<Item = Row> + '_ {
     reader(delimiter).into_records().filter_map(Result::ok).map(move |row| (line_of(text, &row), row))
 }
 
+/// Two columns of a table, found by their names in the first row, with the line of each row below.
+///
+/// # Errors
+/// The names that the first row has instead.
+pub(crate) fn columns(text: &str, names: [&str; 2]) -> Result<Vec<(u64, [String; 2])>, String> {
+    let mut rows = rows(text);
+    let first: Vec<String> = rows.next().map_or(vec![], |(_, row)| row.iter().map(str::to_owned).collect());
+    let [Some(a), Some(b)] = names.map(|name| first.iter().position(|column| column.eq_ignore_ascii_case(name))) else {
+        return Err(list(&first));
+    };
+    Ok(rows.map(|(line, row)| (line, [a, b].map(|at| row.get(at).unwrap_or("").to_owned()))).collect())
+}
+
 /// The line on which a row's first field stands. (The reader's own count includes empty lines before it in the row.)
 fn line_of(text: &str, row: &csv::StringRecord) -> u64 {
     let Some(at) = row.position() else { return 0 };

@@ -11,9 +11,10 @@
 //! | module | |
 //! |---|---|
 //! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |
-//! | [`input`], [`table`], [`wine`], [`data`] | samples |
-//! | [`images`] | images with their classes: from files to the lanes of the networks, and what a network says of them |
-//! | [`similarity`], [`vectors`] | from options and files to rows |
+//! | [`input`], [`table`], [`wine`], [`data`] | tables |
+//! | [`images`] | images with their classes: from files to the lanes of the networks |
+//! | [`samples`], [`evaluate`] | either of them, and what a network says of it |
+//! | [`similarity`] | from options and files to rows |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
 //! | [`compare`], [`statistics`], [`summary`], [`report`] | many trainings, and what may be said of them |
@@ -25,6 +26,7 @@ pub mod compare;
 pub mod data;
 pub mod engine;
 mod error;
+pub mod evaluate;
 mod files;
 pub mod images;
 pub mod input;
@@ -37,12 +39,12 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod samples;
 mod score;
 pub mod similarity;
 pub mod statistics;
 pub mod summary;
 pub mod table;
-pub mod vectors;
 pub mod wine;
 
 pub use error::Error;

@@ -14,7 +14,7 @@ use crate::{
     network::{Kind, Tensor},
     record::{LossDescription, VERSION},
 };
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, fs::File, io::Read, path::Path};
 
@@ -54,19 +54,8 @@ impl Model {
     }
 
     pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
-        let mut rest = &self.parameters[..];
-        let mut tensors = vec![];
-        for tensor in self.network.tensors() {
-            let n = tensor.numbers().unwrap_or(usize::MAX);
-            let Some((numbers, after)) = rest.split_at_checked(n) else { break };
-            tensors.push((tensor, numbers));
-            rest = after;
-        }
-        if !rest.is_empty() || tensors.len() != self.network.tensors().len() {
-            let problem = format!("{} parameters do not fit the network", self.parameters.len());
-            return Err(Error::format(path, "a model")(&problem));
-        }
-        save(safe, path, "a model", self, &tensors)
+        let tensors = parts(&self.network, &self.parameters).map_err(|e| Error::format(path, "a model")(&e))?;
+        save(safe, path, "a model", Some(self), &tensors)
     }
 
     /// Reads one.
@@ -75,7 +64,12 @@ impl Model {
     /// [`Error::File`]; [`Error::Format`] for a file that is not a model, too large, cut short or of another network,
     /// naming the tensor where there is one, and for parameters that are not finite.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let (mut model, tensors) = load(path, "a model", |model: &Model| {
+        Self::of(path, &bytes(path, "a model")?)
+    }
+
+    /// The model in the bytes of the file `path`.
+    pub(crate) fn of(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let (mut model, tensors) = load(path, bytes, "a model", |model: &Model| {
             let classes = model.network.classes();
             let wrong = match &model.standardiser {
                 _ if model.class_names.len() != classes || model.class_values.len() != classes => "classes",
@@ -140,12 +134,12 @@ impl State {
     pub(crate) fn save(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let numbers = [&self.best[..], &self.moments, &self.parameters];
         let tensors: Vec<_> = Self::tensors(self.count).into_iter().zip(numbers).collect();
-        save(safe, path, STATE, self, &tensors)
+        save(safe, path, STATE, Some(self), &tensors)
     }
 
     /// Reads the state of this run and network.
     pub(crate) fn load(path: &Path, run: &str, count: usize) -> Result<Self, Error> {
-        let (mut state, tensors) = load(path, STATE, |state: &State| {
+        let (mut state, tensors) = load(path, &bytes(path, STATE)?, STATE, |state: &State| {
             if state.run == run && state.count == count {
                 Ok(Self::tensors(count).to_vec())
             } else {
@@ -166,11 +160,29 @@ impl Tensor {
     }
 }
 
-fn save<A: Serialize>(
+/// The parameters of a network, tensor by tensor.
+pub(crate) fn parts<'a>(network: &Kind, parameters: &'a [f32]) -> Result<Vec<(Tensor, &'a [f32])>, String> {
+    let mut rest = parameters;
+    let mut parts = vec![];
+    for tensor in network.tensors() {
+        let n = tensor.numbers().unwrap_or(usize::MAX);
+        let Some((numbers, after)) = rest.split_at_checked(n) else { break };
+        parts.push((tensor, numbers));
+        rest = after;
+    }
+    if rest.is_empty() && parts.len() == network.tensors().len() {
+        Ok(parts)
+    } else {
+        Err(format!("{} parameters do not fit the network", parameters.len()))
+    }
+}
+
+/// Writes tensors, and what is said of them, if anything.
+pub(crate) fn save<A: Serialize>(
     safe: Safe,
     path: &Path,
     expected: &'static str,
-    about: &A,
+    about: Option<&A>,
     tensors: &[(Tensor, &[f32])],
 ) -> Result<(), Error> {
     let wrong = Error::format(path, expected);
@@ -182,51 +194,67 @@ fn save<A: Serialize>(
     let views = tensors.iter().zip(&bytes).map(|((tensor, _), bytes)| {
         Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
     });
-    let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| wrong(&e))?;
-    let about = serde_json::to_string(about).map_err(|e| wrong(&e))?;
-    let metadata = HashMap::from([(KEY.to_owned(), about)]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| wrong(&e))?;
+    let views = views.collect::<Result<Vec<_>, SafeTensorError>>().map_err(|e| wrong(&e))?;
+    let about = about.map(|about| serde_json::to_string(about)).transpose().map_err(|e| wrong(&e))?;
+    let metadata = about.map(|about| HashMap::from([(KEY.to_owned(), about)]));
+    let file = safetensors::serialize(views, metadata).map_err(|e| wrong(&e))?;
     files::replace_safe(safe, path, &[&file])
+}
+
+/// The whole file, if it is no larger than [`LIMIT`].
+pub(crate) fn bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![];
+    let read = |bytes: &mut Vec<u8>| File::open(path)?.take(LIMIT + 1).read_to_end(bytes);
+    read(&mut bytes).map_err(Error::file("read", path))?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(Error::format(path, expected)(&format!("it is larger than {LIMIT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// What this program says of the tensors of a file, if it wrote it.
+pub(crate) fn about(bytes: &[u8]) -> Result<Option<String>, SafeTensorError> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    Ok(header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned())
 }
 
 /// Reads the metadata, asks `tensors` which tensors a file with such metadata has, and reads them, in that order.
 fn load<A: DeserializeOwned>(
     path: &Path,
+    bytes: &[u8],
     expected: &'static str,
     tensors: impl Fn(&A) -> Result<Vec<Tensor>, String>,
 ) -> Result<(A, Vec<Vec<f32>>), Error> {
     let wrong = Error::format(path, expected);
-    let mut bytes = vec![];
-    let read = |bytes: &mut Vec<u8>| File::open(path)?.take(LIMIT + 1).read_to_end(bytes);
-    read(&mut bytes).map_err(Error::file("read", path))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(wrong(&format!("it is larger than {LIMIT} bytes")));
-    }
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
-    let about = header.metadata().as_ref().and_then(|map| map.get(KEY));
+    let about = about(bytes).map_err(|e| wrong(&e))?;
     let about =
         about.ok_or_else(|| wrong(&format!("its metadata has no entry `{KEY}`; this program did not write it")))?;
-    let about: A = serde_json::from_str(about).map_err(|e| wrong(&e))?;
-
+    let about: A = serde_json::from_str(&about).map_err(|e| wrong(&e))?;
     let tensors = tensors(&about).map_err(|problem| wrong(&problem))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| wrong(&e))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(&e))?;
+    let numbers = numbers(&file, tensors).map_err(|problem| wrong(&problem))?;
+    Ok((about, numbers))
+}
+
+/// The numbers of `tensors`, which must be all that the file holds.
+pub(crate) fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>) -> Result<Vec<Vec<f32>>, String> {
     if let Some(name) = file.names().into_iter().find(|name| tensors.iter().all(|tensor| tensor.name != *name)) {
-        return Err(wrong(&format!("it has a tensor {name}, which its network has not")));
+        return Err(format!("it has a tensor {name}, which its network has not"));
     }
     let mut found = vec![];
     for Tensor { name, shape } in tensors {
-        let view = file.tensor(&name).map_err(|_| wrong(&format!("tensor {name} is missing")))?;
+        let view = file.tensor(&name).map_err(|_| format!("tensor {name} is missing"))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let (dtype, other) = (view.dtype(), view.shape());
-            return Err(wrong(&format!("tensor {name} is {dtype:?} of {other:?}, not F32 of {shape:?}")));
+            return Err(format!("tensor {name} is {dtype:?} of {other:?}, not F32 of {shape:?}"));
         }
         // The library has checked that a tensor of this shape is what its part of the file holds.
         let words = view.data().chunks_exact(4);
         let numbers: Vec<f32> = words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        finite(&name, &numbers).map_err(|problem| wrong(&problem))?;
+        finite(&name, &numbers)?;
         found.push(numbers);
     }
-    Ok((about, found))
+    Ok(found)
 }
 
 fn finite(name: &str, numbers: &[f32]) -> Result<(), String> {
@@ -318,7 +346,7 @@ mod tests {
                     (tensor, numbers)
                 })
                 .collect();
-            save(Safe::FromKill, &path, "a model", &changed, &tensors)?;
+            save(Safe::FromKill, &path, "a model", Some(&changed), &tensors)?;
             let error = refused(&path);
             assert!(error.contains(message) && error.contains("model.safetensors"), "{error}");
         }

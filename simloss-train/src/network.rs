@@ -4,7 +4,8 @@
 //! [`Kind::visit`] is the only place that knows all of them.
 //!
 //! # Where to add one
-//! A variant of [`Kind`], a function that composes its layers, an arm in [`Kind::visit`] and in [`Kind::tensors`].
+//! A variant of [`Kind`], a function that composes its layers, an arm in [`Kind::visit`], in [`Kind::tensors`] and in the
+//! other methods, and a candidate in [`Kind::of`].
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,34 @@ impl Kind {
         tensors
     }
 
+    /// The network whose parameters these are, by their names and shapes: how a file without metadata is recognised.
+    ///
+    /// ```
+    /// use simloss_train::network::Kind;
+    /// let ages = Kind::Ages { classes: 90 };
+    /// assert_eq!(Kind::of(&ages.tensors()), Some(ages));
+    /// ```
+    pub fn of(tensors: &[Tensor]) -> Option<Self> {
+        let shape = |name: String| tensors.iter().find(|tensor| tensor.name == name).map(|tensor| &tensor.shape[..]);
+        let dense: Vec<&[usize]> = (1..).map_while(|n| shape(format!("dense{n}.weight"))).collect();
+        let (&[classes, _], &[_, inputs]) = (*dense.last()?, *dense.first()?) else { return None };
+        let hidden = dense[..dense.len() - 1].iter().filter_map(|shape| shape.first().copied()).collect();
+        let candidates = [Kind::LeNet { classes }, Kind::Ages { classes }, Kind::Table { inputs, hidden, classes }];
+        candidates.into_iter().find(|kind| {
+            let expected = kind.tensors();
+            expected.len() == tensors.len() && expected.iter().all(|tensor| tensors.contains(tensor))
+        })
+    }
+
+    /// Rows of its images, and pixels of a row; none for tables.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        match self {
+            Kind::Table { .. } => None,
+            Kind::LeNet { .. } => Some([32, 32]),
+            Kind::Ages { .. } => Some([60, 60]),
+        }
+    }
+
     /// Numbers per sample.
     pub fn inputs(&self) -> usize {
         match *self {
@@ -200,6 +229,17 @@ mod tests {
             Tensor { name: "conv3.weight".to_owned(), shape: vec![80, 40, 11, 11] }
         );
         assert!(table(&[]).visit(ShapeOf).is_err());
+        for kind in [Kind::LeNet { classes: 96 }, Kind::Ages { classes: 90 }, table(&[32]), table(&[8, 5])] {
+            let mut tensors = kind.tensors();
+            tensors.reverse();
+            assert_eq!(Kind::of(&tensors).as_ref(), Some(&kind));
+            if let Some([height, width]) = kind.image_size() {
+                assert_eq!(kind.inputs(), 3 * height * width);
+            }
+            tensors.pop();
+            assert_eq!(Kind::of(&tensors), None);
+        }
+        assert_eq!(Kind::of(&[]), None);
         assert!(table(&[8, 0]).visit(ShapeOf).is_err());
         assert!(table(&[8, 8, 8]).visit(ShapeOf).is_err());
         Ok(())

@@ -119,6 +119,41 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// Shows how many images are decoded.
+#[derive(Debug)]
+pub struct Decoding {
+    bar: ProgressBar,
+    lines: bool,
+    said: Mutex<Instant>,
+}
+
+impl Default for Decoding {
+    /// On standard error.
+    fn default() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images decoded  {per_sec}  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Decoding { bar, lines: !terminal, said: Mutex::new(Instant::now()) }
+    }
+}
+
+impl Decoding {
+    /// That many of all are decoded; from any thread.
+    pub fn done(&self, done: usize, all: usize) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+        if done == all {
+            self.bar.finish_and_clear();
+        }
+        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.lines && said.elapsed() >= BETWEEN_LINES {
+            *said = Instant::now();
+            eprintln!("{done}/{all} images decoded");
+        }
+    }
+}
+
 /// Looks on at one run among many.
 #[derive(Debug)]
 pub(crate) struct RunWatch<'a> {

@@ -128,7 +128,7 @@ pub(crate) fn similarity(comparison: &Comparison) -> String {
         Kind::Order => "SimLoss by class order, S = r^|i - j|".into(),
         Kind::Circular => "SimLoss by circular order, S = r^min(|i - j|, C - |i - j|)".into(),
         Kind::Superclass => "SimLoss by superclass, S = r within one".into(),
-        Kind::File(_) => {
+        Kind::File(_) | Kind::Vectors => {
             let bounded = comparison.series.iter().any(|series| series.parameter.is_some());
             let formula = if bounded { ", S = max(0, (s - l) / (1 - l))" } else { "" };
             format!("SimLoss with the matrix {}{formula}", comparison.plan.kind.name())

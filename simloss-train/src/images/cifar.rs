@@ -9,7 +9,7 @@
 //! Archives are `.tar.gz` (the official one), `.tar.xz` and `.tar`; they are read without being unpacked. Source:
 //! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
-use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, names::UNNAMED, set::wrong};
+use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, set::wrong};
 use crate::Error;
 use simloss_core::Label;
 use std::{
@@ -24,6 +24,8 @@ pub const SIDE: usize = 32;
 pub const CLASSES: usize = 100;
 /// Groups of classes.
 pub const SUPERCLASSES: usize = 20;
+/// Classes that the published experiment leaves out: its word vectors lack their names.
+pub const LEFT_OUT: [&str; 4] = ["aquarium_fish", "keyboard", "pickup_truck", "sweet_pepper"];
 
 const IMAGE: usize = CHANNELS * SIDE * SIDE;
 const RECORD: usize = 2 + IMAGE;
@@ -35,6 +37,7 @@ const MOST_TEXT: u64 = 1 << 16;
 const MOST_ARCHIVE: u64 = 1 << 32;
 
 const FILES: [&str; 4] = ["train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"];
+const INNER: &str = "cifar-100-binary";
 const HINT: &str = "unpack the whole archive, or give the archive itself";
 
 /// The files, whole, with the path of each for messages.
@@ -47,14 +50,32 @@ struct Files([Option<(PathBuf, Vec<u8>)>; 4]);
 /// [`Error::File`]; [`Error::Image`] for files that are missing, cut short or too large, labels that do not exist, a
 /// class with two superclasses, and archives with entries outside of it.
 pub fn read(path: &Path) -> Result<ImageSet, Error> {
+    read_files(path, [true; 4])
+}
+
+/// The same without the train images, which are not read.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_test(path: &Path) -> Result<ImageSet, Error> {
+    read_files(path, [false, true, true, true])
+}
+
+/// Whether a folder holds the binary files, or another folder that does: else it may hold class folders.
+pub fn is_binary(path: &Path) -> bool {
+    [path.to_owned(), path.join(INNER)].iter().any(|folder| FILES.iter().any(|name| folder.join(name).exists()))
+}
+
+fn read_files(path: &Path, wanted: [bool; 4]) -> Result<ImageSet, Error> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let files = if path.is_dir() { folder(path)? } else { archive(path)? };
-    let mut found = FILES.iter().zip(files.0).map(|(name, file)| {
-        file.ok_or_else(|| wrong(path, Problem::Missing { missing: (*name).to_owned(), hint: HINT }))
-    });
-    let mut next = || found.next().unwrap_or_else(|| Err(simloss_core::Error::Empty.into()));
-    let (train, test, fine, coarse) = (next()?, next()?, next()?, next()?);
-    build(name, [train, test], names(&fine, CLASSES)?, names(&coarse, SUPERCLASSES)?)
+    let files = if path.is_dir() { folder(path, wanted)? } else { archive(path, wanted)? };
+    let missing = FILES.iter().zip(&files.0).zip(wanted).find(|((_, file), wanted)| *wanted && file.is_none());
+    if let Some(((name, _), _)) = missing {
+        return Err(wrong(path, Problem::Missing { missing: (*name).to_owned(), hint: HINT }));
+    }
+    let [train, test, fine, coarse] = files.0;
+    let text = |file: Option<(PathBuf, Vec<u8>)>, expected| names(&file.unwrap_or_default(), expected);
+    build(name, [train, test], text(fine, CLASSES)?, text(coarse, SUPERCLASSES)?)
 }
 
 /// The same, without the four classes that the published experiment leaves out.
@@ -62,7 +83,7 @@ pub fn read(path: &Path) -> Result<ImageSet, Error> {
 /// # Errors
 /// As [`read`].
 pub fn published(set: ImageSet) -> Result<ImageSet, Error> {
-    let kept: Vec<usize> = (0..set.classes()).filter(|&i| !UNNAMED.contains(&set.class_names()[i].as_str())).collect();
+    let kept: Vec<usize> = (0..set.classes()).filter(|&i| !LEFT_OUT.contains(&set.class_names()[i].as_str())).collect();
     set.keep_classes(&kept)
 }
 
@@ -70,12 +91,12 @@ fn limit(file: usize) -> u64 {
     if file < 2 { MOST_BYTES } else { MOST_TEXT }
 }
 
-fn folder(path: &Path) -> Result<Files, Error> {
+fn folder(path: &Path, wanted: [bool; 4]) -> Result<Files, Error> {
     // The archive unpacks to a folder of its own: both are taken.
-    let inner = path.join("cifar-100-binary");
-    let folder = if !path.join(FILES[0]).exists() && inner.is_dir() { inner } else { path.to_owned() };
+    let inner = path.join(INNER);
+    let folder = if FILES.iter().all(|name| !path.join(name).exists()) && inner.is_dir() { inner } else { path.into() };
     let mut files = Files::default();
-    for (i, name) in FILES.iter().enumerate() {
+    for (i, name) in FILES.iter().enumerate().filter(|(i, _)| wanted[*i]) {
         let path = folder.join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -106,22 +127,22 @@ fn whole(from: impl Read, length: u64, file: usize, path: &Path) -> Result<Vec<u
     Ok(bytes)
 }
 
-fn archive(path: &Path) -> Result<Files, Error> {
+fn archive(path: &Path, wanted: [bool; 4]) -> Result<Files, Error> {
     let file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-        entries(flate2::bufread::MultiGzDecoder::new(file), path)
+        entries(flate2::bufread::MultiGzDecoder::new(file), path, wanted)
     } else if name.ends_with(".tar.xz") {
-        entries(lzma_rust2::XzReader::new(file, false), path)
+        entries(lzma_rust2::XzReader::new(file, false), path, wanted)
     } else if name.ends_with(".tar") {
-        entries(file, path)
+        entries(file, path, wanted)
     } else {
         let problem = "give a folder, or an archive whose name ends in .tar.gz, .tar.xz or .tar";
         Err(wrong(path, Problem::Archive(problem.to_owned())))
     }
 }
 
-fn entries(from: impl Read, path: &Path) -> Result<Files, Error> {
+fn entries(from: impl Read, path: &Path, wanted: [bool; 4]) -> Result<Files, Error> {
     let wrong_archive = |problem: &dyn std::fmt::Display| wrong(path, Problem::Archive(problem.to_string()));
     let mut files = Files::default();
     let mut archive = tar::Archive::new(from.take(MOST_ARCHIVE));
@@ -132,7 +153,7 @@ fn entries(from: impl Read, path: &Path) -> Result<Files, Error> {
             return Err(wrong_archive(&format!("its entry {} leads out of it", inside.display())));
         }
         let name = inside.file_name().unwrap_or_default();
-        let Some(at) = FILES.iter().position(|file| name == *file) else { continue };
+        let Some(at) = FILES.iter().position(|file| name == *file).filter(|&at| wanted[at]) else { continue };
         if !entry.header().entry_type().is_file() {
             return Err(wrong_archive(&format!("its entry {} is not a file", inside.display())));
         }
@@ -160,11 +181,11 @@ fn names((path, bytes): &(PathBuf, Vec<u8>), expected: usize) -> Result<Vec<Stri
 
 fn build(
     name: String,
-    files: [(PathBuf, Vec<u8>); 2],
+    files: [Option<(PathBuf, Vec<u8>)>; 2],
     fine: Vec<String>,
     coarse: Vec<String>,
 ) -> Result<ImageSet, Error> {
-    let images = files.iter().map(|(_, bytes)| bytes.len() / RECORD).sum::<usize>();
+    let images = files.iter().flatten().map(|(_, bytes)| bytes.len() / RECORD).sum::<usize>();
     let mut contents = Contents {
         name,
         height: SIDE,
@@ -178,7 +199,8 @@ fn build(
         tree: None,
     };
     let mut groups = [None; CLASSES];
-    for ((path, bytes), (file, part)) in files.into_iter().zip(FILES.iter().zip([Part::Train, Part::Test])) {
+    for (file, (name, part)) in files.into_iter().zip(FILES.iter().zip([Part::Train, Part::Test])) {
+        let Some((path, bytes)) = file else { continue };
         for (record, bytes) in (1..).zip(bytes.chunks_exact(RECORD)) {
             let (group, class) = (bytes[0], bytes[1]);
             for (what, found, classes) in [("coarse", group, SUPERCLASSES), ("fine", class, CLASSES)] {
@@ -200,7 +222,7 @@ fn build(
             }
             contents.pixels.extend_from_slice(&bytes[2..]);
             contents.labels.push(Label::new(usize::from(class), CLASSES)?);
-            contents.paths.push(format!("{file}#{record}"));
+            contents.paths.push(format!("{name}#{record}"));
             contents.parts.push(part);
         }
     }
@@ -269,6 +291,9 @@ mod tests {
         assert_eq!((set.part(Part::Train).len(), set.part(Part::Test)[0]), (200, 200));
         assert_eq!((set.labels()[207].index(), set.paths()[207].as_str()), (7, "test.bin#8"));
         assert_eq!(set.pixels_of(5)[1024 + 7], 12);
+        let test = read_test(&folder)?;
+        assert_eq!((test.images(), test.paths()[7].as_str()), (100, "test.bin#8"));
+        assert!(is_binary(&folder) && is_binary(temporary.path()) && !is_binary(Path::new("tests")));
         let groups = set.tree().ok_or("no tree")?.superclasses(CLASSES);
         assert!(groups.iter().enumerate().all(|(class, &group)| usize::from(group) == class / 5));
 
@@ -370,11 +395,11 @@ mod tests {
     #[test]
     fn the_published_classes_are_96() -> Result<(), Error> {
         let mut names: Vec<String> = (0..CLASSES).map(|i| format!("n{i}")).collect();
-        for (at, name) in [1, 40, 60, 83].into_iter().zip(UNNAMED) {
+        for (at, name) in [1, 40, 60, 83].into_iter().zip(LEFT_OUT) {
             names[at] = name.to_owned();
         }
         let coarse = (0..SUPERCLASSES).map(|i| format!("g{i}")).collect();
-        let file = |name: &str, n| (PathBuf::from(name), records(n));
+        let file = |name: &str, n| Some((PathBuf::from(name), records(n)));
         let set = published(build(String::new(), [file("a", 100), file("b", 100)], names, coarse)?)?;
         assert_eq!((set.classes(), set.images()), (96, 192));
         assert_eq!(set.tree().map(|tree| tree.superclasses(96)[95]), Some(19));

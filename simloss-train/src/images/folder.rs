@@ -11,9 +11,7 @@
 //! there is a `train`. Class names that are all numbers are sorted as numbers, and are the values of the classes.
 //! Symbolic links to folders are not followed, names that begin with a dot are passed over.
 
-use super::{
-    CHANNELS, Contents, ImageSet, Part, Problem, Tree, cache::Cache, decode::decode_all, names::columns, set::wrong,
-};
+use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, cache::Cache, decode::decode_all, set::wrong};
 use crate::Error;
 use simloss_core::Label;
 use std::{
@@ -272,8 +270,11 @@ pub fn ages(
 /// The ages of a table with the columns `path` and `label`.
 fn ages_of_table(table: &Path, scan: &Scan) -> Result<HashMap<PathBuf, u16>, Error> {
     let known: BTreeSet<Vec<String>> = scan.images.iter().map(|path| pieces(path)).collect();
+    let expected = "\"path\" and \"label\"";
+    let rows = crate::input::columns(&crate::input::text(table)?, ["path", "label"])
+        .map_err(|found| wrong(table, Problem::Columns { expected, found }))?;
     let (mut ages, mut missing) = (HashMap::new(), vec![]);
-    for (line, [path, label]) in columns(table, ["path", "label"], "\"path\" and \"label\"")? {
+    for (line, [path, label]) in rows {
         let at = |problem| Error::from(crate::input::InFile::file(table, problem).line(line));
         let age = age(label.trim().trim_end_matches(".0")).ok_or_else(|| at(Problem::Age(label.clone())))?;
         let wanted: PathBuf = path.split(['/', '\\']).filter(|piece| !matches!(*piece, "" | ".")).collect();

@@ -13,11 +13,10 @@
 //! samples enters its lanes. Nothing but the division by 255 is done to them: that is what the published networks saw.
 
 pub mod cifar;
+pub mod classes;
 pub mod decode;
-pub mod evaluate;
 mod features;
 pub mod folder;
-pub mod names;
 mod problem;
 pub mod resize;
 mod set;
@@ -26,6 +25,8 @@ mod cache;
 
 pub use features::{Augmentation, Images};
 pub use problem::Problem;
+#[cfg(test)]
+pub(crate) use set::tests::pattern;
 pub use set::{Contents, ImageSet, Part, Tree};
 
 /// Red, green, blue.

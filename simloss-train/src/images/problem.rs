@@ -132,18 +132,4 @@ pub enum Problem {
     /// Too deep, too many.
     #[error("{0}")]
     Limit(String),
-    /// Word vectors or a similarity that do not name all classes.
-    #[error("no vector for {} of the classes: {}; --unnamed drop leaves them out", names.len(), list(names))]
-    Unnamed {
-        /// The classes.
-        names: Vec<String>,
-    },
-    /// A vector that is not one.
-    #[error("{what}; {hint}")]
-    Vector {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        hint: &'static str,
-    },
 }

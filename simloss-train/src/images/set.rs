@@ -295,6 +295,35 @@ impl ImageSet {
         ImageSet::new(self.contents)
     }
 
+    /// The same images with the classes `names`, which stand for `values`: those of a network. Classes that the set lacks
+    /// have no images, and its classes without images need no name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for images of classes that are not among `names`; as [`ImageSet::new`].
+    pub fn with_classes(mut self, names: &[String], values: &[f64]) -> Result<Self, Error> {
+        let c = &mut self.contents;
+        let classes = c.class_names.len();
+        let places: Vec<Option<usize>> =
+            c.class_names.iter().map(|name| names.iter().position(|other| other == name)).collect();
+        let mut unknown = vec![];
+        for label in &mut c.labels {
+            match places[label.index()] {
+                Some(place) => *label = Label::new(place, names.len())?,
+                None if unknown.contains(&c.class_names[label.index()]) => {}
+                None => unknown.push(c.class_names[label.index()].clone()),
+            }
+        }
+        if !unknown.is_empty() {
+            let problem = format!("the network has no class {}", crate::input::list(&unknown));
+            return Err(Error::Data { data: self.contents.name, problem });
+        }
+        let old = |name: &String| c.class_names.iter().position(|other| other == name);
+        let kept: Option<Vec<usize>> = names.iter().map(old).collect();
+        c.tree = c.tree.as_ref().zip(kept).map(|(tree, kept)| tree.keep(classes, &kept));
+        (c.class_names, c.class_values) = (names.to_vec(), values.to_vec());
+        ImageSet::new(self.contents)
+    }
+
     /// Which images train, choose the epoch, and judge.
     ///
     /// Parts that the data name are kept. Where they name none, one shuffle of the seed gives 60 % to training and 20 %
@@ -375,7 +404,7 @@ pub(super) mod tests {
     use super::*;
 
     /// `images` small images with pixels of a pattern, in `classes` classes, one after the other.
-    pub(in crate::images) fn pattern(images: usize, classes: usize, [height, width]: [usize; 2]) -> Contents {
+    pub(crate) fn pattern(images: usize, classes: usize, [height, width]: [usize; 2]) -> Contents {
         let labels = (0..images).map(|i| Label::new(i % classes, classes).unwrap()).collect();
         Contents {
             name: "pattern".to_owned(),
@@ -455,6 +484,18 @@ pub(super) mod tests {
         assert!(set.clone().keep_classes(&[0, 0]).is_err());
         assert!(set.clone().keep_classes(&[0, 3]).is_err());
         assert!(set.keep_classes(&[0]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn classes_are_those_of_a_network() -> Result<(), Error> {
+        let set = ImageSet::new(pattern(6, 3, [2, 4]))?;
+        let names = ["c2", "new", "c0", "c1"].map(str::to_owned);
+        let found = set.clone().with_classes(&names, &[5.0, 6.0, 7.0, 8.0])?;
+        assert_eq!((found.class_names(), found.class_values()), (&names[..], &[5.0, 6.0, 7.0, 8.0][..]));
+        assert_eq!(found.labels().iter().map(|y| y.index()).collect::<Vec<_>>(), [2, 3, 0, 2, 3, 0]);
+        let message = set.with_classes(&names[..3], &[0.0; 3]).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("the network has no class \"c1\""), "{message}");
         Ok(())
     }
 

@@ -1,8 +1,8 @@
-//! A similarity matrix from a CSV file.
+//! A similarity matrix from a file: CSV, or NumPy's `.npy`.
 //!
 //! The TRUE class is in the row. Names of the classes may stand in a first row, in a first column, or in both (then with
 //! anything in the corner); with names, rows and columns may come in any order. Numbers alone are taken in the order of
-//! the classes.
+//! the classes, and NumPy's files hold nothing else.
 //!
 //! ```text
 //! true,cat,dog
@@ -10,7 +10,7 @@
 //! dog,0,1
 //! ```
 
-use super::{DIAGONAL, MOST_CLASSES, Problem, distinct, places};
+use super::{DIAGONAL, MOST_CLASSES, Problem, distinct, names::Wanted, npy};
 use crate::{
     Error,
     input::{self, InFile, Row},
@@ -20,7 +20,7 @@ use std::path::Path;
 /// A square matrix of numbers, not yet stretched by a lower bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
-    /// Names of the classes, where the file gives them.
+    /// Names of the classes, where anything gives them.
     pub names: Option<Vec<String>>,
     /// `s[y, c]`, row by row; 1 on the diagonal.
     pub entries: Vec<f32>,
@@ -36,13 +36,28 @@ impl Matrix {
 /// Reads a matrix and checks its entries: in `[0, 1]`, or in `[-1, 1]` where a lower bound will be taken off
 /// (`measure`). The diagonal may miss 1 by [`DIAGONAL`], which is said in the notes that come with the matrix.
 ///
+/// Classes that the file does not name are left out or refused, as wanted.
+///
 /// # Errors
 /// [`Error::File`], [`Error::Text`], [`Error::Similarity`].
-pub fn read(path: &Path, classes: Option<&[String]>, measure: bool) -> Result<(Matrix, Vec<String>), Error> {
+pub fn read(path: &Path, wanted: &Wanted<'_>, measure: bool) -> Result<(Matrix, Vec<String>), Error> {
+    if npy::is_npy(path)? {
+        let (size, entries) = npy::read(path)?;
+        let mut all = Entries::new(path, measure);
+        let mut notes = vec![];
+        let order = order_of(path, None, size, wanted, &mut notes)?;
+        for (y, row) in entries.chunks_exact(size).enumerate() {
+            for (c, &value) in row.iter().enumerate() {
+                all.add(value, [&order[y], &order[c]], y == c, None)?;
+            }
+        }
+        let names = wanted.classes.map(<[String]>::to_vec);
+        return Ok(all.matrix(names, notes));
+    }
     let text = input::text(path)?;
     let rows: Vec<Row> = input::rows(&text).collect();
     let file = File::new(path, &rows)?;
-    Ok(file.matrix(classes, measure)?)
+    Ok(file.matrix(wanted, measure)?)
 }
 
 type Checked<T> = Result<T, InFile<Problem>>;
@@ -91,57 +106,31 @@ impl<'a> File<'a> {
         Ok(File { path, rows: body, first, size: body.len(), row_names, column_names })
     }
 
-    fn matrix(&self, classes: Option<&[String]>, measure: bool) -> Checked<(Matrix, Vec<String>)> {
+    fn matrix(&self, wanted: &Wanted<'_>, measure: bool) -> Checked<(Matrix, Vec<String>)> {
         let names = self.names()?;
         let mut notes = vec![];
-        if let Some(classes) = classes {
-            if classes.len() != self.size && names.is_none() {
-                let (expected, classes) = (classes.len(), input::list(classes));
-                return Err(InFile::file(self.path, Problem::Size { expected, found: self.size, classes }));
-            }
-            if names.is_none() {
-                let path = self.path.display();
-                notes.push(format!(
-                    "{path} gives no names: its rows and columns are taken in the order {}",
-                    input::list(classes)
-                ));
-            }
-        }
-        let numbered: Vec<String>;
-        let order = match classes.or(names) {
-            Some(order) => order,
-            None => {
-                numbered = (0..self.size).map(|i| i.to_string()).collect();
-                &numbered
-            }
-        };
+        let order = order_of(self.path, names, self.size, wanted, &mut notes)?;
         let place = |names: &Option<Vec<String>>| match names.as_deref().or(names_or(self)) {
-            Some(names) => places(self.path, names, order),
-            None => Ok((0..self.size).collect()),
+            Some(names) => wanted.places(self.path, names, &order),
+            None => Ok((0..self.size).map(|i| [i, i]).collect()),
         };
+        // Rows and columns have the same names, so the same classes are found in both.
         let (rows, columns) = (place(&self.row_names)?, place(&self.column_names)?);
-
-        let mut entries = Vec::with_capacity(self.size * self.size);
-        let mut furthest: Option<(usize, f32)> = None;
-        for (y, &row) in rows.iter().enumerate() {
-            for (c, &column) in columns.iter().enumerate() {
-                let value = self.entry((row, &order[y]), (column, &order[c]), y == c, measure)?;
-                if y == c && (value - 1.0).abs() > furthest.map_or(0.0, |(_, value)| (value - 1.0).abs()) {
-                    furthest = Some((y, value));
-                }
-                entries.push(if y == c { 1.0 } else { value });
+        let mut all = Entries::new(self.path, measure);
+        for &[y, row] in &rows {
+            let (line, fields) = &self.rows[row];
+            for &[c, column] in &columns {
+                let pair = [&order[y], &order[c]];
+                let value = input::number(&fields[self.first + column]).map_err(|problem| {
+                    let [row, column] = pair.map(String::clone);
+                    InFile::file(self.path, Problem::Number { row, column, problem }).line(*line)
+                })?;
+                all.add(value, pair, y == c, Some(*line))?;
             }
         }
-        if let Some((y, value)) = furthest {
-            notes.push(format!(
-                "{}: the similarity of a class with itself is taken as 1 where it is up to {:.1e} off (class {:?}: \
-                 {value})",
-                self.path.display(),
-                (value - 1.0).abs(),
-                order[y]
-            ));
-        }
-        Ok((Matrix { names: names.map(<[String]>::to_vec), entries }, notes))
+        let named = wanted.classes.is_some() || names.is_some();
+        let names = named.then(|| rows.iter().map(|&[class, _]| order[class].clone()).collect());
+        Ok(all.matrix(names, notes))
     }
 
     /// The names of the classes: of the rows, else of the columns. Both must be the same, in any order.
@@ -155,25 +144,76 @@ impl<'a> File<'a> {
         }
         Ok(names_or(self))
     }
+}
 
-    fn entry(&self, row: (usize, &str), column: (usize, &str), own: bool, measure: bool) -> Checked<f32> {
-        let (line, fields) = &self.rows[row.0];
-        let (y, c) = (row.1.to_owned(), column.1.to_owned());
-        let at = |problem| Err(InFile::file(self.path, problem).line(*line));
-        let value = match input::number(&fields[self.first + column.0]) {
-            Ok(value) => value,
-            Err(problem) => return at(Problem::Number { row: y, column: c, problem }),
+/// The classes, in their order: as the data name them, else as the file does, else by number.
+fn order_of(
+    path: &Path,
+    names: Option<&[String]>,
+    size: usize,
+    wanted: &Wanted<'_>,
+    notes: &mut Vec<String>,
+) -> Checked<Vec<String>> {
+    let Some(classes) = wanted.classes else {
+        return Ok(names.map_or_else(|| (0..size).map(|i| i.to_string()).collect(), <[String]>::to_vec));
+    };
+    if names.is_none() {
+        let (expected, listed, shown) = (classes.len(), input::list(classes), path.display());
+        if expected != size {
+            return Err(InFile::file(path, Problem::Size { expected, found: size, classes: listed }));
+        }
+        notes.push(format!("{shown} gives no names: its rows and columns are taken in the order {listed}"));
+    }
+    Ok(classes.to_vec())
+}
+
+/// Entries, checked one after the other.
+struct Entries<'a> {
+    path: &'a Path,
+    measure: bool,
+    checked: Vec<f32>,
+    /// The class whose similarity with itself is furthest from 1, and that similarity.
+    furthest: Option<(String, f32)>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(path: &'a Path, measure: bool) -> Self {
+        Entries { path, measure, checked: vec![], furthest: None }
+    }
+
+    fn add(&mut self, value: f32, [y, c]: [&String; 2], own: bool, line: Option<u64>) -> Checked<()> {
+        let at = |problem| {
+            let found = InFile::file(self.path, problem);
+            Err(line.into_iter().fold(found, InFile::line))
         };
+        let (least, slack) = if self.measure { (-1, DIAGONAL) } else { (0, 0.0) };
+        let off = (value - 1.0).abs();
         if own {
-            return if (value - 1.0).abs() <= DIAGONAL { Ok(value) } else { at(Problem::Diagonal { class: y, value }) };
-        }
-        let (least, slack) = if measure { (-1, DIAGONAL) } else { (0, 0.0) };
-        if value < f32::from(least) - slack || value > 1.0 + slack {
+            if off.is_nan() || off > DIAGONAL {
+                return at(Problem::Diagonal { class: y.clone(), value });
+            }
+            if off > self.furthest.as_ref().map_or(0.0, |(_, value)| (value - 1.0).abs()) {
+                self.furthest = Some((y.clone(), value));
+            }
+        } else if !(f32::from(least) - slack..=1.0 + slack).contains(&value) {
             let stretch = "; -l, --lower-bound turns a measure in [-1, 1] into a similarity";
-            let hint = if !measure && (-1.0..0.0).contains(&value) { stretch } else { "" };
-            return at(Problem::Range { row: y, column: c, value, least, hint });
+            let hint = if !self.measure && (-1.0..0.0).contains(&value) { stretch } else { "" };
+            return at(Problem::Range { row: y.clone(), column: c.clone(), value, least, hint });
         }
-        Ok(value)
+        self.checked.push(if own { 1.0 } else { value });
+        Ok(())
+    }
+
+    fn matrix(self, names: Option<Vec<String>>, mut notes: Vec<String>) -> (Matrix, Vec<String>) {
+        if let Some((class, value)) = self.furthest {
+            notes.push(format!(
+                "{}: the similarity of a class with itself is taken as 1 where it is up to {:.1e} off (class {class:?}: \
+                 {value})",
+                self.path.display(),
+                (value - 1.0).abs(),
+            ));
+        }
+        (Matrix { names, entries: self.checked }, notes)
     }
 }
 
@@ -184,11 +224,13 @@ fn names_or<'a>(file: &'a File<'_>) -> Option<&'a [String]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::similarity::names::{Aliases, Unnamed};
 
     fn read(text: &str, classes: Option<&[&str]>, measure: bool) -> Checked<(Matrix, Vec<String>)> {
         let rows: Vec<Row> = input::rows(text).collect();
         let classes: Option<Vec<String>> = classes.map(|names| names.iter().map(|&n| n.into()).collect());
-        File::new(Path::new("s.csv"), &rows)?.matrix(classes.as_deref(), measure)
+        let wanted = Wanted { classes: classes.as_deref(), aliases: &Aliases::default(), unnamed: Unnamed::Error };
+        File::new(Path::new("s.csv"), &rows)?.matrix(&wanted, measure)
     }
 
     fn refusal(text: &str, classes: Option<&[&str]>) -> String {
@@ -260,5 +302,20 @@ mod tests {
         assert!(found.contains("for 2 classes, but there are 3: \"a\", \"b\", \"c\""), "{found}");
         assert!(read("1,-0.5\n-1.1,1\n", None, true).err().unwrap().to_string().contains("outside [-1, 1]"));
         assert_eq!(read("1,-0.5\n-1,1\n", None, true).unwrap().0.entries, [1.0, -0.5, -1.0, 1.0]);
+    }
+
+    #[test]
+    fn classes_without_a_name_may_be_left_out() -> Checked<()> {
+        let rows: Vec<Row> = input::rows(",apples,cat,dog\napples,1,.1,.2\ncat,.3,1,.4\ndog,.5,.6,1\n").collect();
+        let classes = ["dog", "emu", "apple"].map(String::from);
+        let aliases = Aliases::published();
+        let wanted = |unnamed| Wanted { classes: Some(&classes), aliases: &aliases, unnamed };
+        let file = File::new(Path::new("s.csv"), &rows)?;
+        let (matrix, _) = file.matrix(&wanted(Unnamed::Drop), false)?;
+        assert_eq!(matrix.names, Some(vec!["dog".to_owned(), "apple".into()]));
+        assert_eq!(matrix.entries, [1.0, 0.5, 0.2, 1.0]);
+        let message = file.matrix(&wanted(Unnamed::Error), false).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("missing: \"emu\"; not a class: \"cat\""), "{message}");
+        Ok(())
     }
 }

@@ -6,14 +6,18 @@
 //! | `order` | `r^abs(y - c)` | `-r` |
 //! | `circular` | `r^min(abs(y - c), C - abs(y - c))` | `-r` |
 //! | `superclass` | `r` for two classes of one superclass, 0 for others | `-r`, `--superclasses FILE` |
-//! | a file ([`matrix`]) | its entries; with `-l`: `max(0, (s - l) / (1 - l))` | `-l` |
+//! | a file ([`matrix`]) | its entries; with `-l`: `max(0, (s - l) / (1 - l))` | `-l`, `--aliases` |
+//! | `vectors` ([`vectors`]) | `max(0, (s - l) / (1 - l))`, `s` being the cosine of two words | `-l`, `--vectors FILE`, `--aliases` |
 //!
 //! # Where to add one
 //! A variant of [`Kind`], of [`Source`] and, if its rows are not stored, of [`AnySimilarity`].
 
 pub mod describe;
 pub mod matrix;
+pub mod names;
+mod npy;
 pub mod superclasses;
+pub mod vectors;
 
 use crate::{
     Error,
@@ -22,18 +26,22 @@ use crate::{
     record::LossDescription,
 };
 use matrix::Matrix;
+use names::{Aliases, Unnamed, Wanted};
 use sha2::{Digest, Sha256};
 use simloss_core::{
     Label,
     similarity::{CircularTable, DenseTable, Identity, OrderTable, Similarity, Taxonomy},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
 };
 
 /// The reduction factors that are compared where none is given.
 pub const REDUCTION_FACTORS: [f32; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// The lower bounds that are compared where word vectors are given without one: the published ones.
+pub const LOWER_BOUNDS: [f32; 11] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99];
 
 /// What `--similarity` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +54,8 @@ pub enum Kind {
     Circular,
     /// Classes in groups.
     Superclass,
+    /// Cosines of word vectors.
+    Vectors,
     /// A matrix in a file.
     File(PathBuf),
 }
@@ -58,6 +68,7 @@ impl Kind {
             Kind::Order => "order".into(),
             Kind::Circular => "circular".into(),
             Kind::Superclass => "superclass".into(),
+            Kind::Vectors => "vectors".into(),
             Kind::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         }
     }
@@ -72,6 +83,7 @@ impl std::str::FromStr for Kind {
             "order" => Kind::Order,
             "circular" => Kind::Circular,
             "superclass" => Kind::Superclass,
+            "vectors" => Kind::Vectors,
             path => Kind::File(path.into()),
         })
     }
@@ -88,6 +100,12 @@ pub struct Request {
     pub lower_bounds: Vec<f32>,
     /// The file with the superclass of each class.
     pub superclasses: Option<PathBuf>,
+    /// The file of word vectors.
+    pub vectors: Option<PathBuf>,
+    /// The file of other words for classes. Without one, the classes of CIFAR-100 have the published words.
+    pub aliases: Option<PathBuf>,
+    /// What to do with classes that the similarity does not name.
+    pub unnamed: Unnamed,
 }
 
 /// What is wrong in a file that describes a similarity.
@@ -183,9 +201,31 @@ pub enum Problem {
         /// What stands there.
         value: f32,
     },
-    /// A file of superclasses without its two columns.
-    #[error("the first row must name the columns \"class\" and \"superclass\"; it names {0}")]
-    Columns(String),
+    /// A file without its two columns.
+    #[error("the first row must name the columns {expected}; it names {found}")]
+    Columns {
+        /// What it should name.
+        expected: &'static str,
+        /// What it names.
+        found: String,
+    },
+    /// Words without a vector.
+    #[error(
+        "no vector for {} of the classes: {}; give their words with --aliases FILE.csv, or leave the classes out",
+        names.len(), crate::input::list(names)
+    )]
+    NoVector {
+        /// The classes.
+        names: Vec<String>,
+    },
+    /// Word vectors or NumPy's numbers that cannot be read.
+    #[error("{what}; {hint}")]
+    Vector {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
 }
 
 /// How far from 1 the diagonal of a file may be: cosines of a vector with itself miss it by rounding.
@@ -214,7 +254,7 @@ pub enum Source {
     Circular,
     /// The superclass of each class.
     Superclass(Vec<u16>),
-    /// A matrix from a file, classes in their order.
+    /// A matrix from a file or of cosines, classes in their order.
     Matrix(Matrix),
 }
 
@@ -287,42 +327,98 @@ impl Request {
         if !self.reduction_factors.is_empty() && !ordered {
             return no_effect("-r, --reduction-factor", "order, circular and superclass");
         }
-        if !self.lower_bounds.is_empty() && !matches!(self.kind, Kind::File(_)) {
+        if !self.lower_bounds.is_empty() && !matches!(self.kind, Kind::File(_) | Kind::Vectors) {
             return no_effect("-l, --lower-bound", "a similarity from a file");
         }
-        match (&self.kind, &self.superclasses) {
-            (Kind::Superclass, None) => Err(Error::Usage(
-                "--similarity superclass needs --superclasses FILE, a CSV file with the columns class and superclass"
-                    .into(),
-            )),
-            (Kind::Superclass, Some(_)) | (_, None) => Ok(()),
-            (_, Some(_)) => no_effect("--superclasses", "superclass"),
+        if self.superclasses.is_some() && self.kind != Kind::Superclass {
+            return no_effect("--superclasses", "superclass");
         }
+        if self.vectors.is_some() && self.kind != Kind::Vectors {
+            return no_effect("--vectors", "vectors");
+        }
+        if self.aliases.is_some() && matches!(self.kind, Kind::None | Kind::Order | Kind::Circular) {
+            return no_effect("--aliases", "superclass, vectors and a similarity from a file");
+        }
+        if self.kind == Kind::Vectors && self.vectors.is_none() {
+            let needs = "--similarity vectors needs --vectors FILE, word vectors of word2vec or GloVe";
+            return Err(Error::Usage(needs.into()));
+        }
+        Ok(())
     }
 
-    /// Reads the files. `classes` are the names of the classes, where the data say so; their order is that of the result.
-    ///
-    /// Returns the source, the names of its classes where anything says so, and notes for the user.
+    /// As [`check`](Self::check), for a command that needs exactly one similarity.
     ///
     /// # Errors
-    /// As [`check`](Self::check); [`Error::File`], [`Error::Text`], [`Error::Similarity`].
-    pub fn load(&self, classes: Option<&[String]>) -> Result<Loaded, Error> {
+    /// [`Error::Usage`].
+    pub fn check_single(&self) -> Result<(), Error> {
         self.check()?;
-        let given = classes.map(<[String]>::to_vec);
-        match (&self.kind, &self.superclasses) {
-            (Kind::Superclass, Some(path)) => {
-                let (names, superclasses) = superclasses::read(path, classes)?;
-                Ok(Loaded { source: Source::Superclass(superclasses), names: Some(names), notes: vec![] })
+        let kind = self.kind.name();
+        let (r, l) = (&self.reduction_factors, &self.lower_bounds);
+        for (given, option) in [(r, "-r, --reduction-factor"), (l, "-l, --lower-bound")] {
+            if given.len() > 1 {
+                return Err(Error::Usage(format!("give one {option}, not {}: one similarity is needed", given.len())));
             }
-            (Kind::File(path), _) => {
-                let (matrix, notes) = matrix::read(path, classes, !self.lower_bounds.is_empty())?;
-                let names = given.or_else(|| matrix.names.clone());
-                Ok(Loaded { source: Source::Matrix(matrix), names, notes })
-            }
-            (Kind::Order, _) => Ok(Loaded { source: Source::Order, names: given, notes: vec![] }),
-            (Kind::Circular, _) => Ok(Loaded { source: Source::Circular, names: given, notes: vec![] }),
-            (Kind::None | Kind::Superclass, _) => Ok(Loaded { source: Source::None, names: given, notes: vec![] }),
         }
+        if r.is_empty() && matches!(self.kind, Kind::Order | Kind::Circular | Kind::Superclass) {
+            return Err(Error::Usage(format!("--similarity {kind} needs -r, --reduction-factor, such as -r 0.5")));
+        }
+        if l.is_empty() && self.kind == Kind::Vectors {
+            return Err(Error::Usage(format!("--similarity {kind} needs -l, --lower-bound, such as -l 0.5")));
+        }
+        Ok(())
+    }
+
+    /// Reads the files. `classes` are the names of the classes, where the data say so, and `groups` their superclasses,
+    /// for where no file says so; the order of classes is that of the result.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); [`Error::Usage`] for superclasses that nothing gives; [`Error::File`],
+    /// [`Error::Text`], [`Error::Similarity`].
+    pub fn load(&self, classes: Option<&[String]>, groups: Option<&[u16]>) -> Result<Loaded, Error> {
+        self.check()?;
+        let mut notes = vec![];
+        let aliases = match &self.aliases {
+            Some(path) => Aliases::read(path)?,
+            None => classes.and_then(Aliases::published_for).unwrap_or_default(),
+        };
+        let wanted = Wanted { classes, aliases: &aliases, unnamed: self.unnamed };
+        let given = classes.map(<[String]>::to_vec);
+        let (source, names) = match &self.kind {
+            Kind::None => (Source::None, given),
+            Kind::Order => (Source::Order, given),
+            Kind::Circular => (Source::Circular, given),
+            Kind::Superclass => match (&self.superclasses, groups) {
+                (Some(path), _) => {
+                    let (names, superclasses) = superclasses::read(path, &wanted)?;
+                    (Source::Superclass(superclasses), Some(names))
+                }
+                (None, Some(groups)) => (Source::Superclass(groups.to_vec()), given),
+                (None, None) => {
+                    let needs = "--similarity superclass needs --superclasses FILE, a CSV file with the columns class \
+                                 and superclass";
+                    return Err(Error::Usage(needs.into()));
+                }
+            },
+            Kind::Vectors => {
+                let matrix = vectors::matrix(self.vectors.as_deref().unwrap_or(Path::new("")), &wanted)?;
+                let names = matrix.names.clone();
+                (Source::Matrix(matrix), names)
+            }
+            Kind::File(path) => {
+                let (matrix, said) = matrix::read(path, &wanted, !self.lower_bounds.is_empty())?;
+                notes.extend(said);
+                let names = matrix.names.clone();
+                (Source::Matrix(matrix), names)
+            }
+        };
+        let kept: HashSet<&String> = names.iter().flatten().collect();
+        let unnamed: Vec<String> =
+            classes.unwrap_or(&[]).iter().filter(|class| !kept.contains(class)).cloned().collect();
+        if !unnamed.is_empty() {
+            let (n, listed) = (unnamed.len(), crate::input::list(&unnamed));
+            notes.push(format!("left out {n} classes that the similarity does not name: {listed}"));
+        }
+        Ok(Loaded { source, names, unnamed, notes })
     }
 
     /// Each `(r, l)` that is asked for: all given, else those of the published grid for `r`, and no `l`.
@@ -334,8 +430,9 @@ impl Request {
                 let all = if given.is_empty() { &REDUCTION_FACTORS[..] } else { given };
                 all.iter().map(|&r| (Some(r), None)).collect()
             }
+            Kind::Vectors if self.lower_bounds.is_empty() => LOWER_BOUNDS.iter().map(|&l| (None, Some(l))).collect(),
             Kind::File(_) if self.lower_bounds.is_empty() => vec![(None, None)],
-            Kind::File(_) => self.lower_bounds.iter().map(|&l| (None, Some(l))).collect(),
+            Kind::File(_) | Kind::Vectors => self.lower_bounds.iter().map(|&l| (None, Some(l))).collect(),
         }
     }
 
@@ -399,6 +496,8 @@ pub struct Loaded {
     pub source: Source,
     /// The names of the classes, if anything gives them.
     pub names: Option<Vec<String>>,
+    /// Classes that were asked for and are left out, because the similarity does not name them.
+    pub unnamed: Vec<String>,
     /// What was accepted and should be said.
     pub notes: Vec<String>,
 }
@@ -431,23 +530,6 @@ fn fingerprint(s: &AnySimilarity) -> Result<String, Error> {
     let mut hash = Sha256::new();
     each_row(s, |_, row| row.iter().for_each(|x| hash.update(x.to_bits().to_le_bytes())))?;
     Ok(hex(&hash.finalize()))
-}
-
-/// For files with names: where each class stands among them.
-fn places(path: &Path, names: &[String], classes: &[String]) -> Result<Vec<usize>, InFile<Problem>> {
-    // Numbers are the same class however they are written: 3 and 3.0.
-    let key = |name: &String| name.parse::<f64>().map_or_else(|_| name.clone(), |x| (x + 0.0).to_string());
-    let index: HashMap<String, usize> = names.iter().enumerate().map(|(i, name)| (key(name), i)).collect();
-    let known: HashSet<String> = classes.iter().map(key).collect();
-    let places: Vec<Option<usize>> = classes.iter().map(|class| index.get(&key(class)).copied()).collect();
-    let missing: Vec<String> =
-        classes.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(class, _)| class.clone()).collect();
-    let unknown: Vec<String> = names.iter().filter(|name| !known.contains(&key(name))).cloned().collect();
-    if missing.is_empty() && unknown.is_empty() {
-        Ok(places.into_iter().flatten().collect())
-    } else {
-        Err(InFile::file(path, Problem::Names { missing, unknown }))
-    }
 }
 
 /// Refuses names that are empty or stand twice.

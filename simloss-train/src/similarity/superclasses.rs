@@ -10,7 +10,7 @@
 //! rose,flower
 //! ```
 
-use super::{MOST_CLASSES, Problem, distinct, places};
+use super::{MOST_CLASSES, Problem, distinct, names::Wanted};
 use crate::{
     Error,
     input::{self, InFile, list},
@@ -18,23 +18,23 @@ use crate::{
 use simloss_core::similarity::Taxonomy;
 use std::{collections::BTreeMap, path::Path};
 
-/// Reads the superclass of each class, in the order of `classes`, or of the file where there are none.
+/// Reads the superclass of each class, in the order of the classes wanted, or of the file where there are none.
 ///
 /// Returns the names of the classes, and the number of the superclass of each.
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Text`], [`Error::Similarity`].
-pub fn read(path: &Path, classes: Option<&[String]>) -> Result<(Vec<String>, Vec<u16>), Error> {
+pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<(Vec<String>, Vec<u16>), Error> {
     let (names, superclasses) = parse(path, &input::text(path)?)?;
-    let classes = classes.map_or_else(|| names.clone(), <[String]>::to_vec);
-    let places = places(path, &names, &classes)?;
+    let classes = wanted.classes.unwrap_or(&names);
+    let places = wanted.places(path, &names, classes)?;
     let mut numbers = BTreeMap::new();
     for superclass in &superclasses {
         let next = numbers.len() as u16;
         numbers.entry(superclass.as_str()).or_insert(next);
     }
-    let superclasses = places.iter().map(|&i| numbers[superclasses[i].as_str()]).collect();
-    Ok((classes, superclasses))
+    let superclasses = places.iter().map(|&[_, at]| numbers[superclasses[at].as_str()]).collect();
+    Ok((places.iter().map(|&[class, _]| classes[class].clone()).collect(), superclasses))
 }
 
 fn parse(path: &Path, text: &str) -> Result<(Vec<String>, Vec<String>), InFile<Problem>> {
@@ -44,7 +44,11 @@ fn parse(path: &Path, text: &str) -> Result<(Vec<String>, Vec<String>), InFile<P
     let find = |name| header.iter().position(|column| column == name);
     let (Some(class), Some(superclass), 2) = (find("class"), find("superclass"), header.len()) else {
         let columns: Vec<&str> = header.iter().collect();
-        return Err(InFile::file(path, Problem::Columns(list(&columns))).line(1));
+        return Err(InFile::file(
+            path,
+            Problem::Columns { expected: "\"class\" and \"superclass\"", found: list(&columns) },
+        )
+        .line(1));
     };
     let (mut names, mut superclasses) = (vec![], vec![]);
     for (line, row) in rows {

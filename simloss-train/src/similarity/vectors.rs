@@ -1,4 +1,4 @@
-//! Word vectors, and the similarity of classes that their cosines are; matrices in NumPy's format.
+//! Word vectors, and the similarity of classes that their cosines are.
 //!
 //! | file | begins with | then, for each word |
 //! |---|---|---|
@@ -9,14 +9,14 @@
 //! Files are read once from front to back, and only the words that are wanted are kept: the published file holds three
 //! million.
 
-use crate::{
-    Error,
-    images::Problem,
-    input::InFile,
-    similarity::{DIAGONAL, MOST_CLASSES, matrix::Matrix},
+use super::{
+    MOST_CLASSES, Problem,
+    matrix::Matrix,
+    names::{Unnamed, Wanted},
 };
+use crate::{Error, input::InFile};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -36,44 +36,21 @@ const FORMATS: &str = "give word2vec text, word2vec binary (.bin, not compressed
 /// The vector of each of `words`, or `None` where the file has none. The first of several counts.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Image`] for a file that is none of the three formats or cut short, and for wanted words with
-/// vectors of another length, numbers that are not finite, or nothing but zeroes.
+/// [`Error::File`]; [`Error::Similarity`] for a file that is none of the three formats or cut short, and for wanted words
+/// with vectors of another length, numbers that are not finite, or nothing but zeroes.
 pub fn read(path: &Path, words: &[String]) -> Result<Vec<Option<Vec<f32>>>, Error> {
-    let file = File::open(path).map_err(Error::file("read", path))?;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let failed = |error| Error::file("read", path)(error);
-    let mut reading = Reading { path, found: vec![None; words.len()], places: HashMap::new(), missing: 0 };
-    for (place, word) in words.iter().enumerate() {
-        reading.places.entry(word.as_bytes()).or_default().push(place);
-    }
-    reading.missing = reading.places.len();
+    let wanted = words.iter().map(|word| word.as_bytes()).collect();
+    let reading = Reading::of(path, Some(wanted))?;
+    let vector = |word: &String| reading.places.get(word.as_bytes()).map(|&at| reading.vectors[at].1.clone());
+    Ok(words.iter().map(vector).collect())
+}
 
-    let mut line = vec![];
-    read_line(&mut reader, &mut line).map_err(failed)?;
-    let Some(first) = std::str::from_utf8(&line).ok().map(str::trim_end).filter(|line| !line.is_empty()) else {
-        return Err(problem(path, "the first line is empty or no text".to_owned(), FORMATS).into());
-    };
-    let fields: Vec<&str> = first.split([' ', '\t']).filter(|field| !field.is_empty()).collect();
-    let header: Option<[usize; 2]> = match fields[..] {
-        [words, numbers] => words.parse().ok().zip(numbers.parse().ok()).map(|(a, b)| [a, b]),
-        _ => None,
-    };
-    let width = header.map_or(fields.len().saturating_sub(1), |[_, width]| width);
-    if width == 0 || width > MOST_NUMBERS {
-        let what = format!("the first line makes {width} numbers a word, outside 1 to {MOST_NUMBERS}");
-        return Err(problem(path, what, FORMATS).into());
-    }
-    match header {
-        Some([count, _]) if is_binary(reader.fill_buf().map_err(failed)?, width) => {
-            reading.binary(&mut reader, count, width)?;
-        }
-        Some(_) => reading.text(&mut reader, 2, width)?,
-        None => {
-            reading.line(&line, 1, width)?;
-            reading.text(&mut reader, 2, width)?;
-        }
-    }
-    Ok(reading.found)
+/// All words of a file of at most [`MOST_CLASSES`], in its order, with their vectors.
+///
+/// # Errors
+/// As [`read`]; [`Error::Similarity`] for more words.
+pub fn read_all(path: &Path) -> Result<Vec<(String, Vec<f32>)>, Error> {
+    Ok(Reading::of(path, None)?.vectors)
 }
 
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
@@ -91,17 +68,52 @@ fn is_binary(rest: &[u8], width: usize) -> bool {
 
 struct Reading<'a> {
     path: &'a Path,
-    found: Vec<Option<Vec<f32>>>,
-    places: HashMap<&'a [u8], Vec<usize>>,
-    /// Words that were not found yet.
-    missing: usize,
+    /// The words to keep; none for all of them.
+    wanted: Option<HashSet<&'a [u8]>>,
+    /// Where each word that was found stands in `vectors`.
+    places: HashMap<Vec<u8>, usize>,
+    vectors: Vec<(String, Vec<f32>)>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn of(path: &'a Path, wanted: Option<HashSet<&'a [u8]>>) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::file("read", path))?;
+        let mut reader = BufReader::with_capacity(1 << 20, file);
+        let failed = |error| Error::file("read", path)(error);
+        let mut reading = Reading { path, wanted, places: HashMap::new(), vectors: vec![] };
+
+        let mut line = vec![];
+        read_line(&mut reader, &mut line).map_err(failed)?;
+        let Some(first) = std::str::from_utf8(&line).ok().map(str::trim_end).filter(|line| !line.is_empty()) else {
+            return Err(problem(path, "the first line is empty or no text".to_owned(), FORMATS).into());
+        };
+        let fields: Vec<&str> = first.split([' ', '\t']).filter(|field| !field.is_empty()).collect();
+        let header: Option<[usize; 2]> = match fields[..] {
+            [words, numbers] => words.parse().ok().zip(numbers.parse().ok()).map(|(a, b)| [a, b]),
+            _ => None,
+        };
+        let width = header.map_or(fields.len().saturating_sub(1), |[_, width]| width);
+        if width == 0 || width > MOST_NUMBERS {
+            let what = format!("the first line makes {width} numbers a word, outside 1 to {MOST_NUMBERS}");
+            return Err(problem(path, what, FORMATS).into());
+        }
+        match header {
+            Some([count, _]) if is_binary(reader.fill_buf().map_err(failed)?, width) => {
+                reading.binary(&mut reader, count, width)?;
+            }
+            Some(_) => reading.text(&mut reader, 2, width)?,
+            None => {
+                reading.line(&line, 1, width)?;
+                reading.text(&mut reader, 2, width)?;
+            }
+        }
+        Ok(reading)
+    }
+
     fn text(&mut self, reader: &mut impl BufRead, first: u64, width: usize) -> Result<(), Error> {
         let mut line = vec![];
         for number in first.. {
-            if self.missing == 0 || read_line(reader, &mut line).map_err(Error::file("read", self.path))? == 0 {
+            if self.done() || read_line(reader, &mut line).map_err(Error::file("read", self.path))? == 0 {
                 break;
             }
             if line.len() as u64 == MOST_LINE {
@@ -116,7 +128,7 @@ impl Reading<'_> {
     /// One line. Words with spaces in them (there are some) are not wanted: numbers are counted from the end.
     fn line(&mut self, line: &[u8], number: u64, width: usize) -> Result<(), Error> {
         let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
-        if !self.wants(&line[..end]) {
+        if line.trim_ascii().is_empty() || !self.wants(&line[..end]) {
             return Ok(());
         }
         let rest = String::from_utf8_lossy(&line[end..]);
@@ -136,7 +148,7 @@ impl Reading<'_> {
         let mut numbers = vec![0; 4 * width];
         let mut word = vec![];
         for at in 1..=count {
-            if self.missing == 0 {
+            if self.done() {
                 break;
             }
             word.clear();
@@ -158,18 +170,26 @@ impl Reading<'_> {
     }
 
     fn wants(&self, word: &[u8]) -> bool {
-        self.places.get(word).is_some_and(|places| places.iter().any(|&place| self.found[place].is_none()))
+        !self.places.contains_key(word) && self.wanted.as_ref().is_none_or(|wanted| wanted.contains(word))
+    }
+
+    /// Whether nothing is left to be found.
+    fn done(&self) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| wanted.len() == self.vectors.len())
     }
 
     fn take(&mut self, word: &[u8], vector: Vec<f32>) -> Result<(), InFile<Problem>> {
+        let text = String::from_utf8_lossy(word).into_owned();
         if !vector.iter().all(|x| x.is_finite()) || vector.iter().all(|&x| x == 0.0) {
-            let what = format!("{:?} has numbers that are not finite, or all 0", String::from_utf8_lossy(word));
+            let what = format!("{text:?} has numbers that are not finite, or all 0");
             return Err(problem(self.path, what, "give another file"));
         }
-        for &place in self.places.get(word).into_iter().flatten() {
-            self.found[place] = Some(vector.clone());
+        if self.wanted.is_none() && self.vectors.len() == MOST_CLASSES {
+            let what = format!("the file holds more than {MOST_CLASSES} words");
+            return Err(problem(self.path, what, "name the classes that are wanted"));
         }
-        self.missing -= 1;
+        self.places.insert(word.to_vec(), self.vectors.len());
+        self.vectors.push((text, vector));
         Ok(())
     }
 }
@@ -180,7 +200,7 @@ impl Reading<'_> {
 /// [`Error::Core`] for vectors of different lengths, or of no length.
 ///
 /// ```
-/// use simloss_train::vectors::cosines;
+/// use simloss_train::similarity::vectors::cosines;
 /// let found = cosines(&[vec![1.0, 0.0], vec![3.0, 4.0], vec![-2.0, 0.0]])?;
 /// assert_eq!(found, [1.0, 0.6, -1.0, 0.6, 1.0, -0.6, -1.0, -0.6, 1.0]);
 /// # Ok::<(), simloss_train::Error>(())
@@ -214,68 +234,44 @@ pub fn cosines(vectors: &[Vec<f32>]) -> Result<Vec<f32>, Error> {
     Ok(all)
 }
 
-/// A square matrix of `f32` or `f64` in NumPy's format (`.npy`), the TRUE class in the row, and notes. The diagonal may
-/// miss 1 by [`DIAGONAL`]; entries are in [-1, 1] for a measure, in [0, 1] for a similarity.
+/// The cosines between the vectors of the classes that are wanted, or between all words of the file where no classes are
+/// named.
+///
+/// A class without a vector is left out or refused, as wanted.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Image`] for a file that is cut short, of other numbers, no square, too large, or whose
-/// entries are outside their range.
-pub fn npy(path: &Path, measure: bool) -> Result<(Matrix, Vec<String>), Error> {
-    const HINT: &str = "save it with numpy.save, as a square matrix of float32 or float64";
-    let wrong = |what: String| Error::from(problem(path, what, HINT));
-    let file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
-    let most = (MOST_CLASSES * MOST_CLASSES * 8 + 65_536) as u64;
-    let file = npyz::NpyFile::new(file.take(most)).map_err(|e| wrong(format!("the file is no NPY file: {e}")))?;
-    let shape = file.shape().to_vec();
-    let (&[rows, columns], order) = (&shape[..], file.order()) else {
-        return Err(wrong(format!("its shape is {shape:?}")));
+/// As [`read`]; [`Error::Similarity`] for classes without a vector, and for other than 2 to [`MOST_CLASSES`] classes.
+pub fn matrix(path: &Path, wanted: &Wanted<'_>) -> Result<Matrix, Error> {
+    let Some(classes) = wanted.classes else {
+        let all = read_all(path)?;
+        let (names, vectors): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        return Ok(Matrix { names: Some(names), entries: cosines(&vectors)? });
     };
-    if rows != columns || !(2..=MOST_CLASSES as u64).contains(&rows) {
-        return Err(wrong(format!("its shape is {shape:?}; there must be from 2 to {MOST_CLASSES} classes")));
-    }
-    let cut = |e: std::io::Error| wrong(format!("its numbers cannot be read: {e}"));
-    let numbers: Vec<f64> = match file.dtype().descr().trim_matches('\'') {
-        "<f4" | ">f4" => file.into_vec::<f32>().map_err(cut)?.into_iter().map(f64::from).collect(),
-        "<f8" | ">f8" => file.into_vec::<f64>().map_err(cut)?,
-        other => return Err(wrong(format!("its numbers are {other}"))),
-    };
-    let n = rows as usize;
-    let at = |row: usize, column: usize| match order {
-        npyz::Order::C => numbers[row * n + column],
-        npyz::Order::Fortran => numbers[column * n + row],
-    };
-    let (mut entries, mut furthest, mut notes) = (Vec::with_capacity(n * n), 0.0f64, vec![]);
-    let slack = if measure { f64::from(DIAGONAL) } else { 0.0 };
-    let least = if measure { -1.0 } else { 0.0 };
-    for row in 0..n {
-        for column in 0..n {
-            let value = at(row, column);
-            if row == column {
-                if value.is_nan() || (value - 1.0).abs() > f64::from(DIAGONAL) {
-                    return Err(wrong(format!("the similarity of class {row} (from 0) with itself is {value}, not 1")));
-                }
-                furthest = furthest.max((value - 1.0).abs());
-                entries.push(1.0);
-            } else if value >= least - slack && value <= 1.0 + slack {
-                entries.push(value.clamp(least, 1.0) as f32);
-            } else {
-                return Err(wrong(format!("entry ({row}, {column}) (from 0) is {value}, outside [{least}, 1]")));
+    // For each class its alias, then its own name.
+    let words: Vec<String> =
+        classes.iter().flat_map(|class| [wanted.aliases.word(class).to_owned(), class.clone()]).collect();
+    let mut found = read(path, &words)?.into_iter();
+    let (mut names, mut vectors, mut missing) = (vec![], vec![], vec![]);
+    for class in classes {
+        let (alias, own) = (found.next().flatten(), found.next().flatten());
+        match alias.or(own) {
+            Some(vector) => {
+                names.push(class.clone());
+                vectors.push(vector);
             }
+            None => missing.push(class.clone()),
         }
     }
-    if furthest > 0.0 {
-        let path = path.display();
-        notes.push(format!(
-            "{path}: the similarity of a class with itself is taken as 1 where it is up to {furthest:.1e} off"
-        ));
+    if (!missing.is_empty() && wanted.unnamed == Unnamed::Error) || vectors.len() < 2 {
+        return Err(InFile::file(path, Problem::NoVector { names: missing }).into());
     }
-    Ok((Matrix { names: None, entries }, notes))
+    Ok(Matrix { names: Some(names), entries: cosines(&vectors)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use npyz::WriterBuilder;
+    use crate::similarity::names::Aliases;
 
     fn words(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
@@ -336,6 +332,7 @@ mod tests {
         assert!(refused(&whole[..whole.len() - 3]).contains("the file ends within word 2 of 2"));
         // A wanted word that is not there is no damage.
         assert_eq!(refused(&whole), "");
+        assert_eq!(read_all(&path)?, [("oak".to_owned(), vec![1.0, 2.0]), ("dog".to_owned(), vec![3.0, 4.0])]);
         assert_eq!(read(&path, &words(&["dog", "cat"]))?, [Some(vec![3.0, 4.0]), None]);
         assert!(matches!(read(&folder.path().join("no"), &[]), Err(Error::File { .. })));
         assert!(cosines(&[vec![1.0], vec![1.0, 2.0]]).is_err());
@@ -344,45 +341,24 @@ mod tests {
     }
 
     #[test]
-    fn matrices_of_numpy() -> Result<(), Box<dyn std::error::Error>> {
+    fn classes_without_a_vector_are_named_or_left_out() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
-        let path = folder.path().join("s.npy");
-        let write = |shape: &[u64], numbers: &[f64], order| {
-            let mut file = vec![];
-            let mut writer = npyz::WriteOptions::new()
-                .default_dtype()
-                .shape(shape)
-                .order(order)
-                .writer(&mut file)
-                .begin_nd()
-                .unwrap();
-            writer.extend(numbers.iter().copied()).unwrap();
-            writer.finish().unwrap();
-            std::fs::write(&path, &file).unwrap();
-            file
-        };
-        let refused = |measure| npy(&path, measure).err().map(|e| e.to_string()).unwrap_or_default();
-        let good = [1.0, 0.5, 0.25, 1.00001];
-        let bytes = write(&[2, 2], &good, npyz::Order::C);
-        let (matrix, notes) = npy(&path, false)?;
-        assert_eq!((matrix.entries, notes.len()), (vec![1.0, 0.5, 0.25, 1.0], 1));
-        write(&[2, 2], &good, npyz::Order::Fortran);
-        assert_eq!(npy(&path, false)?.0.entries, [1.0, 0.25, 0.5, 1.0]);
-        write(&[2, 2], &[1.0, -0.5, 0.25, 1.0], npyz::Order::C);
-        assert!(refused(false).contains("entry (0, 1) (from 0) is -0.5, outside [0, 1]"));
-        assert_eq!(npy(&path, true)?.0.entries[1], -0.5);
-        write(&[2, 2], &[1.0, f64::NAN, 0.25, 1.0], npyz::Order::C);
-        assert!(refused(true).contains("is NaN"));
-        write(&[2, 2], &[0.9, 0.0, 0.25, 1.0], npyz::Order::C);
-        assert!(refused(true).contains("class 0 (from 0) with itself is 0.9"));
-        write(&[4], &good, npyz::Order::C);
-        assert!(refused(true).contains("its shape is [4]"));
-        write(&[1, 4], &good, npyz::Order::C);
-        assert!(refused(true).contains("its shape is [1, 4]"));
-        for length in [0, 20, bytes.len() - 4] {
-            std::fs::write(&path, &bytes[..length])?;
-            assert!(refused(true).contains("save it with numpy.save"), "{length}");
-        }
+        let path = folder.path().join("v");
+        std::fs::write(&path, "apples 1 0\napple 0 1\nbee 3 4\n\n")?;
+        let classes = words(&["apple", "keyboard", "bee"]);
+        let aliases = Aliases::published();
+        let of = |aliases, unnamed| matrix(&path, &Wanted { classes: Some(&classes), aliases, unnamed });
+        let found = of(&aliases, Unnamed::Drop)?;
+        assert_eq!((found.names, found.entries), (Some(words(&["apple", "bee"])), vec![1.0, 0.6, 0.6, 1.0]));
+        let none = Aliases::default();
+        assert_eq!(of(&none, Unnamed::Drop)?.entries, [1.0, 0.8, 0.8, 1.0]);
+        let message = of(&aliases, Unnamed::Error).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("no vector for 1 of the classes: \"keyboard\"; give"), "{message}");
+        let all = matrix(&path, &Wanted { classes: None, aliases: &aliases, unnamed: Unnamed::Error })?;
+        assert_eq!(all.names, Some(words(&["apples", "apple", "bee"])));
+        // Nothing is similar to a single class.
+        std::fs::write(&path, "bee 3 4\n")?;
+        assert!(of(&aliases, Unnamed::Drop).is_err());
         Ok(())
     }
 }

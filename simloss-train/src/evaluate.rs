@@ -1,6 +1,5 @@
-//! A trained network on images: every score under every decoder, and what it says of each image.
+//! A trained network on samples: every score under every decoder, and what it says of each sample.
 
-use super::{ImageSet, Images};
 use crate::{
     Error,
     engine::Threads,
@@ -8,6 +7,7 @@ use crate::{
     lanes::InstructionSet,
     network::{Kind, Visitor},
     record::Test,
+    samples::Samples,
     score::Decoders,
 };
 use serde::Serialize;
@@ -21,12 +21,13 @@ use simloss_core::{
 };
 use std::path::Path;
 
-/// The first figures of an evaluation, as `simloss eval --json` prints them.
+/// The figures of an evaluation, as `simloss eval --json` prints them after the number of samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Images.
-    pub images: usize,
-    /// Share of images whose most probable class is right.
+    /// How many.
+    #[serde(skip)]
+    pub samples: usize,
+    /// Share of samples whose most probable class is right.
     pub accuracy: Option<f64>,
     /// Mean absolute error of the value of the most probable class.
     pub mae: Option<f64>,
@@ -36,21 +37,21 @@ pub struct Summary {
     pub mae_expectation: Option<f64>,
     /// Mean loss.
     pub loss: Option<f64>,
-    /// Share of images whose most probable class is of the right group, where classes are grouped.
+    /// Share of samples whose most probable class is of the right group, where classes are grouped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superclass_accuracy: Option<f64>,
-    /// The same among images whose most probable class is wrong.
+    /// The same among samples whose most probable class is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_superclass_accuracy: Option<f64>,
     /// Everything else, under every decoder.
     pub scores: Test,
 }
 
-/// What a network says of one image.
+/// What a network says of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction<'a> {
-    /// The image.
-    pub image: u32,
+    /// The sample.
+    pub sample: u32,
     /// The class it has.
     pub label: Label,
     /// The most probable class.
@@ -61,63 +62,66 @@ pub struct Prediction<'a> {
     pub probabilities: &'a [f32],
 }
 
-/// Images that are computed at a time.
+/// Samples that are computed at a time.
 const BATCH: usize = 1024;
 
-/// Scores of the images `chosen`; `each` gets the prediction of every one of them, in their order.
+/// Scores of the samples `chosen`; `each` gets the prediction of every one of them, in their order, and ends the
+/// evaluation with its error.
 ///
 /// # Errors
-/// [`Error::Data`] for images of another size or number of classes than the network's; [`Error::Core`] for parameters
-/// or a loss that do not fit it, logits that are not finite, and no images.
+/// [`Error::Data`] for samples of another width or number of classes than the network's; [`Error::Core`] for parameters
+/// or a loss that do not fit it, logits that are not finite, and no samples; that of `each`.
 pub fn evaluate<L: Loss<f32> + Sync>(
     kind: &Kind,
     parameters: &[f32],
     loss: L,
-    set: &ImageSet,
+    samples: &dyn Samples,
     chosen: &[u32],
     threads: usize,
-    each: &mut dyn FnMut(Prediction<'_>),
+    each: &mut dyn FnMut(Prediction<'_>) -> Result<(), Error>,
 ) -> Result<Summary, Error> {
-    let wrong = |problem| Err(Error::Data { data: set.name().to_owned(), problem });
-    if set.inputs() != kind.inputs() {
-        let [height, width] = set.size();
-        let (n, inputs) = (set.inputs(), kind.inputs());
-        return wrong(format!("images of 3 x {height} x {width} are {n} numbers, but the network takes {inputs}"));
+    let wrong = |problem| Err(Error::Data { data: samples.name().to_owned(), problem });
+    let (found, expected) = (samples.inputs(), kind.inputs());
+    if found != expected {
+        let what = samples.what();
+        return wrong(format!("its {what} are {found} numbers each, but the network takes {expected}"));
     }
-    if set.classes() != kind.classes() {
-        return wrong(format!("there are {} classes, but the network has {}", set.classes(), kind.classes()));
+    let (found, expected) = (samples.class_names().len(), kind.classes());
+    if found != expected {
+        return wrong(format!("there are {found} classes, but the network has {expected}"));
     }
     if chosen.is_empty() {
         return Err(CoreError::Empty.into());
     }
-    kind.visit(Job { parameters, loss, set, chosen, threads, each })?
+    kind.visit(Job { parameters, loss, samples, chosen, threads, each })?
 }
 
 struct Job<'a, L> {
     parameters: &'a [f32],
     loss: L,
-    set: &'a ImageSet,
+    samples: &'a dyn Samples,
     chosen: &'a [u32],
     threads: usize,
-    each: &'a mut dyn FnMut(Prediction<'_>),
+    each: &'a mut dyn FnMut(Prediction<'_>) -> Result<(), Error>,
 }
 
 impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
     type Output = Result<Summary, Error>;
 
     fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Summary, Error> {
-        let Job { parameters, loss, set, chosen, threads, each } = self;
-        let classes = set.classes();
+        let Job { parameters, loss, samples, chosen, threads, each } = self;
+        let classes = samples.class_names().len();
         let network = Network::new(layers, Criterion::new(loss))?;
         let mut engine = Threads::new(&network, threads, InstructionSet::chosen()?)?;
-        let values: Vec<f32> = set.class_values().iter().map(|&value| value as f32).collect();
+        let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
         let mut decoders = Decoders::new(&values)?;
         let mut confusion = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
         let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
         let mut probabilities = vec![0.0; classes];
         for chosen in chosen.chunks(BATCH) {
-            let features = Images::new(set, chosen, None)?;
-            let labels: Vec<Option<Label>> = chosen.iter().map(|&i| set.labels().get(i as usize).copied()).collect();
+            let features = samples.batch(chosen)?;
+            let labels: Vec<Option<Label>> =
+                chosen.iter().map(|&i| samples.labels().get(i as usize).copied()).collect();
             let (losses, logits) = (&mut losses[..chosen.len()], &mut logits[..chosen.len() * classes]);
             let targets = Targets::labels(&labels);
             eval_step(
@@ -125,18 +129,17 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
                 parameters,
                 Evaluation { features: &features, targets, losses: &mut *losses, logits: &mut *logits },
             )?;
-            let samples = chosen.iter().zip(labels.iter().flatten()).zip(losses).zip(logits.chunks_exact(classes));
-            for (((&image, &label), loss), logits) in samples {
+            let all = chosen.iter().zip(labels.iter().flatten()).zip(losses).zip(logits.chunks_exact(classes));
+            for (((&sample, &label), loss), logits) in all {
                 decoders.add(logits, label, *loss)?;
                 softmax_into(logits, &mut probabilities)?;
                 let argmax = argmax(logits)?;
                 confusion.update(label, argmax)?;
                 let expectation = expectation(Probabilities::new(&probabilities)?, &values)?;
-                each(Prediction { image, label, argmax, expectation, probabilities: &probabilities });
+                each(Prediction { sample, label, argmax, expectation, probabilities: &probabilities })?;
             }
         }
-        let groups = set.tree().map(|tree| tree.superclasses(classes));
-        let (superclass, failed) = match &groups {
+        let (superclass, failed) = match &samples.superclasses() {
             Some(groups) => {
                 (confusion.superclass_accuracy(groups)?.value(), confusion.failed_superclass_accuracy(groups)?.value())
             }
@@ -144,7 +147,7 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
         };
         let scores = decoders.test()?;
         Ok(Summary {
-            images: chosen.len(),
+            samples: chosen.len(),
             accuracy: scores.scores.argmax.accuracy,
             mae: scores.scores.argmax.mae,
             mse: scores.scores.argmax.mse,
@@ -158,29 +161,27 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
 }
 
 /// Predictions as a table: `path,label,argmax,expectation` and one column of probabilities for each class.
-#[derive(Debug)]
 pub struct Table<'a> {
-    set: &'a ImageSet,
+    samples: &'a dyn Samples,
     rows: csv::Writer<Vec<u8>>,
     failed: Option<csv::Error>,
 }
 
 impl<'a> Table<'a> {
     /// With a first row of names.
-    pub fn new(set: &'a ImageSet) -> Self {
+    pub fn new(samples: &'a dyn Samples) -> Self {
         let mut rows = csv::Writer::from_writer(vec![]);
-        let names = set.class_names().iter().map(|name| format!("p({name})"));
+        let names = samples.class_names().iter().map(|name| format!("p({name})"));
         let first = ["path", "label", "argmax", "expectation"].map(str::to_owned);
         let failed = rows.write_record(first.into_iter().chain(names)).err();
-        Table { set, rows, failed }
+        Table { samples, rows, failed }
     }
 
     /// One row more.
     pub fn add(&mut self, prediction: Prediction<'_>) {
-        let Prediction { image, label, argmax, expectation, probabilities } = prediction;
-        let path = self.set.paths().get(image as usize).map_or("", |path| path.as_str());
-        let name = |label: Label| self.set.class_names().get(label.index()).map_or("", |name| name.as_str());
-        let first = [path, name(label), name(argmax)].map(str::to_owned);
+        let Prediction { sample, label, argmax, expectation, probabilities } = prediction;
+        let name = |label: Label| self.samples.class_names().get(label.index()).cloned().unwrap_or_default();
+        let first = [self.samples.path(sample), name(label), name(argmax)];
         let numbers = [expectation].iter().chain(probabilities).map(f32::to_string).collect::<Vec<_>>();
         let row = self.rows.write_record(first.into_iter().chain(numbers));
         self.failed = self.failed.take().or(row.err());
@@ -202,11 +203,15 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::{Tree, set::tests::pattern};
+    use crate::{
+        data::Dataset,
+        images::{ImageSet, Tree, pattern},
+        samples::Scaled,
+    };
     use simloss_core::loss::CrossEntropy;
 
     #[test]
-    fn every_image_is_predicted_once() -> Result<(), Box<dyn std::error::Error>> {
+    fn every_sample_is_predicted_once() -> Result<(), Box<dyn std::error::Error>> {
         let mut contents = pattern(37, 3, [1, 2]);
         let names = ["c0", "c1", "c2", "a", "root"].map(str::to_owned).to_vec();
         contents.tree = Some(Tree { parents: vec![3, 3, 4, 4, 4], names });
@@ -219,13 +224,14 @@ mod tests {
         let mut seen = vec![];
         let mut table = Table::new(&set);
         let summary = evaluate(&kind, &parameters, CrossEntropy::new(3)?, &set, &chosen, 2, &mut |p| {
-            assert_eq!((p.argmax.index(), p.label.index()), (1, p.image as usize % 3));
+            assert_eq!((p.argmax.index(), p.label.index()), (1, p.sample as usize % 3));
             assert!((p.expectation - 1.0).abs() < 1e-6 && (p.probabilities[1] - 0.5).abs() < 1e-6);
-            seen.push(p.image);
+            seen.push(p.sample);
             table.add(p);
+            Ok(())
         })?;
         assert_eq!(seen, chosen);
-        assert_eq!((summary.images, summary.accuracy), (37, Some(12.0 / 37.0)));
+        assert_eq!((summary.samples, summary.accuracy), (37, Some(12.0 / 37.0)));
         assert_eq!(summary.superclass_accuracy, Some(25.0 / 37.0));
         assert_eq!(summary.failed_superclass_accuracy, Some(13.0 / 25.0));
         let folder = tempfile::tempdir()?;
@@ -245,16 +251,37 @@ mod tests {
         let set = ImageSet::new(pattern(4, 2, [1, 2]))?;
         let run = |kind: Kind, parameters: usize, chosen: &[u32]| {
             let loss = CrossEntropy::new(2)?;
-            evaluate(&kind, &vec![0.0; parameters], loss, &set, chosen, 1, &mut |_| ())
+            evaluate(&kind, &vec![0.0; parameters], loss, &set, chosen, 1, &mut |_| Ok(()))
         };
         let table = |inputs, classes| Kind::Table { inputs, hidden: vec![1], classes };
         let message = |kind, n, chosen: &[u32]| run(kind, n, chosen).err().map(|e| e.to_string()).unwrap_or_default();
         assert_eq!(message(table(6, 2), 11, &[0, 3]), "");
-        assert!(message(table(5, 2), 10, &[0]).contains("are 6 numbers, but the network takes 5"));
+        assert!(message(table(5, 2), 10, &[0]).contains("are 6 numbers each, but the network takes 5"));
         assert!(message(table(6, 3), 13, &[0]).contains("2 classes, but the network has 3"));
         assert!(message(table(6, 2), 10, &[0]).contains("parameters"));
         assert!(!message(table(6, 2), 11, &[]).is_empty());
         assert!(!message(table(6, 2), 11, &[4]).is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn tables_are_judged_too() -> Result<(), Error> {
+        let labels = [0, 1, 1].map(|y| Label::new(y, 2)).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let data = Dataset::new("t", vec![1.0, 2.0, 3.0], 1, labels, vec!["a".into(), "b".into()], vec![0.0, 1.0])?;
+        let kind = Kind::Table { inputs: 1, hidden: vec![1], classes: 2 };
+        // The hidden unit is the feature; class b is the more probable above 2.
+        let parameters = [1.0, 0.0, 0.0, 1.0, 2.5, 0.0];
+        let (scaled, mut paths) = (Scaled::new(&data, None), vec![]);
+        let summary = evaluate(&kind, &parameters, CrossEntropy::new(2)?, &scaled, &[0, 1, 2], 1, &mut |p| {
+            paths.push((scaled.path(p.sample), p.argmax.index()));
+            Ok(())
+        })?;
+        assert_eq!(paths, [("t#1".to_owned(), 0), ("t#2".to_owned(), 0), ("t#3".to_owned(), 1)]);
+        assert_eq!(summary.accuracy, Some(2.0 / 3.0));
+        let stopped = evaluate(&kind, &parameters, CrossEntropy::new(2)?, &scaled, &[0, 1, 2], 1, &mut |_| {
+            Err(Error::Interrupted { folder: None })
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted { .. })));
         Ok(())
     }
 }

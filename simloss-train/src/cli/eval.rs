@@ -1,0 +1,101 @@
+//! The options of evaluation, and of models that come from elsewhere or go there.
+
+use super::{AgeArgs, Ages, Cifar100Args, FolderArgs, Names, SimilarityArgs, names, threads};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// What to judge a network on.
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Faces with ages: all of a folder, or its part test
+    Age {
+        /// Where they are.
+        #[command(flatten)]
+        images: AgeArgs,
+        /// How to judge.
+        #[command(flatten)]
+        eval: EvalArgs,
+    },
+    /// The test images of CIFAR-100
+    Cifar100 {
+        /// Where they are.
+        #[command(flatten)]
+        images: Cifar100Args,
+        /// How to judge.
+        #[command(flatten)]
+        eval: EvalArgs,
+    },
+    /// Images in class folders: all of them, or their part test
+    Folder {
+        /// Where they are.
+        #[command(flatten)]
+        images: FolderArgs,
+        /// How to judge.
+        #[command(flatten)]
+        eval: EvalArgs,
+    },
+    /// All rows of a CSV file with named columns: one of classes, the others of numbers
+    Table {
+        /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons or tabs
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+        /// The column of the classes
+        #[arg(long, value_name = "COLUMN")]
+        label: String,
+        /// Columns to leave out
+        #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+        ignore: Vec<String>,
+        /// How to judge.
+        #[command(flatten)]
+        eval: EvalArgs,
+    },
+}
+
+/// The options of every evaluation.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The network: a model.safetensors of this program, or any safetensors file of PyTorch's layout whose tensors are
+    /// named conv1.weight, conv1.bias, ... dense1.weight, ...
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// The similarity.
+    #[command(flatten)]
+    pub similarity: SimilarityArgs,
+    /// Print one JSON object with every figure, instead of a table
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// The CSV file to write what the network says of each sample to: path, label, argmax, expectation, probabilities
+    #[arg(long, value_name = "FILE.csv", help_heading = "Output")]
+    pub predictions: Option<PathBuf>,
+    /// Threads to decode and compute with; changes no result [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+}
+
+/// `simloss export`.
+#[derive(Debug, Args)]
+pub struct ExportCommand {
+    /// The model: a model.safetensors of this program
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// The file to write: PyTorch's tensors and nothing else, for safetensors.torch.load_file
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+}
+
+/// `simloss import`.
+#[derive(Debug, Args)]
+pub struct ImportCommand {
+    /// The parameters: a safetensors file of PyTorch's layout; names and shapes of its tensors tell which network it is
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// The model to write, which this program evaluates without further options
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    /// What the classes are, for a network of ages
+    #[arg(long, value_name = "A..B", value_parser = super::images::ages, conflicts_with = "names")]
+    pub ages: Option<Ages>,
+    /// The names of the classes, in their order, or @FILE with one name a line; names that are all numbers are values
+    #[arg(long, value_name = "NAMES|@FILE", value_parser = names)]
+    pub names: Option<Names>,
+}

@@ -1,0 +1,344 @@
+//! `simloss eval`: a trained network on data, by every measure.
+
+use super::load::{Images, note, threads};
+use crate::{
+    Error,
+    checkpoint::{self, Checkpoint},
+    cli::{AgeArgs, Ages, Cifar100Args, EvalArgs, EvalCommand, FolderArgs},
+    data::Dataset,
+    evaluate::{Summary, Table, evaluate},
+    images::{ImageSet, Part},
+    model::Model,
+    network::Kind as Network,
+    record::{Answers, LossDescription},
+    samples::{Samples, Scaled},
+    similarity::{AnySimilarity, Candidate, Kind, Request, names::Unnamed},
+    summary::columns,
+    table,
+};
+use serde::Serialize;
+use simloss_core::{Label, loss::SimLoss};
+use std::{
+    fmt::Write,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+pub(super) fn eval(command: EvalCommand, stop: &AtomicBool) -> Result<String, Error> {
+    match command {
+        EvalCommand::Age { images, eval } => age(images, eval, stop),
+        EvalCommand::Cifar100 { images, eval } => cifar100(images, eval, stop),
+        EvalCommand::Folder { images, eval } => folder(images, eval, stop),
+        EvalCommand::Table { file, label, ignore, eval } => {
+            let columns = table::Columns { label, order: None, ignore };
+            of_table(&file, &columns, eval, stop)
+        }
+    }
+}
+
+fn age(images: AgeArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+    let (trained, loading) = for_images(&eval, &images.cache, stop)?;
+    let given = trained.model.as_ref().and_then(|model| ages_of(&model.class_values));
+    let ages = images.ages.or(given).unwrap_or(Ages::PUBLISHED);
+    let set = loading.ages(&images.folder, ages.range(), images.labels.as_deref())?;
+    judge_images(&set, true, &trained, eval, stop)
+}
+
+/// Values that are one age after the other.
+fn ages_of(values: &[f64]) -> Option<Ages> {
+    let age = |value: f64| (0.0..=150.0).contains(&value).then_some(value as u16);
+    let ages = Ages { first: age(*values.first()?)?, last: age(*values.last()?)? };
+    ages.range().map(f64::from).eq(values.iter().copied()).then_some(ages)
+}
+
+fn cifar100(images: Cifar100Args, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+    let (trained, loading) = for_images(&eval, &images.cache, stop)?;
+    let set = loading.cifar100(&images.path, true)?;
+    let set = match &trained.model {
+        Some(model) => only(set, &model.class_names)?,
+        None if trained.network.classes() == set.classes() => set,
+        None => crate::images::cifar::published(set)?,
+    };
+    judge_images(&set, false, &trained, eval, stop)
+}
+
+/// The images of the classes `names`, in their order.
+fn only(set: ImageSet, names: &[String]) -> Result<ImageSet, Error> {
+    let place = |name: &String| {
+        set.class_names().iter().position(|other| other == name).ok_or_else(|| {
+            let problem = format!("there is no class {name:?}, which the network has");
+            Error::Data { data: set.name().to_owned(), problem }
+        })
+    };
+    let kept = names.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    set.keep_classes(&kept)
+}
+
+fn folder(images: FolderArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+    let (trained, loading) = for_images(&eval, &images.cache, stop)?;
+    let set = loading.classes(&images.folder)?;
+    let set = match &trained.model {
+        Some(model) => set.with_classes(&model.class_names, &model.class_values)?,
+        None => set,
+    };
+    // Names that are numbers are in their order.
+    let ordered = set.class_names().iter().all(|name| name.parse::<f64>().is_ok());
+    judge_images(&set, ordered, &trained, eval, stop)
+}
+
+fn of_table(file: &Path, columns: &table::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+    let trained = checkpoint::read(&eval.checkpoint)?;
+    let table = table::read(file, columns)?;
+    let (data, standardiser) = match &trained.model {
+        Some(model) => (with_classes(&table.data, model)?, model.standardiser.as_ref()),
+        None => (table.data, None),
+    };
+    let all: Vec<u32> = (0..data.samples() as u32).collect();
+    let samples = Scaled::new(&data, standardiser);
+    judge(
+        Judged { samples: &samples, chosen: &all, fingerprint: data.fingerprint(), ordered: table.ordered },
+        &trained,
+        eval,
+        stop,
+    )
+}
+
+/// The same samples with the classes of a model.
+fn with_classes(data: &Dataset, model: &Model) -> Result<Dataset, Error> {
+    let place = |y: &Label| {
+        let name = &data.class_names()[y.index()];
+        let place = model.class_names.iter().position(|other| other == name).ok_or_else(|| {
+            let (data, name) = (data.name().to_owned(), format!("{name:?}"));
+            Error::Data { data, problem: format!("the network has no class {name}") }
+        });
+        Ok(Label::new(place?, model.class_names.len())?)
+    };
+    Dataset::new(
+        data.name(),
+        data.features().to_vec(),
+        data.width(),
+        data.labels().iter().map(place).collect::<Result<Vec<_>, Error>>()?,
+        model.class_names.clone(),
+        model.class_values.clone(),
+    )
+}
+
+/// The network, and how its images are read.
+fn for_images<'a>(
+    eval: &EvalArgs,
+    cache: &'a crate::cli::CacheArgs,
+    stop: &'a AtomicBool,
+) -> Result<(Checkpoint, Images<'a>), Error> {
+    let trained = checkpoint::read(&eval.checkpoint)?;
+    let size = trained.network.image_size().ok_or_else(|| {
+        let problem = format!("it takes tables of {} features, not images", trained.network.inputs());
+        Error::format(&eval.checkpoint, "a network for images")(&problem)
+    })?;
+    Ok((trained, Images { size, threads: threads(eval.threads), cache, stop }))
+}
+
+/// The similarity that is asked for, else the one that the network was trained with, else that of classes in an order.
+fn request(eval: &EvalArgs, model: Option<&Model>, ordered: bool) -> Result<Request, Error> {
+    let default = if ordered { Kind::Order } else { Kind::None };
+    let asked = eval.similarity.clone();
+    let silent = asked.similarity.is_none()
+        && asked.reduction_factor.is_empty()
+        && asked.lower_bound.is_empty()
+        && asked.superclasses.is_none()
+        && asked.vectors.is_none()
+        && asked.aliases.is_none();
+    // Files that the network does not name may name more classes than it has.
+    let mut request = Request { unnamed: Unnamed::Drop, ..asked.request(default) };
+    if let (true, Some(model)) = (silent, model) {
+        let LossDescription { similarity, reduction_factor, .. } = &model.loss;
+        request.kind = match (similarity.as_str(), reduction_factor) {
+            ("order", Some(_)) => Kind::Order,
+            ("circular", Some(_)) => Kind::Circular,
+            _ => Kind::None,
+        };
+        request.reduction_factors = match request.kind {
+            Kind::None => vec![],
+            _ => reduction_factor.iter().map(|&r| r as f32).collect(),
+        };
+        if request.kind == Kind::None && similarity != "none" {
+            note(&format!(
+                "the loss below is cross entropy; the network was trained with another one ({similarity}), which \
+                 --similarity and its options give"
+            ));
+        }
+    }
+    request.check_single()?;
+    Ok(request)
+}
+
+/// What a network is judged on.
+struct Judged<'a> {
+    samples: &'a dyn Samples,
+    chosen: &'a [u32],
+    fingerprint: &'a str,
+    ordered: bool,
+}
+
+/// On the part `test` of some images, else on all of them.
+fn judge_images(
+    set: &ImageSet,
+    ordered: bool,
+    trained: &Checkpoint,
+    eval: EvalArgs,
+    stop: &AtomicBool,
+) -> Result<String, Error> {
+    let test = set.part(Part::Test);
+    let chosen = if test.is_empty() { set.all() } else { test };
+    judge(Judged { samples: set, chosen: &chosen, fingerprint: set.fingerprint(), ordered }, trained, eval, stop)
+}
+
+fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+    let Judged { samples, chosen, fingerprint, ordered } = judged;
+    let classes = samples.class_names().len();
+    if classes != trained.network.classes() {
+        let problem = format!("there are {classes} classes, but the network has {}", trained.network.classes());
+        return Err(Error::Data { data: samples.name().to_owned(), problem });
+    }
+    let request = request(&eval, trained.model.as_ref(), ordered)?;
+    let loaded = request.load(Some(samples.class_names()), samples.superclasses().as_deref())?;
+    if !loaded.unnamed.is_empty() {
+        let names = crate::input::list(&loaded.unnamed);
+        return Err(Error::Usage(format!("the network has classes that the similarity does not name: {names}")));
+    }
+    loaded.notes.iter().for_each(|text| note(text));
+    let candidate = request.candidates(&loaded.source, classes)?.into_iter().next();
+    let Candidate { description, similarity } = candidate.ok_or(simloss_core::Error::Empty)?;
+
+    let mut table = eval.predictions.as_ref().map(|_| Table::new(samples));
+    let loss = SimLoss::<AnySimilarity>::new(similarity);
+    let threads = threads(eval.threads);
+    let summary = evaluate(&trained.network, &trained.parameters, loss, samples, chosen, threads, &mut |prediction| {
+        if let Some(table) = &mut table {
+            table.add(prediction);
+        }
+        if stop.load(Ordering::Relaxed) { Err(Error::Interrupted { folder: None }) } else { Ok(()) }
+    })?;
+    if let (Some(table), Some(path)) = (table, &eval.predictions) {
+        table.save(path)?;
+    }
+    if eval.json {
+        return json(samples, fingerprint, &trained.network, &description, &summary)
+            .map_err(|e| Error::format(&eval.checkpoint, "a network whose figures can be written")(&e));
+    }
+    let mut text = text(samples, &trained.network, &description, ordered, &summary);
+    if let Some(path) = &eval.predictions {
+        let _ = writeln!(text, "\nPredictions: {}", path.display());
+    }
+    Ok(text)
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    samples: Option<usize>,
+    #[serde(flatten)]
+    summary: &'a Summary,
+    data: &'a str,
+    fingerprint: &'a str,
+    network: &'a Network,
+    similarity: &'a LossDescription,
+}
+
+fn json(
+    samples: &dyn Samples,
+    fingerprint: &str,
+    network: &Network,
+    similarity: &LossDescription,
+    summary: &Summary,
+) -> Result<String, serde_json::Error> {
+    let images = samples.what() == "images";
+    let count = Some(summary.samples);
+    let printed = Printed {
+        images: count.filter(|_| images),
+        samples: count.filter(|_| !images),
+        summary,
+        data: samples.name(),
+        fingerprint,
+        network,
+        similarity,
+    };
+    Ok(serde_json::to_string(&printed)? + "\n")
+}
+
+fn text(
+    samples: &dyn Samples,
+    network: &Network,
+    similarity: &LossDescription,
+    ordered: bool,
+    summary: &Summary,
+) -> String {
+    let percent = |share: Option<f64>| share.map_or(String::new(), |share| format!("{:.2} %", 100.0 * share));
+    let number = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.4}"));
+    let mut out = format!(
+        "{}: {} {}, {} classes, {} parameters\n\n",
+        samples.name(),
+        summary.samples,
+        samples.what(),
+        network.classes(),
+        network.tensors().iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum::<usize>(),
+    );
+    let scores = &summary.scores;
+    let mut rows = vec![["", "accuracy", "within 1", "MAE", "MSE", "kappa"].map(str::to_owned).to_vec()];
+    let mut row = |name: &str, answers: &Answers| {
+        let Answers { accuracy, within_one, mae, mse, kappa } = answers;
+        rows.push(vec![
+            name.to_owned(),
+            percent(*accuracy),
+            percent(*within_one),
+            number(*mae),
+            number(*mse),
+            number(*kappa),
+        ]);
+    };
+    row("most probable class", &scores.scores.argmax);
+    // Of classes without an order, distances mean nothing.
+    if ordered {
+        row("expected value", &scores.expectation);
+        row("median class", &scores.median);
+        row("least expected distance", &scores.minimum_risk);
+    } else {
+        rows.iter_mut().for_each(|row| row.truncate(2));
+    }
+    out.push_str(&columns(&rows));
+    let mut loss = similarity.similarity.clone();
+    for (name, value) in [("r", similarity.reduction_factor), ("l", similarity.lower_bound)] {
+        if let Some(value) = value {
+            let _ = write!(loss, ", {name} = {value}");
+        }
+    }
+    let named = [
+        (format!("loss ({loss})"), number(scores.scores.loss)),
+        ("negative log-likelihood".into(), number(scores.scores.likelihood)),
+        ("Brier score".into(), number(scores.scores.brier)),
+        ("ranked probability score".into(), number(scores.scores.ranked.filter(|_| ordered))),
+        ("expected calibration error".into(), number(scores.scores.calibration)),
+        ("superclass accuracy".into(), percent(summary.superclass_accuracy)),
+        ("failed superclass accuracy".into(), percent(summary.failed_superclass_accuracy)),
+    ];
+    let rows: Vec<Vec<String>> =
+        named.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| vec![name, value]).collect();
+    out.push('\n');
+    out.push_str(&columns(&rows));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_read_from_class_values() {
+        assert_eq!(ages_of(&[15.0, 16.0, 17.0]), Some(Ages { first: 15, last: 17 }));
+        for values in [&[][..], &[1.0, 3.0], &[1.5, 2.5], &[-1.0, 0.0], &[f64::NAN, 1.0], &[2.0, 1.0]] {
+            assert_eq!(ages_of(values), None, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Square matrices in NumPy's format (`.npy`): `f32` or `f64`, of either byte order, by rows or by columns.
+
+use super::{MOST_CLASSES, Problem};
+use crate::{Error, input::InFile};
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+const HINT: &str = "save it with numpy.save, as a square matrix of float32 or float64";
+
+/// Whether the file begins as NumPy's do.
+///
+/// # Errors
+/// [`Error::File`].
+pub(super) fn is_npy(path: &Path) -> Result<bool, Error> {
+    let mut first = vec![];
+    let read = |first: &mut Vec<u8>| File::open(path)?.take(MAGIC.len() as u64).read_to_end(first);
+    read(&mut first).map_err(Error::file("read", path))?;
+    Ok(first == MAGIC)
+}
+
+/// The number of rows, and the numbers, row by row.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Similarity`] for a file that is cut short, of other numbers, no square, or of more than
+/// [`MOST_CLASSES`] rows.
+pub(super) fn read(path: &Path) -> Result<(usize, Vec<f32>), Error> {
+    let wrong = |what: String| Error::from(InFile::file(path, Problem::Vector { what, hint: HINT }));
+    let file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
+    let most = (MOST_CLASSES * MOST_CLASSES * 8 + 65_536) as u64;
+    let file = npyz::NpyFile::new(file.take(most)).map_err(|e| wrong(format!("the file is no NPY file: {e}")))?;
+    let (shape, order) = (file.shape().to_vec(), file.order());
+    let n = match shape[..] {
+        [rows, columns] if rows == columns && (2..=MOST_CLASSES as u64).contains(&rows) => rows as usize,
+        _ => return Err(wrong(format!("its shape is {shape:?}; there must be from 2 to {MOST_CLASSES} classes"))),
+    };
+    let cut = |e: std::io::Error| wrong(format!("its numbers cannot be read: {e}"));
+    let numbers: Vec<f32> = match file.dtype().descr().trim_matches('\'') {
+        "<f4" | ">f4" => file.into_vec::<f32>().map_err(cut)?,
+        "<f8" | ">f8" => file.into_vec::<f64>().map_err(cut)?.into_iter().map(|x| x as f32).collect(),
+        other => return Err(wrong(format!("its numbers are {other}"))),
+    };
+    Ok(match order {
+        npyz::Order::C => (n, numbers),
+        npyz::Order::Fortran => (n, (0..n * n).map(|at| numbers[at % n * n + at / n]).collect()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use npyz::WriterBuilder;
+
+    #[test]
+    fn square_matrices_alone_are_read() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("s.npy");
+        let write = |shape: &[u64], numbers: &[f64], order| {
+            let mut file = vec![];
+            let options = npyz::WriteOptions::new().default_dtype().shape(shape).order(order);
+            let mut writer = options.writer(&mut file).begin_nd().unwrap();
+            writer.extend(numbers.iter().copied()).unwrap();
+            writer.finish().unwrap();
+            std::fs::write(&path, &file).unwrap();
+            file
+        };
+        let refused = || read(&path).err().map(|e| e.to_string()).unwrap_or_default();
+        let numbers = [1.0, 0.5, 0.25, f64::NAN];
+        let bytes = write(&[2, 2], &numbers, npyz::Order::C);
+        assert!(is_npy(&path)?);
+        let (n, found) = read(&path)?;
+        assert_eq!((n, &found[..3]), (2, &[1.0, 0.5, 0.25][..]));
+        assert!(found[3].is_nan());
+        write(&[2, 2], &numbers, npyz::Order::Fortran);
+        assert_eq!(read(&path)?.1[..3], [1.0, 0.25, 0.5]);
+        write(&[4], &numbers, npyz::Order::C);
+        assert!(refused().contains("s.npy: its shape is [4]"));
+        write(&[1, 4], &numbers, npyz::Order::C);
+        assert!(refused().contains("its shape is [1, 4]; there must be from 2 to 4096 classes; save it with"));
+        for length in [0, 20, bytes.len() - 4] {
+            std::fs::write(&path, &bytes[..length])?;
+            assert!(refused().contains("save it with numpy.save"), "{length}");
+        }
+        // A second version of the format, whose header promises 4 GiB of itself.
+        let mut huge = bytes.clone();
+        huge[6] = 2;
+        huge[8..12].copy_from_slice(&[0xff; 4]);
+        std::fs::write(&path, &huge)?;
+        assert!(refused().contains("the file is no NPY file"), "{}", refused());
+        std::fs::write(&path, "1,0\n0,1\n")?;
+        assert!(!is_npy(&path)?);
+        assert!(matches!(is_npy(&folder.path().join("missing")), Err(Error::File { .. })));
+        Ok(())
+    }
+}
