@@ -1,64 +1,11 @@
 //! The binary `simloss`, from outside: what it writes, what it refuses, and what it says.
 
-use assert_cmd::{Command, assert::Assert};
+mod place;
+
+use assert_cmd::Command;
+use place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
-use std::{
-    error::Error,
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tempfile::TempDir;
-
-type Outcome = Result<(), Box<dyn Error>>;
-
-/// A folder of its own for each test, where `simloss` runs.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        Ok(Place(TempDir::new()?))
-    }
-
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> Result<&Self, Box<dyn Error>> {
-        fs::write(self.path(name), text)?;
-        Ok(self)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> Result<String, Box<dyn Error>> {
-        fs::read_to_string(self.path(name)).map_err(|e| format!("{name}: {e}").into())
-    }
-
-    /// `simloss`, with arguments as one would type them (no blanks inside an argument).
-    fn simloss(&self, line: &str) -> Assert {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simloss"));
-        command.current_dir(self.0.path()).args(line.split_whitespace()).timeout(Duration::from_secs(300)).assert()
-    }
-
-    /// Refused as bad input: exit code 2, that message, and no new file.
-    fn refuses(&self, line: &str, message: &str) -> Outcome {
-        let before = files(self.0.path())?;
-        self.simloss(line).code(2).stdout("").stderr(contains("error: ").and(contains(message)));
-        assert_eq!(files(self.0.path())?, before, "{line}");
-        Ok(())
-    }
-}
-
-/// Every file below a folder, in order.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut found = vec![];
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
-    }
-    found.sort();
-    Ok(found)
-}
+use std::{error::Error, fmt::Write, fs, path::PathBuf, time::Duration};
 
 /// Four grades that two columns tell apart, most of the time; always the same.
 fn grades() -> String {
@@ -485,7 +432,16 @@ fn an_instruction_set_that_is_not_there() -> Outcome {
 #[test]
 fn help_and_version() -> Outcome {
     let place = Place::new()?;
-    for line in ["--help", "demo --help", "train --help", "train table --help", "similarity --help"] {
+    for line in [
+        "--help",
+        "demo --help",
+        "train --help",
+        "train table --help",
+        "similarity --help",
+        "eval --help",
+        "eval age --help",
+        "export --help",
+    ] {
         place.simloss(line).success().stdout(contains("Usage: simloss"));
     }
     place.simloss("--version").success().stdout(contains(env!("CARGO_PKG_VERSION")));

@@ -8,13 +8,14 @@
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
 # that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
-# data is missing that may not be redistributed.
+# data is missing that may not be redistributed, or PyTorch, whose outputs are stored as golden values too.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test targets firmware demo bench"
+STANDARD="fmt clippy doc test targets firmware demo bench data pytorch"
 DEEP="deep-exp deep-laws deep-stability"
 SKIPPED=77
+NO_DATA=78
 
 about() {
   case $1 in
@@ -26,6 +27,8 @@ about() {
     firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no panic or allocator is linked" ;;
     demo) echo "the main job runs on the embedded data within a minute" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
+    data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read" ;;
+    pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
@@ -102,6 +105,24 @@ step_bench() {
     cargo run --release -q -p simloss-bench --locked --bin throughput -- --only loss --at-most 1.6
 }
 
+step_data() {
+  local data=../shared/data
+  if [ ! -d $data ]; then
+    echo "needs $data: UTKFace-4k.tar, cifar-100-binary.tar.xz, checkpoints and embeddings, which may not be redistributed"
+    return $NO_DATA
+  fi
+  SIMLOSS_DATA=$(cd $data && pwd) cargo test --release -q -p simloss-train --locked --test real -- --ignored --nocapture
+}
+
+step_pytorch() {
+  local python=${SIMLOSS_PYTHON:-python3}
+  if ! "$python" -c 'import numpy, safetensors.torch, torch' 2>/dev/null; then
+    echo "needs torch, numpy and safetensors: pip install torch numpy safetensors, or name another Python in SIMLOSS_PYTHON"
+    return $NO_DATA
+  fi
+  SIMLOSS_PYTHON=$python cargo test -q -p simloss-tests --locked --test exported -- --ignored
+}
+
 step_deep-exp() {
   cargo test --release -p simloss-tests --locked --test exponential -- --ignored --nocapture
 }
@@ -137,7 +158,7 @@ for s in $steps; do
   took=$((SECONDS - start))
   if [ $status -eq 0 ]; then
     word=passed passed=$((passed + 1))
-  elif [ $status -eq $SKIPPED ] && [ "${CI:-}" != true ]; then
+  elif [ $status -eq $NO_DATA ] || { [ $status -eq $SKIPPED ] && [ "${CI:-}" != true ]; }; then
     word=SKIPPED skipped=$((skipped + 1))
   else
     word=FAILED failed=$((failed + 1))

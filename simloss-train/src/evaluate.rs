@@ -203,12 +203,18 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::similarity::AnySimilarity;
     use crate::{
         data::Dataset,
         images::{ImageSet, Tree, pattern},
         samples::Scaled,
     };
-    use simloss_core::loss::CrossEntropy;
+    use simloss_core::{loss::SimLoss, similarity::Identity};
+
+    /// Cross entropy, as the type that the program evaluates with.
+    fn loss(classes: usize) -> Result<SimLoss<AnySimilarity>, Error> {
+        Ok(SimLoss::new(AnySimilarity::None(Identity::new(classes)?)))
+    }
 
     #[test]
     fn every_sample_is_predicted_once() -> Result<(), Box<dyn std::error::Error>> {
@@ -223,7 +229,7 @@ mod tests {
         let chosen: Vec<u32> = (0..37).rev().collect();
         let mut seen = vec![];
         let mut table = Table::new(&set);
-        let summary = evaluate(&kind, &parameters, CrossEntropy::new(3)?, &set, &chosen, 2, &mut |p| {
+        let summary = evaluate(&kind, &parameters, loss(3)?, &set, &chosen, 2, &mut |p| {
             assert_eq!((p.argmax.index(), p.label.index()), (1, p.sample as usize % 3));
             assert!((p.expectation - 1.0).abs() < 1e-6 && (p.probabilities[1] - 0.5).abs() < 1e-6);
             seen.push(p.sample);
@@ -250,8 +256,7 @@ mod tests {
     fn what_does_not_fit_the_network_is_refused() -> Result<(), Error> {
         let set = ImageSet::new(pattern(4, 2, [1, 2]))?;
         let run = |kind: Kind, parameters: usize, chosen: &[u32]| {
-            let loss = CrossEntropy::new(2)?;
-            evaluate(&kind, &vec![0.0; parameters], loss, &set, chosen, 1, &mut |_| Ok(()))
+            evaluate(&kind, &vec![0.0; parameters], loss(2)?, &set, chosen, 1, &mut |_| Ok(()))
         };
         let table = |inputs, classes| Kind::Table { inputs, hidden: vec![1], classes };
         let message = |kind, n, chosen: &[u32]| run(kind, n, chosen).err().map(|e| e.to_string()).unwrap_or_default();
@@ -272,13 +277,13 @@ mod tests {
         // The hidden unit is the feature; class b is the more probable above 2.
         let parameters = [1.0, 0.0, 0.0, 1.0, 2.5, 0.0];
         let (scaled, mut paths) = (Scaled::new(&data, None), vec![]);
-        let summary = evaluate(&kind, &parameters, CrossEntropy::new(2)?, &scaled, &[0, 1, 2], 1, &mut |p| {
+        let summary = evaluate(&kind, &parameters, loss(2)?, &scaled, &[0, 1, 2], 1, &mut |p| {
             paths.push((scaled.path(p.sample), p.argmax.index()));
             Ok(())
         })?;
         assert_eq!(paths, [("t#1".to_owned(), 0), ("t#2".to_owned(), 0), ("t#3".to_owned(), 1)]);
         assert_eq!(summary.accuracy, Some(2.0 / 3.0));
-        let stopped = evaluate(&kind, &parameters, CrossEntropy::new(2)?, &scaled, &[0, 1, 2], 1, &mut |_| {
+        let stopped = evaluate(&kind, &parameters, loss(2)?, &scaled, &[0, 1, 2], 1, &mut |_| {
             Err(Error::Interrupted { folder: None })
         });
         assert!(matches!(stopped, Err(Error::Interrupted { .. })));
