@@ -40,6 +40,14 @@ fn age(images: AgeArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Err
     let (trained, loading) = for_images(&eval, &images.cache, stop)?;
     let given = trained.model.as_ref().and_then(|model| ages_of(&model.class_values));
     let ages = images.ages.or(given).unwrap_or(Ages::PUBLISHED);
+    let (found, classes) = (ages.range().len(), trained.network.classes());
+    if found != classes {
+        let Ages { first, last } = ages;
+        return Err(Error::Usage(format!(
+            "--ages {first}..{last} are {found} classes, but the network of {} has {classes}",
+            eval.checkpoint.display()
+        )));
+    }
     let set = loading.ages(&images.folder, ages.range(), images.labels.as_deref())?;
     judge_images(&set, true, &trained, eval, stop)
 }

@@ -110,7 +110,8 @@ fn scan(root: &Path) -> Result<Scan, Error> {
 }
 
 fn walk(root: &Path, below: &Path, depth: usize, scan: &mut Scan) -> Result<(), Error> {
-    let folder = root.join(below);
+    // To join nothing would add a separator.
+    let folder = if depth == 0 { root.to_owned() } else { root.join(below) };
     if depth > DEEPEST {
         return Err(wrong(&folder, Problem::Limit(format!("folders are more than {DEEPEST} deep"))));
     }
