@@ -75,7 +75,7 @@ step_targets() {
   for t in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
     target $t || return $SKIPPED
     echo "simloss-core for $t"
-    cargo check -q -p simloss-core --locked --target $t || return 1
+    cargo check -q -p simloss-core --all-features --locked --target $t || return 1
   done
 }
 

@@ -19,8 +19,13 @@
 //! The header is 64 bytes because flash memories are written in words of up to 32, and so that the numbers behind it are
 //! aligned.
 
-use crate::{Error, layers::Shape, loss::length, slices::split_mut};
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use crate::{
+    Error,
+    layers::Shape,
+    loss::length,
+    slices::{copy, split, split_mut},
+};
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 
 /// Bytes before the numbers.
 pub const HEADER: usize = 64;
@@ -29,7 +34,7 @@ pub const VERSION: u16 = 1;
 
 const MAGIC: [u8; 4] = *b"SIML";
 const CHECKED: usize = 60;
-const CHECKSUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+static CHECKSUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// What a checkpoint says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +73,8 @@ impl Header {
     }
 
     /// Bytes of the whole checkpoint.
-    pub fn bytes(&self) -> usize {
-        HEADER + 4 * (self.parameters as usize) * (1 + usize::from(self.moments))
+    pub const fn bytes(&self) -> usize {
+        HEADER + 4 * (self.parameters as usize) * (1 + self.moments as usize)
     }
 
     /// The header's bytes before its checksum.
@@ -117,7 +122,7 @@ impl Header {
     }
 
     /// Whether the other header is of the same network and optimizer.
-    fn fits(&self, other: &Self) -> Result<(), Error> {
+    pub(crate) fn fits(&self, other: &Self) -> Result<(), Error> {
         if [self.inputs, self.outputs, self.parameters] != [other.inputs, other.outputs, other.parameters] {
             return Err(Error::Checkpoint { what: "it has another shape" });
         }
@@ -153,16 +158,10 @@ pub fn encode(header: &Header, parameters: &[f32], moments: &[f32], to: &mut [u8
     let (found, expected) = (to.len(), header.bytes());
     let to = to.get_mut(..expected).ok_or(Error::Length { what: "the bytes of a checkpoint", expected, found })?;
     let (front, numbers) = split_mut(to, HEADER);
-    for (to, x) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(parameters.iter().chain(moments)) {
-        *to = x.to_bits().to_le_bytes();
+    copy(&seal(header, parameters, moments), front);
+    for (to, from) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(words(parameters, moments)) {
+        *to = from;
     }
-    let checked = header.to_bytes();
-    let mut digest = CHECKSUM.digest();
-    digest.update(&checked);
-    digest.update(numbers);
-    let (fields, checksum) = split_mut(front, CHECKED);
-    crate::slices::copy(&checked, fields);
-    crate::slices::copy(&digest.finalize().to_le_bytes(), checksum);
     Ok(expected)
 }
 
@@ -176,24 +175,66 @@ pub fn decode(from: &[u8], expected: &Header, parameters: &mut [f32], moments: &
     lengths(expected, parameters.len(), moments.len())?;
     let header = Header::read(from)?;
     expected.fits(&header)?;
-    let (Some(checked), Some(checksum), Some(numbers)) =
-        (from.get(..CHECKED), from.get(CHECKED..HEADER), from.get(HEADER..header.bytes()))
-    else {
+    let (Some(front), Some(numbers)) = (from.first_chunk(), from.get(HEADER..header.bytes())) else {
         return Err(Error::Checkpoint { what: "it is shorter than its header says" });
     };
-    let mut digest = CHECKSUM.digest();
-    digest.update(checked);
-    digest.update(numbers);
-    if digest.finalize().to_le_bytes() != checksum {
-        return Err(Error::Checkpoint { what: "its checksum does not match its bytes" });
-    }
+    let mut seal = Seal::of(front);
+    seal.update(numbers);
+    seal.check()?;
     for (to, from) in parameters.iter_mut().chain(moments).zip(numbers.as_chunks::<4>().0) {
         *to = f32::from_bits(u32::from_le_bytes(*from));
     }
     Ok(header)
 }
 
-fn lengths(header: &Header, parameters: usize, moments: usize) -> Result<(), Error> {
+/// The bytes of all numbers, in their order.
+pub(crate) fn words<'a, T: Copy + Into<f32>>(
+    parameters: &'a [T],
+    moments: &'a [T],
+) -> impl Iterator<Item = [u8; 4]> + 'a {
+    parameters.iter().chain(moments).map(|&x| x.into().to_bits().to_le_bytes())
+}
+
+/// The bytes of a header, with the checksum of it and all numbers.
+pub(crate) fn seal<T: Copy + Into<f32>>(header: &Header, parameters: &[T], moments: &[T]) -> [u8; HEADER] {
+    let (mut bytes, checked) = ([0; HEADER], header.to_bytes());
+    let mut digest = CHECKSUM.digest();
+    digest.update(&checked);
+    words(parameters, moments).for_each(|word| digest.update(&word));
+    let (fields, checksum) = split_mut(&mut bytes, CHECKED);
+    copy(&checked, fields);
+    copy(&digest.finalize().to_le_bytes(), checksum);
+    bytes
+}
+
+/// The checksum of a header as it was read, and of the numbers that are read after it.
+pub(crate) struct Seal {
+    digest: Digest<'static, u32, Table<1>>,
+    expected: u32,
+}
+
+impl Seal {
+    pub(crate) fn of(front: &[u8; HEADER]) -> Self {
+        let (checked, checksum) = split(front, CHECKED);
+        let mut digest = CHECKSUM.digest();
+        digest.update(checked);
+        Seal { digest, expected: checksum.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) }
+    }
+
+    pub(crate) fn update(&mut self, numbers: &[u8]) {
+        self.digest.update(numbers);
+    }
+
+    pub(crate) fn check(self) -> Result<(), Error> {
+        if self.digest.finalize() == self.expected {
+            Ok(())
+        } else {
+            Err(Error::Checkpoint { what: "its checksum does not match its bytes" })
+        }
+    }
+}
+
+pub(crate) fn lengths(header: &Header, parameters: usize, moments: usize) -> Result<(), Error> {
     let expected = header.parameters as usize;
     length("the parameters of a checkpoint", expected, parameters)?;
     length("the moments of a checkpoint", expected * usize::from(header.moments), moments)

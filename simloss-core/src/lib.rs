@@ -33,7 +33,7 @@
 //! | layers backward, [`gradient`] | where parameter gradients go |
 //! | [`optimizer`] | new parameters |
 //! | [`train`] | the steps above as one |
-//! | [`checkpoint`] | parameters and the optimizer's state as bytes |
+//! | [`checkpoint`] | parameters and the optimizer's state as bytes; with the feature `flash`, in two slots of a flash memory |
 //! | [`decoders`], [`metrics`] | from probabilities to an answer, from answers to a figure |
 //!
 //! Under all of them: [`number`] (the arithmetic) and [`Random`].
@@ -74,6 +74,9 @@ pub mod optimizer;
 pub mod train;
 
 pub mod checkpoint;
+
+#[cfg(feature = "flash")]
+pub mod flash;
 
 pub mod decoders;
 
