@@ -91,6 +91,11 @@ impl<T: Scalar, const W: usize> Value for Array<T, W> {
         self.0[l]
     }
 
+    fn with_lane(mut self, l: usize, x: T) -> Self {
+        self.0[l] = x;
+        self
+    }
+
     fn from_scalars(_: &[T]) -> Option<&[Self]> {
         None
     }

@@ -17,6 +17,7 @@ pub mod instructions;
 pub mod measure;
 pub mod oracle;
 pub mod peers;
+pub mod profile;
 pub mod real;
 pub mod record;
 pub mod row;

@@ -338,6 +338,12 @@ impl<S: Registers> Value for Lanes<S> {
     }
 
     #[inline(always)]
+    fn with_lane(self, l: usize, x: f32) -> Self {
+        let lane = self.token.mask_between_m32s(l as u32, l as u32 + 1).mask();
+        Lanes::new(self.token, self.token.select_f32s(lane, self.token.splat_f32s(x), self.x))
+    }
+
+    #[inline(always)]
     fn from_scalars(_: &[f32]) -> Option<&[Self]> {
         None
     }
@@ -382,6 +388,7 @@ mod tests {
                     a.min(b),
                     a.mul(b).add(c), // would have other bits if it were fused
                     a.map(t, |x| x + 1.0),
+                    (0..V::WIDTH).fold(b, |b, l| if (first + l) % 3 == 0 { b.with_lane(l, a.lane(l)) } else { b }),
                     a.two_sum(b).1,
                     V::load(t, &exponents).pow2(),
                 ];

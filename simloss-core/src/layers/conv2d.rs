@@ -1,10 +1,10 @@
 //! Two-dimensional convolution (cross-correlation, as PyTorch's), stride 1, no padding.
 
-use super::{Activations, Layer, Place, Shape, initialise, lanes_of};
+use super::{Activations, Dense, Layer, Place, Shape, initialise};
 use crate::{
     Random,
-    gradient::GradientSink,
-    number::{Scalar, Value, sum_of_squares},
+    gradient::{Gathered, GradientSink},
+    number::{GROUP, Job, Scalar, Value, sum_of_squares},
     slices::split,
 };
 
@@ -35,11 +35,53 @@ pub struct Conv2d {
     pub kernel: usize,
 }
 
-/// Output channels and columns that share loads: `CHANNELS * COLUMNS` independent sums, each in its own order.
-const CHANNELS: usize = 2;
-const COLUMNS: usize = 5;
-/// Input channels whose gradients are summed side by side.
-const INPUTS: usize = 4;
+/// Cuts `0..n` into pieces and runs `body` for each, with its start and its size, which is a constant there: a tile of
+/// sums must have a size that the compiler knows, or it does not stay in registers.
+macro_rules! cut {
+    ($at:ident in $n:expr, $size:expr, [$($known:literal)*] $N:ident => $body:expr) => {{
+        let mut $at = 0;
+        while $at < $n {
+            match $size($n - $at) {
+                $($known => {
+                    const $N: usize = $known;
+                    $body;
+                    $at += $N;
+                })*
+                _ => return,
+            }
+        }
+    }};
+}
+
+/// The size of the next piece, where `left` is to be cut into as few pieces of at most `MOST` as can be, of equal size.
+const fn even<const MOST: usize>(left: usize) -> usize {
+    left.div_ceil(left.div_ceil(MOST))
+}
+
+/// The largest of `sizes`, which descend to 1, that `left` holds.
+const fn largest<const N: usize>(sizes: [usize; N], left: usize) -> usize {
+    let mut i = 0;
+    while i + 1 < N && sizes[i] > left {
+        i += 1;
+    }
+    sizes[i]
+}
+
+const fn four(left: usize) -> usize {
+    largest([4, 2, 1], left)
+}
+
+const fn two(left: usize) -> usize {
+    largest([2, 1], left)
+}
+
+const fn five(left: usize) -> usize {
+    largest([5, 1], left)
+}
+
+const fn ten(left: usize) -> usize {
+    largest([10, 6, 4, 2, 1], left)
+}
 
 impl Conv2d {
     const fn rows(&self) -> usize {
@@ -56,6 +98,16 @@ impl Conv2d {
 
     const fn weight(&self, o: usize, c: usize, u: usize, v: usize) -> usize {
         ((o * self.channels + c) * self.kernel + u) * self.kernel + v
+    }
+
+    /// The dense layer that this is where the kernel covers the whole image: the same sums in the same order, and
+    /// parameters in the same places.
+    const fn as_dense(&self) -> Option<Dense> {
+        if self.rows() == 1 && self.columns() == 1 {
+            Some(Dense::new(self.channels * self.kernel * self.kernel, self.outputs))
+        } else {
+            None
+        }
     }
 
     /// Outputs `o..o + O` at row `i`, columns `j..j + X`.
@@ -103,9 +155,9 @@ impl Conv2d {
         }
     }
 
-    /// Gradients of inputs `c..c + N` at row `i`, column `j`.
+    /// Gradients of inputs `c..c + N` at row `i`, columns `j..j + X`; `X` is 1 or 2.
     #[inline(always)]
-    fn back_tile<V: Value, const N: usize>(
+    fn back_tile<V: Value, const N: usize, const X: usize>(
         &self,
         t: V::Token,
         weights: &[V::Scalar],
@@ -114,69 +166,139 @@ impl Conv2d {
         [c, i, j]: [usize; 3],
     ) {
         let (rows, columns) = (self.rows(), self.columns());
-        // Output rows i - u that exist: u from i - (rows - 1) to i, within the kernel. Columns likewise.
-        let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(self.kernel.saturating_sub(1)));
-        let (first_v, last_v) = ((j + 1).saturating_sub(columns), j.min(self.kernel.saturating_sub(1)));
-        let mut sums = [V::splat(t, V::Scalar::ZERO); N];
+        let last = self.kernel.saturating_sub(1);
+        // Output rows i - u that exist: u from i - (rows - 1) to i, within the kernel. Columns likewise: of two inputs
+        // side by side the left one has one weight more at the lower end, the right one at the upper.
+        let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(last));
+        let from = |j: usize| (j + 1).saturating_sub(columns);
+        let (left, both) =
+            if X == 2 { (from(j)..from(j + 1), from(j + 1)..=j.min(last)) } else { (0..0, from(j)..=j.min(last)) };
+        let right = j.min(last) + 1..(j + X).min(self.kernel);
+        let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; N];
         for o in 0..self.outputs {
             for u in first_u..=last_u {
-                for v in first_v..=last_v {
-                    let Some(&g) = dy.get((o * rows + i - u) * columns + j - v) else { return };
-                    for (n, sum) in sums.iter_mut().enumerate() {
-                        let Some(&w) = weights.get(self.weight(o, c + n, u, v)) else { return };
-                        *sum = sum.add(g.mul(V::splat(t, w)));
+                let start = (o * rows + i - u) * columns;
+                let Some(dy) = dy.get(start..start + columns) else { return };
+                let mut kernels = [&weights[..0]; N];
+                for (n, kernel) in kernels.iter_mut().enumerate() {
+                    let at = self.weight(o, c + n, u, 0);
+                    let Some(row) = weights.get(at..at + self.kernel) else { return };
+                    *kernel = row;
+                }
+                for v in left.clone() {
+                    let Some(&g) = dy.get(j - v) else { return };
+                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
+                        let Some(&w) = kernel.get(v) else { return };
+                        sums[0] = sums[0].add(g.mul(V::splat(t, w)));
+                    }
+                }
+                for v in both.clone() {
+                    let Some(g) = dy.get(j - v..j - v + X) else { return };
+                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
+                        let Some(&w) = kernel.get(v) else { return };
+                        let w = V::splat(t, w);
+                        for (sum, &g) in sums.iter_mut().zip(g) {
+                            *sum = sum.add(g.mul(w));
+                        }
+                    }
+                }
+                for v in right.clone() {
+                    let Some(&g) = dy.get(j + 1 - v) else { return };
+                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
+                        let Some(&w) = kernel.get(v) else { return };
+                        sums[X - 1] = sums[X - 1].add(g.mul(V::splat(t, w)));
                     }
                 }
             }
         }
-        for (n, sum) in sums.into_iter().enumerate() {
-            if let Some(dx) = dx.get_mut(((c + n) * self.height + i) * self.width + j) {
-                *dx = sum;
+        for (n, sums) in sums.iter().enumerate() {
+            let start = ((c + n) * self.height + i) * self.width + j;
+            if let Some(dx) = dx.get_mut(start..start + X) {
+                dx.copy_from_slice(sums);
             }
         }
     }
 
-    /// Gradients of the weights `W[o, c, u, v..v + X]`, one sum over positions per lane.
+    /// Gradients of the weights `W[o, c, u..u + U, v..v + X]`, one sum over positions per lane.
     #[inline(always)]
-    fn weight_tile<V: Value, const X: usize>(
+    fn weight_tile<V: Value, const U: usize, const X: usize>(
         &self,
         t: V::Token,
         x: &[V],
         dy: &[V],
         [o, c, u, v]: [usize; 4],
-    ) -> Option<[V; X]> {
+    ) -> Option<[[V; X]; U]> {
         let (rows, columns) = (self.rows(), self.columns());
-        let mut sums = [V::splat(t, V::Scalar::ZERO); X];
+        let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; U];
         for i in 0..rows {
             let start = (o * rows + i) * columns;
             let dy = dy.get(start..start + columns)?;
-            let start = (c * self.height + i + u) * self.width + v;
-            let x = x.get(start..start + columns + X - 1)?;
-            for (&g, x) in dy.iter().zip(x.windows(X)) {
-                for (sum, &x) in sums.iter_mut().zip(x) {
-                    *sum = sum.add(g.mul(x));
+            let mut x_rows = [&x[..0]; U];
+            for (n, row) in x_rows.iter_mut().enumerate() {
+                let start = (c * self.height + i + u + n) * self.width + v;
+                *row = x.get(start..start + columns + X - 1)?;
+            }
+            for (j, &g) in dy.iter().enumerate() {
+                for (sums, row) in sums.iter_mut().zip(x_rows) {
+                    let x = row.get(j..j + X)?;
+                    for (sum, &x) in sums.iter_mut().zip(x) {
+                        *sum = sum.add(g.mul(x));
+                    }
                 }
             }
         }
         Some(sums)
     }
 
+    /// Gradients of the weights from `o` to `c`, all rows and columns of the kernel, in their order.
     #[inline(always)]
-    fn weight_row<V: Value, const X: usize>(
+    fn weight_gradients<V: Value>(
         &self,
         t: V::Token,
         x: &[V],
         dy: &[V],
-        at: [usize; 4],
-        place: &Place<'_, V::Scalar>,
+        [o, c]: [usize; 2],
+        gathered: &mut Gathered<V>,
         sink: &mut impl GradientSink<V::Scalar>,
     ) {
-        let Some(sums) = self.weight_tile::<V, X>(t, x, dy, at) else { return };
-        let [o, c, u, v] = at;
-        for (n, sum) in sums.into_iter().enumerate() {
-            let lanes = lanes_of(sum);
-            sink.add(place.first_parameter + self.weight(o, c, u, v + n), split(&lanes, place.present).0);
+        if V::WIDTH == 1 {
+            for u in 0..self.kernel {
+                cut!(v in self.kernel, five, [5 1] X => {
+                    let Some([sums]) = self.weight_tile::<V, 1, X>(t, x, dy, [o, c, u, v]) else { return };
+                    gathered.push(t, &sums, sink);
+                });
+            }
+        } else if self.kernel <= 7 {
+            // Whole rows of the kernel, so that two of them follow each other.
+            cut!(u in self.kernel, two, [2 1] U => cut!(v in self.kernel, even::<7>, [7 6 5 4 3 2 1] X => {
+                let Some(sums) = self.weight_tile::<V, U, X>(t, x, dy, [o, c, u, v]) else { return };
+                gathered.push(t, sums.as_flattened(), sink);
+            }));
+        } else {
+            for u in 0..self.kernel {
+                cut!(v in self.kernel, even::<7>, [7 6 5 4 3 2 1] X => {
+                    let Some([sums]) = self.weight_tile::<V, 1, X>(t, x, dy, [o, c, u, v]) else { return };
+                    gathered.push(t, &sums, sink);
+                });
+            }
         }
+    }
+
+    /// Gradients of the biases `o..o + O`.
+    #[inline(always)]
+    fn bias_gradients<V: Value, const O: usize>(&self, t: V::Token, dy: &[V], o: usize) -> Option<[V; O]> {
+        let positions = self.rows() * self.columns();
+        let mut planes = [dy; O];
+        for (n, plane) in planes.iter_mut().enumerate() {
+            *plane = dy.get((o + n) * positions..(o + n + 1) * positions)?;
+        }
+        let mut sums = [V::splat(t, V::Scalar::ZERO); O];
+        for at in 0..positions {
+            for (sum, plane) in sums.iter_mut().zip(planes) {
+                *sum = sum.add(*plane.get(at)?);
+            }
+        }
+        Some(sums)
     }
 }
 
@@ -191,29 +313,14 @@ impl<T: Scalar> Layer<T> for Conv2d {
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
-        0
+        self.as_dense().map_or(0, |dense| Layer::<T>::gradient_scratch::<V>(&dense))
     }
 
     #[inline(always)]
-    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        let mut o = 0;
-        while o < self.outputs {
-            let pair = o + CHANNELS <= self.outputs;
-            for i in 0..self.rows() {
-                let mut j = 0;
-                while j < self.columns() {
-                    let wide = j + COLUMNS <= self.columns();
-                    let at = [o, i, j];
-                    match (pair, wide) {
-                        (true, true) => self.tile::<V, CHANNELS, COLUMNS>(t, parameters, x, y, at),
-                        (true, false) => self.tile::<V, CHANNELS, 1>(t, parameters, x, y, at),
-                        (false, true) => self.tile::<V, 1, COLUMNS>(t, parameters, x, y, at),
-                        (false, false) => self.tile::<V, 1, 1>(t, parameters, x, y, at),
-                    }
-                    j += if wide { COLUMNS } else { 1 };
-                }
-            }
-            o += if pair { CHANNELS } else { 1 };
+    fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
+        match self.as_dense() {
+            Some(dense) => dense.forward(t, parameters, x, tape, y),
+            None => V::call(t, Forward { conv: self, parameters, x, y }),
         }
     }
 
@@ -222,26 +329,15 @@ impl<T: Scalar> Layer<T> for Conv2d {
         &self,
         t: V::Token,
         parameters: &[T],
-        _: Activations<'_, V>,
+        activations: Activations<'_, V>,
         dy: &mut [V],
-        _: &mut [V],
+        dtape: &mut [V],
         dx: Option<&mut [V]>,
     ) {
-        let Some(dx) = dx else { return };
-        let (weights, _) = split(parameters, self.weights());
-        let mut c = 0;
-        while c < self.channels {
-            let wide = c + INPUTS <= self.channels;
-            for i in 0..self.height {
-                for j in 0..self.width {
-                    if wide {
-                        self.back_tile::<V, INPUTS>(t, weights, dy, dx, [c, i, j]);
-                    } else {
-                        self.back_tile::<V, 1>(t, weights, dy, dx, [c, i, j]);
-                    }
-                }
-            }
-            c += if wide { INPUTS } else { 1 };
+        match (self.as_dense(), dx) {
+            (Some(dense), dx) => dense.backward(t, parameters, activations, dy, dtape, dx),
+            (None, Some(dx)) => V::call(t, Backward { conv: self, parameters, dy, dx }),
+            (None, None) => {}
         }
     }
 
@@ -251,34 +347,15 @@ impl<T: Scalar> Layer<T> for Conv2d {
         t: V::Token,
         activations: Activations<'_, V>,
         dy: &[V],
-        _: &[V],
+        dtape: &[V],
         place: Place<'_, T>,
         sink: &mut G,
     ) {
-        for o in 0..self.outputs {
-            for c in 0..self.channels {
-                for u in 0..self.kernel {
-                    let mut v = 0;
-                    while v < self.kernel {
-                        let wide = v + COLUMNS <= self.kernel;
-                        let at = [o, c, u, v];
-                        if wide {
-                            self.weight_row::<V, COLUMNS>(t, activations.x, dy, at, &place, sink);
-                        } else {
-                            self.weight_row::<V, 1>(t, activations.x, dy, at, &place, sink);
-                        }
-                        v += if wide { COLUMNS } else { 1 };
-                    }
-                }
-            }
-            let positions = self.rows() * self.columns();
-            if let Some(dy) = dy.get(o * positions..(o + 1) * positions) {
-                let mut sum = V::splat(t, T::ZERO);
-                for &g in dy {
-                    sum = sum.add(g);
-                }
-                let lanes = lanes_of(sum);
-                sink.add(place.first_parameter + self.weights() + o, split(&lanes, place.present).0);
+        match self.as_dense() {
+            Some(dense) => dense.parameter_gradient(t, activations, dy, dtape, place, sink),
+            None => {
+                let gathered = Gathered::new(t, place.first_parameter, place.present);
+                V::call(t, Parameters { conv: self, x: activations.x, dy, gathered, sink });
             }
         }
     }
@@ -291,5 +368,96 @@ impl<T: Scalar> Layer<T> for Conv2d {
 
     fn initialise(&self, parameters: &mut [T], random: &mut Random) {
         initialise(parameters, self.channels * self.kernel * self.kernel, random);
+    }
+}
+
+/// The phases of a layer, each compiled once for all layers and networks: there are many tiles.
+struct Forward<'a, V: Value> {
+    conv: &'a Conv2d,
+    parameters: &'a [V::Scalar],
+    x: &'a [V],
+    y: &'a mut [V],
+}
+
+impl<V: Value> Job<V> for Forward<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Forward { conv, parameters, x, y } = self;
+        if V::WIDTH == 1 {
+            cut!(o in conv.outputs, two, [2 1] O => for i in 0..conv.rows() {
+                cut!(j in conv.columns(), five, [5 1] X => conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]))
+            });
+        } else if V::WIDTH < GROUP {
+            cut!(o in conv.outputs, two, [2 1] O => for i in 0..conv.rows() {
+                cut!(j in conv.columns(), even::<6>, [6 5 4 3 2 1] X => {
+                    conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
+                })
+            });
+        } else {
+            cut!(o in conv.outputs, four, [4 2 1] O => for i in 0..conv.rows() {
+                cut!(j in conv.columns(), even::<6>, [6 5 4 3 2 1] X => {
+                    conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
+                })
+            });
+        }
+    }
+}
+
+/// See [`Forward`].
+struct Backward<'a, V: Value> {
+    conv: &'a Conv2d,
+    parameters: &'a [V::Scalar],
+    dy: &'a [V],
+    dx: &'a mut [V],
+}
+
+impl<V: Value> Job<V> for Backward<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Backward { conv, parameters, dy, dx } = self;
+        let (weights, _) = split(parameters, conv.weights());
+        if V::WIDTH < GROUP {
+            cut!(c in conv.channels, four, [4 2 1] N => for i in 0..conv.height {
+                for j in 0..conv.width {
+                    conv.back_tile::<V, N, 1>(t, weights, dy, dx, [c, i, j]);
+                }
+            });
+        } else {
+            cut!(c in conv.channels, ten, [10 6 4 2 1] N => for i in 0..conv.height {
+                cut!(j in conv.width, two, [2 1] X => conv.back_tile::<V, N, X>(t, weights, dy, dx, [c, i, j]))
+            });
+        }
+    }
+}
+
+/// See [`Forward`].
+struct Parameters<'a, G, V> {
+    conv: &'a Conv2d,
+    x: &'a [V],
+    dy: &'a [V],
+    gathered: Gathered<V>,
+    sink: &'a mut G,
+}
+
+impl<V: Value, G: GradientSink<V::Scalar>> Job<V> for Parameters<'_, G, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Parameters { conv, x, dy, mut gathered, sink } = self;
+        for o in 0..conv.outputs {
+            for c in 0..conv.channels {
+                conv.weight_gradients(t, x, dy, [o, c], &mut gathered, sink);
+            }
+        }
+        cut!(o in conv.outputs, four, [4 2 1] O => {
+            let Some(sums) = conv.bias_gradients::<V, O>(t, dy, o) else { return };
+            gathered.push(t, &sums, sink);
+        });
+        gathered.flush(t, sink);
     }
 }

@@ -4,6 +4,7 @@ use super::{Activations, Layer, Place, Shape, Sliced, Slices, initialise, lanes_
 use crate::{
     Error, Random,
     gradient::GradientSink,
+    loss::kernel,
     number::{Scalar, Value, sum_of_squares},
     slices::{split, split_mut},
 };
@@ -29,6 +30,11 @@ pub struct Dense {
 
 /// Outputs (or inputs, going back) that are summed side by side: independent chains, each in its own order.
 const TILE: usize = 4;
+
+/// The same for inputs, in registers: enough chains to hide what one addition takes.
+const WIDE: usize = 12;
+/// Inputs whose rows stay in the nearest cache while all outputs use them.
+const BLOCK: usize = 256;
 
 impl Dense {
     /// A layer from `inputs` to `outputs` numbers, each at least 1 (0 counts as 1).
@@ -114,19 +120,48 @@ impl Dense {
         }
     }
 
-    /// The gradients of a tile of inputs.
+    /// The gradients of the `N` inputs from `first` on.
     #[inline(always)]
-    fn input_gradient<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], tile: usize, dx: &mut [V]) {
+    fn input_gradients<V: Value, const N: usize>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        dy: &[V],
+        first: usize,
+    ) -> [V; N] {
         let (weights, _) = split(parameters, self.inputs * self.outputs);
-        let mut sums = [V::splat(t, V::Scalar::ZERO); TILE];
+        let mut sums = [V::splat(t, V::Scalar::ZERO); N];
         for (&g, row) in dy.iter().zip(weights.chunks_exact(self.inputs.max(1))) {
-            let Some(row) = row.get(tile * TILE..) else { continue };
+            let Some(row) = split(row, first).1.first_chunk::<N>() else { continue };
             for (sum, &w) in sums.iter_mut().zip(row) {
                 *sum = sum.add(g.mul(V::splat(t, w)));
             }
         }
-        for (dx, sum) in dx.iter_mut().zip(sums) {
-            *dx = sum;
+        sums
+    }
+
+    /// The gradients `dx` of the inputs from `first` on.
+    #[inline(always)]
+    fn input_gradients_from<V: Value>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        dy: &[V],
+        first: usize,
+        dx: &mut [V],
+    ) {
+        let (wide, rest) = if V::WIDTH == 1 { (&mut [][..], dx) } else { dx.as_chunks_mut::<WIDE>() };
+        for (tile, dx) in wide.iter_mut().enumerate() {
+            *dx = self.input_gradients(t, parameters, dy, first + tile * WIDE);
+        }
+        let first = first + wide.len() * WIDE;
+        let (tiles, rest) = rest.as_chunks_mut::<TILE>();
+        for (tile, dx) in tiles.iter_mut().enumerate() {
+            *dx = self.input_gradients(t, parameters, dy, first + tile * TILE);
+        }
+        let first = first + tiles.len() * TILE;
+        for (i, dx) in rest.iter_mut().enumerate() {
+            [*dx] = self.input_gradients(t, parameters, dy, first + i);
         }
     }
 
@@ -178,7 +213,7 @@ impl<T: Scalar> Layer<T> for Dense {
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
-        if V::WIDTH == 1 { 0 } else { V::WIDTH * self.inputs }
+        if V::WIDTH == 1 { 0 } else { V::WIDTH * (self.inputs.min(BLOCK) + 1) }
     }
 
     #[inline(always)]
@@ -198,9 +233,7 @@ impl<T: Scalar> Layer<T> for Dense {
         dx: Option<&mut [V]>,
     ) {
         let Some(dx) = dx else { return };
-        for (tile, dx) in dx.chunks_mut(TILE).enumerate() {
-            self.input_gradient(t, parameters, dy, tile, dx);
-        }
+        self.input_gradients_from(t, parameters, dy, 0, dx);
     }
 
     #[inline(always)]
@@ -222,21 +255,16 @@ impl<T: Scalar> Layer<T> for Dense {
             }
             return;
         }
-        let (rows, _) = split_mut(scratch, V::WIDTH * self.inputs);
-        for (i, x) in activations.x.iter().enumerate() {
-            let lanes = lanes_of(*x);
-            for (row, &x) in rows.chunks_exact_mut(self.inputs.max(1)).zip(&lanes) {
-                if let Some(slot) = row.get_mut(i) {
-                    *slot = x;
-                }
+        for (block, x) in activations.x.chunks(BLOCK).enumerate() {
+            kernel::transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
+            for (o, &g) in dy.iter().enumerate() {
+                let lanes = lanes_of(g);
+                let (scales, _) = split(&lanes, present);
+                let index = first_parameter + o * self.inputs + block * BLOCK;
+                sink.add_products::<V>(t, index, scales, scratch, x.len());
             }
         }
-        for (o, &g) in dy.iter().enumerate() {
-            let lanes = lanes_of(g);
-            let (scales, _) = split(&lanes, present);
-            sink.add_products::<V>(t, first_parameter + o * self.inputs, scales, rows, self.inputs);
-            sink.add(first_parameter + self.inputs * self.outputs + o, scales);
-        }
+        sink.add_lanes(t, first_parameter + self.inputs * self.outputs, dy, present);
     }
 
     #[inline]
@@ -276,7 +304,7 @@ impl<T: Scalar> Sliced<T> for Dense {
         let Some(dx) = dx else { return };
         let (_, dx) = split_mut(dx, n * TILE);
         let (dx, _) = split_mut(dx, TILE);
-        self.input_gradient((), parameters, dy, n, dx);
+        self.input_gradients_from((), parameters, dy, n * TILE, dx);
     }
 
     fn parameter_slice<G: GradientSink<T>>(

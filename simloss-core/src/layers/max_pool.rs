@@ -93,7 +93,9 @@ impl<T: Scalar> Layer<T> for MaxPool {
         let Some(dx) = dx else { return };
         let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(|x| V::splat(t, T::from_f32(x)));
         let half = V::splat(t, T::HALF);
-        dx.fill(zero);
+        if !(self.width.is_multiple_of(2) && self.height.is_multiple_of(2)) {
+            dx.fill(zero);
+        }
         for (row, dy) in dy.chunks(self.columns()).enumerate() {
             let start = self.start(row);
             for (j, &g) in dy.iter().enumerate() {

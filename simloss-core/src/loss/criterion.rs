@@ -20,7 +20,7 @@
 use super::{Lanes, Loss, Scratch, kernel, length};
 use crate::{
     Error, Label,
-    number::{BlockSum, GROUP, Scalar, Value},
+    number::{BlockSum, GROUP, SampleSum, Scalar, Value},
     slices::{copy, split, split_mut},
 };
 
@@ -218,6 +218,11 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
     /// # Errors
     /// [`Error::Empty`] where it is 0, [`Error::Setting`] where it overflows or is too small to divide by.
     pub fn omega(&self, reduction: Reduction, targets: &Targets<'_, T>, samples: usize) -> Result<T, Error> {
+        let weighted = self.class_weights.is_some() || targets.sample_weights.is_some();
+        if !weighted && matches!(targets.truth, Truth::Labels(_)) {
+            // All weights are 1.
+            return reduction.divisor(T::from_usize((0..samples).filter(|&i| !targets.is_ignored(i)).count()));
+        }
         let mut omega = BlockSum::new(());
         for i in 0..samples {
             self.add_to_omega(reduction, targets, i, &mut omega);
@@ -287,11 +292,12 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         losses: &mut [T],
         gradient: Option<&mut [T]>,
     ) -> Result<(), Error> {
-        length("the losses", logits.len() / self.loss.classes().max(1), losses.len())?;
-        self.run(t, logits, targets, None, scalars, values, gradient, |i, loss| {
-            if let Some(slot) = losses.get_mut(i) {
-                *slot = loss;
-            }
+        let samples = self.samples(logits)?;
+        length("the losses", samples, losses.len())?;
+        self.check(targets, samples)?;
+        self.run(t, logits, targets, None, scalars, values, gradient, |first, found| {
+            let (_, losses) = split_mut(losses, first);
+            copy(found, losses);
         })
     }
 
@@ -329,14 +335,23 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         values: &mut [V],
         gradient: Option<&mut [T]>,
     ) -> Result<T, Error> {
-        let samples = logits.len() / self.loss.classes().max(1);
+        let samples = self.samples(logits)?;
         self.check(targets, samples)?;
         let scale = T::ONE.div(self.omega(reduction, targets, samples)?);
-        let mut sum = BlockSum::new(());
-        self.run(t, logits, targets, Some(scale), scalars, values, gradient, |_, loss| sum.add_one(loss))?;
+        let mut sum = SampleSum::new();
+        self.run(t, logits, targets, Some(scale), scalars, values, gradient, |_, losses| sum.add(losses))?;
         Ok(sum.total().mul(scale))
     }
 
+    /// How many samples logits are.
+    fn samples(&self, logits: &[T]) -> Result<usize, Error> {
+        let classes = self.loss.classes();
+        let samples = logits.len() / classes.max(1);
+        length("the logits", samples * classes, logits.len())?;
+        Ok(samples)
+    }
+
+    /// The batch, group by group, with checked targets; `found` gets the index of a sample, and the losses from it on.
     #[allow(clippy::too_many_arguments)]
     #[inline(always)]
     fn run<V: Value<Scalar = T>>(
@@ -348,15 +363,12 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         scalars: &mut [T],
         values: &mut [V],
         gradient: Option<&mut [T]>,
-        mut found: impl FnMut(usize, T),
+        mut found: impl FnMut(usize, &[T]),
     ) -> Result<(), Error> {
         let classes = self.loss.classes();
-        let samples = logits.len() / classes.max(1);
-        length("the logits", samples * classes, logits.len())?;
         if let Some(gradient) = &gradient {
             length("the gradient", logits.len(), gradient.len())?;
         }
-        self.check(targets, samples)?;
         let needed = self.scratch::<V>(targets);
         if scalars.len() < needed.scalars || values.len() < needed.values {
             let (expected, found) = if scalars.len() < needed.scalars {
@@ -383,7 +395,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let z: &[V] = match V::from_scalars(rows) {
                 Some(z) => z,
                 None => {
-                    kernel::transpose(t, &kernel::rows_of(rows, classes), transposed);
+                    kernel::transpose_rows(t, rows, classes, transposed);
                     transposed
                 }
             };
@@ -403,9 +415,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
                 }
             };
             loss.store(&mut lanes);
-            for (l, &loss) in lanes.iter().enumerate().take(present) {
-                found(first + l, loss);
-            }
+            found(first, split(&lanes, present).0);
         }
         Ok(())
     }
@@ -423,7 +433,6 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         let Group { logits, most, targets, first, present } = group;
         let zero = V::splat(t, T::ZERO);
         let classes = self.loss.classes();
-        let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
 
         if !self.is_soft(targets) {
             let Some(any) = (first..first + present).find_map(|i| targets.label(i)) else {
@@ -436,6 +445,15 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             }
             let (labels, _) = split(&labels, present);
             let lanes = Lanes { logits, most, labels, scratch, rows: values, e };
+            let weighted = self.class_weights.is_some() || targets.sample_weights.is_some();
+            if !weighted && !self.any_ignored(&group) {
+                return if GRADIENT {
+                    self.loss.gradient_in_lanes(t, lanes)
+                } else {
+                    self.loss.value_in_lanes(t, lanes)
+                };
+            }
+            let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
             // The weight of an ignored sample is 0, so its finite loss and gradient vanish.
             let of_class: V =
                 in_lanes(t, first, present, |i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
@@ -444,12 +462,11 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
                 return of_class.select_gt(zero, loss, zero);
             }
             let loss = self.loss.gradient_in_lanes(t, lanes).mul(of_class).mul(of_sample);
-            if self.class_weights.is_some() || targets.sample_weights.is_some() || self.any_ignored(&group) {
-                e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
-            }
+            e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
             return of_class.select_gt(zero, loss, zero);
         }
 
+        let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
         let (kept, values) = split_mut(values, classes);
         let (work, values) = split_mut(values, classes);
         copy(e, kept);

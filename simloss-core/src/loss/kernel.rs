@@ -111,7 +111,10 @@ pub(crate) fn normalise<V: Value>(t: V::Token, e: &mut [V]) {
 /// Any lane of `a` below the format's limit: that lane needs the second form.
 #[inline(always)]
 fn any_far<V: Value>(a: V) -> bool {
-    (0..V::WIDTH).any(|l| a.lane(l) < V::Scalar::EXPONENTIAL.far)
+    let mut lanes = [V::Scalar::ONE; GROUP];
+    a.store(&mut lanes);
+    // Without `any`, whose early end would be a branch for each lane.
+    lanes.iter().take(V::WIDTH).fold(false, |far, &a| far | (a < V::Scalar::EXPONENTIAL.far))
 }
 
 /// `S e` and `D e`.
@@ -230,7 +233,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
     e: &mut [V],
 ) -> V {
     let [zero, one] = [V::Scalar::ZERO, V::Scalar::ONE].map(|x| V::splat(t, x));
-    let a = exchange(t, labels, e, |_| V::Scalar::ZERO);
+    let a = exchange(t, labels, e, zero);
     let b = block_sum_of(t, e);
     let total = a.add(b);
     let ratio = b.div(a);
@@ -253,7 +256,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
         for e in e.iter_mut() {
             *e = e.mul(reciprocal);
         }
-        exchange(t, labels, e, |l| own.lane(l));
+        exchange(t, labels, e, own);
     }
     loss
 }
@@ -261,17 +264,14 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
 /// Puts `new(l)` where lane `l` has its true class and returns what was there; lanes without a label keep the first
 /// label's class.
 #[inline(always)]
-fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: impl Fn(usize) -> V::Scalar) -> V {
-    let mut old = [V::Scalar::ONE; GROUP];
-    for (l, old) in old.iter_mut().enumerate().take(V::WIDTH) {
+fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
+    let (mut old, mut lanes) = ([V::Scalar::ONE; GROUP], [V::Scalar::ZERO; GROUP]);
+    new.store(&mut lanes);
+    for (l, (old, &new)) in old.iter_mut().zip(&lanes).enumerate().take(V::WIDTH) {
         let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
         if let Some(e) = e.get_mut(y) {
-            let mut lanes = [V::Scalar::ZERO; GROUP];
-            e.store(&mut lanes);
-            if let Some(lane) = lanes.get_mut(l) {
-                *old = core::mem::replace(lane, new(l));
-            }
-            *e = V::load(t, &lanes);
+            *old = e.lane(l);
+            *e = e.with_lane(l, new);
         }
     }
     V::load(t, &old)
@@ -324,15 +324,23 @@ pub(crate) fn transpose<V: Value>(t: V::Token, rows: &[&[V::Scalar]; GROUP], to:
     }
 }
 
-/// The rows of `n` numbers that follow each other in `rows`, one per lane; missing ones repeat the first, so that lanes
-/// without a sample hold nothing that the others do not.
+/// The same with rows of `n` numbers that follow each other; missing ones repeat the first, so that lanes without a
+/// sample hold nothing that the others do not.
+///
+/// No row is cut where the next begins: what follows is loaded with its last numbers (whole registers are faster than
+/// parts of them) and goes to columns that nobody reads.
 #[inline(always)]
-pub(crate) fn rows_of<T>(rows: &[T], n: usize) -> [&[T]; GROUP] {
-    let mut of_lanes = [rows; GROUP];
-    for (of_lane, row) in of_lanes.iter_mut().zip(rows.chunks_exact(n.max(1))) {
-        *of_lane = row;
+pub(crate) fn transpose_rows<V: Value>(t: V::Token, rows: &[V::Scalar], n: usize, to: &mut [V]) {
+    let present = rows.len() / n.max(1);
+    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
+    for (block, to) in to.chunks_mut(V::WIDTH).enumerate() {
+        for (l, x) in square.iter_mut().enumerate().take(V::WIDTH) {
+            let row = if l < present { l * n } else { 0 };
+            *x = V::load(t, rows.get(row + block * V::WIDTH..).unwrap_or_default());
+        }
+        V::transpose(t, &mut square);
+        copy(&square, to);
     }
-    of_lanes
 }
 
 /// One value per column back to rows of `n` scalars, as many as `to` holds.
@@ -342,11 +350,18 @@ pub(crate) fn transpose_back<V: Value>(t: V::Token, from: &[V], n: usize, to: &m
         return copy(from, to);
     }
     let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
-    for (block, from) in from.chunks(V::WIDTH).enumerate() {
+    let samples = (to.len() / n.max(1)).min(V::WIDTH);
+    // The last columns first: they are written as whole registers, over the beginning of the rows after them, which is
+    // written later.
+    let blocks = from.len().div_ceil(V::WIDTH);
+    let last = blocks.saturating_sub(1);
+    for (block, from) in
+        from.chunks(V::WIDTH).enumerate().skip(last).chain(from.chunks(V::WIDTH).enumerate().take(last))
+    {
         copy(from, &mut square);
         V::transpose(t, &mut square);
-        for (x, row) in square.iter().zip(to.chunks_exact_mut(n.max(1))).take(V::WIDTH) {
-            let (_, row) = split_mut(row, block * V::WIDTH);
+        for (l, x) in square.iter().enumerate().take(samples) {
+            let (_, row) = split_mut(to, l * n + block * V::WIDTH);
             x.store(row);
         }
     }

@@ -8,6 +8,7 @@ mod value;
 
 pub use exp::{Exponential, scaled_exp};
 pub use scalar::Scalar;
+pub(crate) use sum::SampleSum;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
 pub use two_float::{Powers, TwoFloat};
 pub use value::{GROUP, Job, Value};

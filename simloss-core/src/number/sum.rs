@@ -1,6 +1,7 @@
 //! Sums whose order is part of their definition.
 
-use super::{Scalar, Value};
+use super::{GROUP, Scalar, Value};
+use crate::slices::{copy, split_mut};
 
 /// A sum over classes: blocks of four terms in index order, `(x0 + x1) + (x2 + x3)`, each added to one accumulator with
 /// Kahan's compensation.
@@ -75,13 +76,23 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     }
     if !x_rest.is_empty() {
         let zero = [V::splat(token, V::Scalar::ZERO); N];
-        let term = |k: usize| match (x_rest.get(k), y_rest.get(k)) {
-            (Some(&x), Some(&y)) => terms.of(x, y),
-            _ => zero,
-        };
-        add_block(&mut sums, [term(0), term(1), term(2), zero]);
+        let [a, b, c] = [0, 1, 2].map(|k| (x_rest.get(k), y_rest.get(k)));
+        add_block(&mut sums, [term(terms, a, zero), term(terms, b, zero), term(terms, c, zero), zero]);
     }
     sums.map(BlockSum::total)
+}
+
+/// The terms of one index, where there are any.
+#[inline(always)]
+fn term<V, A: Copy, B: Copy, const N: usize>(
+    terms: &impl Terms<V, A, B, N>,
+    (x, y): (Option<&A>, Option<&B>),
+    none: [V; N],
+) -> [V; N] {
+    match (x, y) {
+        (Some(&x), Some(&y)) => terms.of(x, y),
+        _ => none,
+    }
 }
 
 /// One block to each sum. Written out for one and two, so that it is the same code at every level of optimisation.
@@ -142,6 +153,51 @@ pub fn block_sum<V: Value>(token: V::Token, n: usize, term: impl Fn(usize) -> V)
         sum.add(x);
     }
     sum.total()
+}
+
+/// A sum over samples: groups of [`GROUP`] in index order, each as a tree of pairs, added with compensation. Missing
+/// samples of the last group count as +0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampleSum<T> {
+    sum: BlockSum<T>,
+    group: [T; GROUP],
+    filled: usize,
+}
+
+impl<T: Scalar> SampleSum<T> {
+    /// An empty sum, +0.
+    pub(crate) fn new() -> Self {
+        SampleSum { sum: BlockSum::new(()), group: [T::ZERO; GROUP], filled: 0 }
+    }
+
+    /// Adds the next samples, at most as many as are missing from a whole group.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, x: &[T]) {
+        let (_, free) = split_mut(&mut self.group, self.filled);
+        copy(x, free);
+        self.filled += x.len();
+        if self.filled >= GROUP {
+            self.sum.add_one(tree(&self.group));
+            (self.group, self.filled) = ([T::ZERO; GROUP], 0);
+        }
+    }
+
+    /// The sum of all.
+    pub(crate) fn total(mut self) -> T {
+        if self.filled > 0 {
+            self.sum.add_one(tree(&self.group));
+        }
+        self.sum.total()
+    }
+}
+
+#[inline(always)]
+fn tree<T: Scalar>(group: &[T; GROUP]) -> T {
+    let mut fours = [T::ZERO; GROUP / 4];
+    for (four, x) in fours.iter_mut().zip(group.as_chunks::<4>().0) {
+        *four = x[0].add(x[1]).add(x[2].add(x[3]));
+    }
+    fours[0].add(fours[1]).add(fours[2].add(fours[3]))
 }
 
 /// A sum of real numbers that is associative: 64 integer bits and 64 fraction bits.

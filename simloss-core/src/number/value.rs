@@ -61,6 +61,8 @@ pub trait Value: Copy {
     fn pow2(self) -> Self;
     /// The number in lane `l` (which is below [`WIDTH`](Self::WIDTH)).
     fn lane(self, l: usize) -> Self::Scalar;
+    /// `self` with `x` in lane `l` (which is below [`WIDTH`](Self::WIDTH)).
+    fn with_lane(self, l: usize, x: Self::Scalar) -> Self;
     /// Scalars seen as values without a copy: `Some` where one lane is one scalar, else `None`.
     fn from_scalars(scalars: &[Self::Scalar]) -> Option<&[Self]>;
     /// Values seen as scalars without a copy: `Some` where one lane is one scalar, else `None`.
@@ -188,6 +190,10 @@ macro_rules! scalar_value {
             #[inline(always)]
             fn lane(self, _: usize) -> $t {
                 self
+            }
+            #[inline(always)]
+            fn with_lane(self, _: usize, x: $t) -> $t {
+                x
             }
             #[inline(always)]
             fn from_scalars(scalars: &[$t]) -> Option<&[$t]> {

@@ -5,7 +5,7 @@ use crate::{
     Error,
     layers::Layer,
     loss::{Loss, Reduction, Targets},
-    number::{BlockSum, Scalar},
+    number::{BlockSum, SampleSum, Scalar},
     optimizer::{Optimizer, apply},
 };
 
@@ -48,14 +48,14 @@ pub struct Accumulator<'a, T> {
     gradient: &'a mut [T],
     reduction: Reduction,
     omega: BlockSum<T>,
-    losses: BlockSum<T>,
+    losses: SampleSum<T>,
     samples: usize,
 }
 
 impl<'a, T: Scalar> Accumulator<'a, T> {
     /// Begins with no sample; `gradient` holds one number per parameter and is overwritten.
     pub fn new(gradient: &'a mut [T], reduction: Reduction) -> Self {
-        let (omega, losses) = (BlockSum::new(()), BlockSum::new(()));
+        let (omega, losses) = (BlockSum::new(()), SampleSum::new());
         let mut new = Accumulator { gradient, reduction, omega, losses, samples: 0 };
         new.clear();
         new
@@ -69,7 +69,7 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
     /// Forgets the samples added since the last step.
     pub fn clear(&mut self) {
         self.gradient.fill(T::ZERO);
-        (self.omega, self.losses, self.samples) = (BlockSum::new(()), BlockSum::new(()), 0);
+        (self.omega, self.losses, self.samples) = (BlockSum::new(()), SampleSum::new(), 0);
     }
 
     /// Adds a batch of one; returns its loss, with its weights. The parameters must be those of the other samples.
@@ -92,7 +92,7 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
         network.accumulate(parameters, features, targets, work, &mut losses, self.gradient)?;
         network.criterion().add_to_omega(self.reduction, targets, 0, &mut self.omega);
         let [loss] = losses;
-        self.losses.add_one(loss);
+        self.losses.add(&losses);
         self.samples = self.samples.saturating_add(1);
         Ok(loss)
     }

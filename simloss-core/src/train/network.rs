@@ -85,7 +85,7 @@ impl<T: Scalar> Features<T> for RowMajor<'_, T> {
         match V::from_scalars(rows) {
             Some(values) => values,
             None => {
-                kernel::transpose(t, &kernel::rows_of(rows, self.width), buffer);
+                kernel::transpose_rows(t, rows, self.width, buffer);
                 buffer
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     gradient::{GroupGradient, commit, is_usable},
     layers::Layer,
     loss::{Loss, Reduction, Targets},
-    number::{BlockSum, Scalar, Value, sum_of_squares},
+    number::{SampleSum, Scalar, Value, sum_of_squares},
     optimizer::{InPlace, Optimizer, apply, clipped},
 };
 
@@ -257,7 +257,7 @@ pub fn train_one<T: Scalar, O: Optimizer<T>, N: Layer<T>, L: Loss<T>, F: Feature
     let sink = InPlace::<T, O> { step, scale, parameters, moments };
     network.in_place(features, &targets, work, losses, optimizer, sink)?;
     *steps = steps.saturating_add(1);
-    Ok(mean(losses, scale))
+    Ok(losses.first().map_or(T::ZERO, |loss| loss.mul(scale)))
 }
 
 /// Losses and logits of a batch; no parameter changes.
@@ -288,7 +288,7 @@ pub fn mean_loss<T: Scalar, F: Features<T> + Sync, E: Engine<T>>(
 }
 
 pub(super) fn mean<T: Scalar>(losses: &[T], scale: T) -> T {
-    let mut sum = BlockSum::new(());
-    losses.iter().for_each(|&loss| sum.add_one(loss));
+    let mut sum = SampleSum::new();
+    losses.chunks(GROUP).for_each(|losses| sum.add(losses));
     sum.total().mul(scale)
 }

@@ -80,6 +80,10 @@ impl Value for Fpu {
         self
     }
     #[inline(always)]
+    fn with_lane(self, _: usize, x: Fpu) -> Fpu {
+        x
+    }
+    #[inline(always)]
     fn from_scalars(scalars: &[Fpu]) -> Option<&[Fpu]> {
         Some(scalars)
     }
