@@ -31,8 +31,8 @@ fn table(rows: &[Row]) -> Result<String, std::fmt::Error> {
 
 #[test]
 fn the_tables_of_numerics_are_those_of_the_records() -> Outcome {
-    let (machine, rows) = record::read(STABILITY)?;
-    let (other, peers) = record::read(PEERS)?;
+    let (machine, rows) = record::read::<Row>(STABILITY)?;
+    let (other, peers) = record::read::<Row>(PEERS)?;
     for machine in [machine, other] {
         assert!(!machine.processor.is_empty() && machine.rustc.starts_with("rustc 1."), "{machine:?}");
     }
@@ -51,7 +51,7 @@ fn the_tables_of_numerics_are_those_of_the_records() -> Outcome {
 
 #[test]
 fn what_is_recorded_of_ours_is_within_its_bounds() -> Outcome {
-    let (_, rows) = record::read(STABILITY)?;
+    let (_, rows) = record::read::<Row>(STABILITY)?;
     for row in rows {
         let ours = ["simloss", "cce"].contains(&row.implementation.as_str());
         assert_eq!(row.within, row.max_ulp <= row.bound_ulp);

@@ -15,7 +15,7 @@ use simloss_bench::oracle::{self, Row};
 use simloss_bench::peers;
 use simloss_bench::subject::Number;
 use simloss_bench::ulp;
-use simloss_bench::workload::{Logits, Mean, REDUCTION_FACTOR};
+use simloss_bench::workload::{Logits, Mean, REDUCTION_FACTOR, class_order};
 use simloss_core::{
     Label,
     decoders::{CostTable, Probabilities, argmax, expectation, median},
@@ -213,6 +213,32 @@ fn singles<T: Number + simloss_core::nalgebra::Scalar, const C: usize>(
     single::<T, C>(group, "simloss", &SimLoss::new(ClassOrder::<T, C>::new(r)?), &Row::class_order(r, C, y), y)
 }
 
+/// The batches in f64, one sample at a time: lanes are of f32.
+fn doubles(criterion: &mut Criterion) -> Outcome {
+    let mut group = group(criterion, "batch of 1024 in f64");
+    for classes in [10, 90, 96, 1000] {
+        let batch = &Logits::new(BATCH, classes)?;
+        double(&mut group, "cce", CrossEntropy::new(classes)?, batch, &|y| Row::identity(classes, y))?;
+        let loss = class_order::<f64>(classes)?;
+        double(&mut group, "simloss", loss, batch, &|y| Row::class_order(REDUCTION_FACTOR, classes, y))?;
+    }
+    Ok(())
+}
+
+fn double(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    loss: impl Loss<f64>,
+    batch: &Logits<f64>,
+    row: &dyn Fn(usize) -> Row,
+) -> Outcome {
+    let mut mean = Mean::<_, _, f64>::new((), loss, batch);
+    mean.check((), row).map_err(|problem| format!("{name}: {problem}"))?;
+    group.throughput(Throughput::Elements(batch.logits.len() as u64));
+    group.bench_function(format!("{name}/both/{}", batch.classes), |bencher| bencher.iter(|| mean.run((), true)));
+    Ok(())
+}
+
 /// One sample at a time in both scalars: the path of a microcontroller, where no lanes hide a serial chain.
 fn rows(criterion: &mut Criterion) -> Outcome {
     let mut group = group(criterion, "one row");
@@ -329,6 +355,7 @@ fn main() -> Outcome {
     let mut criterion = Criterion::default().configure_from_args();
     sizes(&mut criterion)?;
     similarities(&mut criterion)?;
+    doubles(&mut criterion)?;
     rows(&mut criterion)?;
     exponential(&mut criterion)?;
     decoders(&mut criterion)?;

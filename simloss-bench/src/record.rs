@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::bounds::{Bound, Implementation, Quantity};
 use crate::real::Scalar;
@@ -91,11 +91,24 @@ impl Row {
     }
 }
 
+/// The time of one criterion bench, as records hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Time {
+    /// Its group and name.
+    pub bench: String,
+    /// Logits (or exponentials) that it computes; 1 where it does not say.
+    pub elements: u64,
+    /// The median time of one of them, in nanoseconds.
+    pub ns: f64,
+    /// The bounds of the 95 % confidence interval of the median.
+    pub interval: [f64; 2],
+}
+
 /// A record as text.
 ///
 /// # Errors
 /// What serde says; rows have none.
-pub fn write(machine: &Machine, rows: &[Row]) -> serde_json::Result<String> {
+pub fn write<R: Serialize>(machine: &Machine, rows: &[R]) -> serde_json::Result<String> {
     let mut lines = vec![serde_json::to_string(machine)?];
     for row in rows {
         lines.push(serde_json::to_string(row)?);
@@ -107,7 +120,7 @@ pub fn write(machine: &Machine, rows: &[Row]) -> serde_json::Result<String> {
 ///
 /// # Errors
 /// What serde says of text that is not a record.
-pub fn read(text: &str) -> serde_json::Result<(Machine, Vec<Row>)> {
+pub fn read<R: DeserializeOwned>(text: &str) -> serde_json::Result<(Machine, Vec<R>)> {
     let mut lines = text.lines();
     let machine = serde_json::from_str(lines.next().unwrap_or_default())?;
     Ok((machine, lines.map(serde_json::from_str).collect::<serde_json::Result<_>>()?))
@@ -145,7 +158,9 @@ mod tests {
         let tally = Tally { inputs: 3, max_rel: f64::INFINITY, max_ulp: 1.5, worst: "1.0 (0x3f800000)".into() };
         let row = Row::new(Quantity::Loss, Implementation::Lse, Scalar::F32, &tally);
         let text = write(&machine, std::slice::from_ref(&row))?;
-        assert_eq!(read(&text)?, (machine, vec![row.clone()]));
+        assert_eq!(read(&text)?, (machine.clone(), vec![row.clone()]));
+        let time = Time { bench: "exp".into(), elements: 3, ns: 0.5, interval: [0.25, 0.75] };
+        assert_eq!(read(&write(&machine, std::slice::from_ref(&time))?)?, (machine, vec![time]));
         let line = serde_json::to_string(&Row { input: None, ..row })?;
         let expected = r#"{"quantity":"loss","implementation":"lse","scalar":"f32","inputs":3,"max_rel":"inf","max_ulp":1.5,"bound_ulp":5.0,"within":true}"#;
         assert_eq!(line, expected);

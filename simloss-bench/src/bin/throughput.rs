@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use simloss_bench::bounds::{Bound, Quantity};
 use simloss_bench::oracle::{self, Row};
+use simloss_bench::profile::{self, Layers, Phase};
 use simloss_bench::real::Scalar;
 use simloss_bench::ulp;
 use simloss_bench::workload::{Logits, REDUCTION_FACTOR, class_order, median, seconds_in_turn};
@@ -24,6 +25,7 @@ Time of the loss (forward and gradient of row-major f32 logits, one thread), and
 
 Usage: throughput [OPTIONS]
 
+  --profile         every layer and phase of both networks by itself; nothing else
   --json            one JSON object a line, and nothing else
   --only loss       only the loss; `--only train` only training
   --at-most RATIO   exit with 1 where SimLoss takes more than RATIO of cross entropy's time at 90, 96 or 1000 classes
@@ -54,6 +56,7 @@ enum Only {
 #[derive(Default)]
 struct Options {
     json: bool,
+    profile: bool,
     only: Option<Only>,
     at_most: Option<f64>,
 }
@@ -64,6 +67,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value; --help lists the options"));
         match argument.as_str() {
             "--json" => options.json = true,
+            "--profile" => options.profile = true,
             "--only" => {
                 options.only = match value()?.as_str() {
                     "loss" => Some(Only::Loss),
@@ -106,6 +110,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<bool, String> {
+    if options.profile {
+        return profile(options).map(|()| true);
+    }
     let mut fine = true;
     if options.only != Some(Only::Train) {
         for classes in CLASSES {
@@ -117,6 +124,37 @@ fn run(options: &Options) -> Result<bool, String> {
         train(options, "agenet", network::ages(90), 3 * 60 * 60, 5)?;
     }
     Ok(fine)
+}
+
+/// Where the time of a step goes.
+fn profile(options: &Options) -> Result<(), String> {
+    let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
+    for (net, layers) in [("lenet", Layers::LeNet), ("agenet", Layers::Ages)] {
+        let (phases, peak) = profile::profile(set, layers).ok_or("these instructions are not there")?;
+        let (mut micros, mut operations) = (0.0, 0.0);
+        if !options.json {
+            println!("{net}, one thread ({}), which can do {peak:.1} GFLOP/s:", set.name());
+        }
+        for Phase { layer, phase, micros: each, gflops } in &phases {
+            micros += each;
+            operations += each * gflops;
+            if options.json {
+                println!(
+                    r#"{{"bench": "profile", "net": "{net}", "layer": "{layer}", "phase": "{phase}", "us_per_image": {each:.4}, "gflops": {gflops:.2}, "peak_gflops": {peak:.2}}}"#
+                );
+            } else if *gflops > 0.0 {
+                let share = 100.0 * gflops / peak;
+                println!("  {layer:7} {phase:18} {each:9.3} us an image, {gflops:6.1} GFLOP/s, {share:3.0} %");
+            } else {
+                println!("  {layer:7} {phase:18} {each:9.3} us an image");
+            }
+        }
+        if !options.json {
+            let gflops = operations / micros;
+            println!("  all     {micros:28.3} us an image, {gflops:6.1} GFLOP/s, {:3.0} %", 100.0 * gflops / peak);
+        }
+    }
+    Ok(())
 }
 
 /// What was found with one set of instructions, in nanoseconds for each logit.
