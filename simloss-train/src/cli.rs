@@ -155,6 +155,13 @@ pub struct SimilarityArgs {
 }
 
 impl SimilarityArgs {
+    /// Whether any of these options is there.
+    pub const fn is_given(&self) -> bool {
+        let Self { similarity, reduction_factor, lower_bound, superclasses, vectors, aliases } = self;
+        let files = superclasses.is_some() || vectors.is_some() || aliases.is_some();
+        similarity.is_some() || !reduction_factor.is_empty() || !lower_bound.is_empty() || files
+    }
+
     /// As the rest of the program knows it; `default` is the similarity where none is given.
     pub fn request(self, default: Kind) -> Request {
         Request {

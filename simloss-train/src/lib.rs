@@ -28,6 +28,7 @@ pub mod engine;
 mod error;
 pub mod evaluate;
 mod files;
+pub mod firmware;
 pub mod images;
 pub mod input;
 pub mod lanes;

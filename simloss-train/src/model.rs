@@ -155,7 +155,7 @@ impl State {
 
 impl Tensor {
     /// How many numbers it holds, if that can be counted.
-    fn numbers(&self) -> Option<usize> {
+    pub(crate) fn numbers(&self) -> Option<usize> {
         self.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size))
     }
 }

@@ -134,8 +134,8 @@ impl<T: Scalar, const ROWS: usize, const C: usize> Default for Flat<T, ROWS, C> 
     }
 }
 
-pub(crate) fn check_classes(classes: usize) -> Result<usize, Error> {
-    if (2..=usize::from(u16::MAX)).contains(&classes) { Ok(classes) } else { Err(Error::Classes { found: classes }) }
+pub(crate) const fn check_classes(classes: usize) -> Result<usize, Error> {
+    if classes >= 2 && classes <= u16::MAX as usize { Ok(classes) } else { Err(Error::Classes { found: classes }) }
 }
 
 /// The stored entry of `S = 1`: -0, "this is D".

@@ -25,6 +25,13 @@ pub struct SparseSimilarity<T, const C: usize, const N: usize> {
 }
 
 impl<T: Scalar, const C: usize, const N: usize> SparseSimilarity<T, C, N> {
+    /// The identity, for a `static`: rows that are filled there never lie on the stack. Does not compile for other numbers
+    /// of classes than from 2 to 65,535.
+    pub const IDENTITY: Self = {
+        assert!(check_classes(C).is_ok(), "there must be from 2 to 65535 classes");
+        SparseSimilarity { rows: [const { heapless::Vec::new() }; C] }
+    };
+
     /// The identity; entries are inserted.
     ///
     /// # Errors

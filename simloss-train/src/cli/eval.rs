@@ -78,20 +78,32 @@ pub struct ExportCommand {
     /// The model: a model.safetensors of this program
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
-    /// The file to write: PyTorch's tensors and nothing else, for safetensors.torch.load_file
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// The file to write: PyTorch's tensors and nothing else, for safetensors.torch.load_file. With --head, the folder to
+    /// write what a firmware includes to: head.bin, head.rs, sizes.txt
+    #[arg(long, value_name = "FILE.safetensors|DIR")]
     pub out: PathBuf,
+    /// Export the last 1 or 2 dense layers, for a microcontroller to go on training
+    #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2), allow_negative_numbers = true,
+          help_heading = "For firmware")]
+    pub head: Option<u8>,
+    /// The similarity of the loss on the device; none where it is not given.
+    #[command(flatten)]
+    pub similarity: SimilarityArgs,
 }
 
 /// `simloss import`.
 #[derive(Debug, Args)]
 pub struct ImportCommand {
-    /// The parameters: a safetensors file of PyTorch's layout; names and shapes of its tensors tell which network it is
+    /// The parameters: a safetensors file of PyTorch's layout; names and shapes of its tensors tell which network it is.
+    /// With --base, a slot read from a device's flash (or a head.bin)
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
     /// The model to write, which this program evaluates without further options
     #[arg(long, value_name = "FILE.safetensors")]
     pub out: PathBuf,
+    /// The model whose head the device trained: what the slot does not hold is taken from it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ages", "names"])]
+    pub base: Option<PathBuf>,
     /// What the classes are, for a network of ages
     #[arg(long, value_name = "A..B", value_parser = super::images::ages, conflicts_with = "names")]
     pub ages: Option<Ages>,

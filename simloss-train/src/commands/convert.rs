@@ -5,19 +5,80 @@ use crate::{
     Error,
     checkpoint::{self, Checkpoint},
     cli::{ExportCommand, ImportCommand},
-    model::Model,
+    files,
+    firmware::{self, Head},
+    model::{self, Model},
     record::{LossDescription, VERSION},
+    similarity::{Candidate, Kind, Loaded, Request},
 };
+use simloss_core::checkpoint::Header;
+use std::path::Path;
 
 pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
-    let ExportCommand { checkpoint, out } = command;
+    let ExportCommand { checkpoint, out, head, similarity } = command;
+    let given = similarity.is_given();
+    let request = similarity.request(Kind::None);
+    if let Some(layers) = head {
+        return export_head(&checkpoint, &out, usize::from(layers), &request);
+    }
+    if given {
+        return Err(Error::Usage("a similarity has no effect without --head: it is the device's".to_owned()));
+    }
     let Checkpoint { network, parameters, .. } = checkpoint::read(&checkpoint)?;
     checkpoint::write(&out, &network, &parameters)?;
     Ok(format!("{} parameters in PyTorch's layout: {}\n", parameters.len(), out.display()))
 }
 
+/// What a firmware includes: the head's parameters, the module that includes them, and what it all takes.
+fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Result<String, Error> {
+    request.check_single()?;
+    let Checkpoint { network, parameters, model } = checkpoint::read(path)?;
+    let head = Head::of(&network, layers)?;
+    let names = model.as_ref().map(|model| &model.class_names[..]);
+    let Loaded { source, .. } = request.load(names, None)?;
+    let candidates = request.candidates(&source, network.classes())?;
+    let [Candidate { similarity, .. }] = &candidates[..] else {
+        return Err(Error::Usage("one similarity is needed".to_owned()));
+    };
+    let (r, l) = (request.reduction_factors.first().copied(), request.lower_bounds.first().copied());
+    let blob = head.blob(&parameters)?;
+    let module = head.module(&source, r, l, similarity)?;
+    let sizes = head.sizes(&source, network.classes())?;
+    std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
+    let [to_blob, to_module, to_sizes] = firmware::files(out);
+    // The blob last: what includes it does not build without it.
+    files::replace(&to_sizes, &[sizes.as_bytes()])?;
+    files::replace(&to_module, &[module.as_bytes()])?;
+    files::replace(&to_blob, &[&blob])?;
+    let widths: Vec<String> = head.widths.iter().map(usize::to_string).collect();
+    Ok(format!("a head of {} in {}, bytes:\n{sizes}", widths.join(" -> "), out.display()))
+}
+
+/// A slot of a device back into the model whose head it is.
+fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
+    let Checkpoint { network, mut parameters, model } = checkpoint::read(base)?;
+    let slot = model::bytes(path, "a slot of this head")?;
+    // One dense layer, or two: the slot's shape says which.
+    let one = Head::of(&network, 1)?;
+    let header = match (one.put(path, &slot, &mut parameters), Head::of(&network, 2)) {
+        (Err(_), Ok(two)) if Header::read(&slot).is_ok_and(|found| Some(found.parameters) == two.parameters()) => {
+            two.put(path, &slot, &mut parameters)?
+        }
+        (result, _) => result?,
+    };
+    match model {
+        Some(model) => Model { version: VERSION.to_owned(), parameters, ..model }.save(out)?,
+        None => checkpoint::write(out, &network, &parameters)?,
+    }
+    let Header { sequence, steps, .. } = header;
+    Ok(format!("{} parameters after {steps} steps, save {sequence}: {}\n", header.parameters, out.display()))
+}
+
 pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
-    let ImportCommand { checkpoint, out, ages, names } = command;
+    let ImportCommand { checkpoint, out, base, ages, names } = command;
+    if let Some(base) = base {
+        return import_slot(&checkpoint, &base, &out);
+    }
     let Checkpoint { network, parameters, .. } = checkpoint::read(&checkpoint)?;
     let classes = network.classes();
     let class_names = match (ages, names) {

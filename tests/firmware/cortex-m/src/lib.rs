@@ -23,7 +23,10 @@ macro_rules! budget {
     ($mover:ident, $judge:ident) => {
         type Memory = simloss_program::memory!($crate::Number, $mover, $judge);
 
-        static mut MEMORY: Memory = Memory::new(<$crate::Number as simloss_core::number::Scalar>::ZERO);
+        static mut MEMORY: Memory = Memory::new(
+            <$crate::Number as simloss_core::number::Scalar>::ZERO,
+            simloss_program::empty!($crate::Number, $judge),
+        );
 
         #[cortex_m_rt::entry]
         fn main() -> ! {
@@ -33,7 +36,7 @@ macro_rules! budget {
             };
             // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
             let memory = unsafe { &mut *(&raw mut MEMORY) };
-            let cost = head::train::<$crate::Number, optimizers::$mover, similarities::$judge, _, _, _>(
+            let cost = head::train::<$crate::Number, optimizers::$mover, similarities::$judge, _, _>(
                 name!($mover, $judge),
                 memory,
                 &mut counter,

@@ -1,6 +1,8 @@
 //! Prints on the host what the firmware prints on its targets: `vectors`, or the run of every optimizer and loss.
 
-use simloss_program::{Clock, Sink, checkpoints, head, memory, metrics, name, optimizers, similarities, vectors};
+use simloss_program::{
+    Clock, Sink, checkpoints, device, empty, head, memory, metrics, name, optimizers, similarities, vectors,
+};
 use std::{env, error::Error};
 
 struct Print;
@@ -27,8 +29,8 @@ impl Clock for NoClock {
 
 macro_rules! train {
     ($($mover:ident $judge:ident)*) => {$(
-        let mut memory = Box::new(<memory!(f32, $mover, $judge)>::new(0.0));
-        head::train::<f32, optimizers::$mover, similarities::$judge, _, _, _>(
+        let mut memory = Box::new(<memory!(f32, $mover, $judge)>::new(0.0, empty!(f32, $judge)));
+        head::train::<f32, optimizers::$mover, similarities::$judge, _, _>(
             name!($mover, $judge), &mut memory, &mut NoClock, &mut Print,
         )?;
     )*};
@@ -40,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             vectors::all(&mut Box::new(vectors::Memory::new(0.0f32)), &mut Print)?;
             metrics::all::<f32>(&mut Print)?;
             checkpoints::all(&mut Print)?;
+            device::all::<f32>(&mut Print)?;
         }
         Some("head") => {
             train! {

@@ -18,13 +18,13 @@ pub const PARAMETERS: usize = (FEATURES + 1) * CLASSES;
 /// Memory of a run: moments, table and scratch as its optimizer and loss need them. The parameters come first, where
 /// loads reach four rows of weights from one address.
 #[repr(C)]
-pub struct Memory<T, const MOMENTS: usize, const TABLE: usize, const SCRATCH: usize> {
+pub struct Memory<T, B, const MOMENTS: usize, const SCRATCH: usize> {
     /// Weights and biases.
     pub parameters: [T; PARAMETERS],
     /// The optimizer's.
     pub moments: [T; MOMENTS],
     /// The similarity's.
-    pub table: [T; TABLE],
+    pub table: B,
     /// What one step works in.
     pub values: [T; 2 * CLASSES],
     /// What one row of the similarity needs.
@@ -33,13 +33,13 @@ pub struct Memory<T, const MOMENTS: usize, const TABLE: usize, const SCRATCH: us
     pub features: [T; FEATURES],
 }
 
-impl<T: Copy, const M: usize, const TABLE: usize, const S: usize> Memory<T, M, TABLE, S> {
-    /// All `zero`.
-    pub const fn new(zero: T) -> Self {
+impl<T: Copy, B, const M: usize, const S: usize> Memory<T, B, M, S> {
+    /// All `zero`, and a table.
+    pub const fn new(zero: T, table: B) -> Self {
         Memory {
             parameters: [zero; PARAMETERS],
             moments: [zero; M],
-            table: [zero; TABLE],
+            table,
             values: [zero; 2 * CLASSES],
             scratch: [zero; S],
             features: [zero; FEATURES],
@@ -66,16 +66,16 @@ fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Result<Label,
 /// # Errors
 /// Those of a training step: none, for these samples.
 #[inline(always)]
-pub fn train<T: Number, M: Mover, J: Judge, const N: usize, const TABLE: usize, const S: usize>(
+pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize>(
     name: &str,
-    memory: &mut Memory<T, N, TABLE, S>,
+    memory: &mut Memory<T, J::Table, N, S>,
     clock: &mut impl Clock,
     sink: &mut impl Sink,
 ) -> Result<u32, Error> {
     const {
         // What the core says the configuration takes is what the memory holds, and SGD fits 2 KB beyond the parameters.
         let budget = Budget::dense(FEATURES, CLASSES).with_moments(M::MOMENTS).with_row_scratch(J::SCRATCH);
-        assert!(budget.bytes() + 4 * (TABLE + FEATURES) == size_of::<Memory<f32, N, TABLE, S>>());
+        assert!(budget.bytes() + size_of::<J::Table>() + 4 * FEATURES == size_of::<Memory<T, J::Table, N, S>>());
         assert!(M::MOMENTS > 0 || budget.bytes_beyond_parameters() <= 2048);
     }
     let Memory { parameters, moments, table, values, scratch, features } = memory;
@@ -118,10 +118,18 @@ macro_rules! memory {
     ($number:ty, $mover:ident, $judge:ident) => {
         $crate::head::Memory<
             $number,
+            <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::Table,
             { <$crate::optimizers::$mover as $crate::optimizers::Mover>::MOMENTS * $crate::head::PARAMETERS },
-            { <$crate::similarities::$judge as $crate::similarities::Judge>::TABLE },
-            { <$crate::similarities::$judge as $crate::similarities::Judge>::SCRATCH },
+            { <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::SCRATCH },
         >
+    };
+}
+
+/// The empty table of a loss, over numbers of a type.
+#[macro_export]
+macro_rules! empty {
+    ($number:ty, $judge:ident) => {
+        <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::EMPTY
     };
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoints;
+pub mod device;
 pub mod head;
 pub mod metrics;
 pub mod optimizers;

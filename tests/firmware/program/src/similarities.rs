@@ -9,9 +9,11 @@ use simloss_core::{
 };
 
 /// How a run judges its logits.
-pub trait Judge {
-    /// Numbers that its table takes.
-    const TABLE: usize;
+pub trait Judge<T: Scalar> {
+    /// Where its table lies.
+    type Table;
+    /// The table before it is filled.
+    const EMPTY: Self::Table;
     /// Numbers that one row needs while it is used.
     const SCRATCH: usize;
 
@@ -19,7 +21,7 @@ pub trait Judge {
     ///
     /// # Errors
     /// Those of the similarity's constructor.
-    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error>;
+    fn loss(table: &mut Self::Table) -> Result<impl Loss<T>, Error>;
 }
 
 /// Cross entropy, the baseline.
@@ -34,33 +36,35 @@ pub struct Sparse;
 /// Every entry stored: falls by 1/64 a step, and not further than to 1/4.
 pub struct Dense;
 
-impl Judge for Cce {
-    const TABLE: usize = 0;
+impl<T: Scalar> Judge<T> for Cce {
+    type Table = [T; 0];
+    const EMPTY: [T; 0] = [];
     const SCRATCH: usize = 0;
 
     #[inline(always)]
-    fn loss<T: Scalar>(_: &mut [T]) -> Result<impl Loss<T>, Error> {
+    fn loss(_: &mut [T; 0]) -> Result<impl Loss<T>, Error> {
         CrossEntropy::new(CLASSES)
     }
 }
 
-impl Judge for Order {
-    const TABLE: usize = 2 * CLASSES - 1;
+impl<T: Scalar> Judge<T> for Order {
+    type Table = [T; 2 * CLASSES - 1];
+    const EMPTY: [T; 2 * CLASSES - 1] = [T::ZERO; 2 * CLASSES - 1];
     const SCRATCH: usize = 0;
 
     #[inline(always)]
-    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error> {
-        Ok(SimLoss::new(OrderTable::in_memory(table, CLASSES, T::from_f32(0.8))?))
+    fn loss(table: &mut [T; 2 * CLASSES - 1]) -> Result<impl Loss<T>, Error> {
+        Ok(SimLoss::new(OrderTable::in_memory(&mut table[..], CLASSES, T::from_f32(0.8))?))
     }
 }
 
-impl Judge for Sparse {
-    const TABLE: usize = 0;
+impl<T: Scalar> Judge<T> for Sparse {
+    type Table = SparseSimilarity<T, CLASSES, 4>;
+    const EMPTY: SparseSimilarity<T, CLASSES, 4> = SparseSimilarity::IDENTITY;
     const SCRATCH: usize = CLASSES;
 
     #[inline(always)]
-    fn loss<T: Scalar>(_: &mut [T]) -> Result<impl Loss<T>, Error> {
-        let mut s = SparseSimilarity::<T, CLASSES, 4>::new()?;
+    fn loss(s: &mut SparseSimilarity<T, CLASSES, 4>) -> Result<impl Loss<T>, Error> {
         for y in 0..CLASSES {
             for (distance, value) in [(1, 0.75), (2, 0.25)] {
                 for c in [y.checked_sub(distance), Some(y + distance).filter(|&c| c < CLASSES)].into_iter().flatten() {
@@ -68,17 +72,18 @@ impl Judge for Sparse {
                 }
             }
         }
-        Ok(SimLoss::new(s))
+        Ok(SimLoss::new(&*s))
     }
 }
 
-impl Judge for Dense {
-    const TABLE: usize = CLASSES * CLASSES;
+impl<T: Scalar> Judge<T> for Dense {
+    type Table = [T; CLASSES * CLASSES];
+    const EMPTY: [T; CLASSES * CLASSES] = [T::ZERO; CLASSES * CLASSES];
     const SCRATCH: usize = 0;
 
     #[inline(always)]
-    fn loss<T: Scalar>(table: &mut [T]) -> Result<impl Loss<T>, Error> {
+    fn loss(table: &mut [T; CLASSES * CLASSES]) -> Result<impl Loss<T>, Error> {
         let value = |i: usize, j: usize| T::from_usize(64 - i.abs_diff(j).min(48)).mul(T::from_f32(1.0 / 64.0));
-        Ok(SimLoss::new(DenseTable::in_memory(table, CLASSES, value)?))
+        Ok(SimLoss::new(DenseTable::in_memory(&mut table[..], CLASSES, value)?))
     }
 }

@@ -13,7 +13,7 @@ macro_rules! budget {
     ($mover:ident, $judge:ident) => {
         type Memory = simloss_program::memory!(f32, $mover, $judge);
 
-        static mut MEMORY: Memory = Memory::new(0.0);
+        static mut MEMORY: Memory = Memory::new(0.0, simloss_program::empty!(f32, $judge));
 
         #[riscv_rt::entry]
         fn main() -> ! {
@@ -21,7 +21,7 @@ macro_rules! budget {
             $crate::stack::paint();
             // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
             let memory = unsafe { &mut *(&raw mut MEMORY) };
-            let cost = head::train::<f32, optimizers::$mover, similarities::$judge, _, _, _>(
+            let cost = head::train::<f32, optimizers::$mover, similarities::$judge, _, _>(
                 name!($mover, $judge),
                 memory,
                 &mut $crate::Counter::new(),

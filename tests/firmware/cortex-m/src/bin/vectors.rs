@@ -4,7 +4,7 @@
 
 use simloss_core::number::Scalar;
 use simloss_cortex_m::{Console, Number, exit};
-use simloss_program::{checkpoints, metrics, vectors};
+use simloss_program::{checkpoints, device, metrics, vectors};
 
 static mut MEMORY: vectors::Memory<Number> = vectors::Memory::new(Number::ZERO);
 
@@ -17,6 +17,7 @@ fn main() -> ! {
         vectors::all(memory, &mut console)
             .and_then(|()| metrics::all::<Number>(&mut console))
             .and_then(|()| checkpoints::all(&mut console))
+            .and_then(|()| device::all::<Number>(&mut console))
             .is_ok(),
     )
 }

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use simloss_program::{checkpoints, metrics, vectors};
+use simloss_program::{checkpoints, device, metrics, vectors};
 use simloss_riscv::{Console, exit};
 
 static mut MEMORY: vectors::Memory<f32> = vectors::Memory::new(0.0);
@@ -15,6 +15,7 @@ fn main() -> ! {
         vectors::all(memory, &mut Console)
             .and_then(|()| metrics::all::<f32>(&mut Console))
             .and_then(|()| checkpoints::all(&mut Console))
+            .and_then(|()| device::all::<f32>(&mut Console))
             .is_ok(),
     )
 }

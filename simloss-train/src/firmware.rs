@@ -1,0 +1,273 @@
+//! Heads for microcontrollers: what a firmware includes, and what comes back from it.
+//!
+//! The head is the last one or two dense layers of a network, the part that a device tunes. It travels as one
+//! [checkpoint](simloss_core::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
+//! the device and imported again is compared by one header and one checksum.
+
+use crate::{
+    Error,
+    network::Kind,
+    similarity::{AnySimilarity, Source},
+};
+use simloss_core::{
+    checkpoint::{HEADER, Header, decode, encode},
+    layers::{Dense, Layer, Shape},
+    similarity::Similarity,
+    train::Budget,
+};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+/// The file of parameters that an export writes.
+pub const BLOB: &str = "head.bin";
+/// The Rust module that includes it.
+pub const MODULE: &str = "head.rs";
+/// What it takes on each target.
+pub const SIZES: &str = "sizes.txt";
+
+/// Which layers are the head: the sizes of what lies before, between and behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Features of the head, hidden units if it has two layers, classes.
+    pub widths: Vec<usize>,
+    /// Parameters of the network before the head's.
+    pub before: usize,
+    shape: Shape,
+}
+
+impl Head {
+    /// The last `layers` (1 or 2) dense layers of a network.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a number of layers that is not 1 or 2, or more than the network's dense layers.
+    ///
+    /// ```
+    /// use simloss_train::{firmware::Head, network::Kind};
+    /// let network = Kind::Table { inputs: 11, hidden: vec![32], classes: 6 };
+    /// assert_eq!(Head::of(&network, 1)?.widths, [32, 6]);
+    /// assert_eq!(Head::of(&network, 2)?.widths, [11, 32, 6]);
+    /// assert!(Head::of(&network, 3).is_err());
+    /// # Ok::<(), simloss_train::Error>(())
+    /// ```
+    pub fn of(network: &Kind, layers: usize) -> Result<Self, Error> {
+        let tensors = network.tensors();
+        let dense: Vec<[usize; 2]> = tensors
+            .iter()
+            .filter(|t| t.name.starts_with("dense"))
+            .filter_map(|t| t.shape[..].try_into().ok())
+            .collect();
+        let Some(last) = dense.len().checked_sub(layers).and_then(|first| dense.get(first..)) else {
+            return Err(Error::Usage(format!("--head {layers}: the network has {} dense layers", dense.len())));
+        };
+        let (mut widths, shape) = match *last {
+            [[outputs, inputs]] => (vec![inputs], Dense::new(inputs, outputs).dense_shape()),
+            [[hidden, inputs], [outputs, _]] => {
+                let two =
+                    Layer::<f32>::then(Layer::<f32>::relu(Dense::new(inputs, hidden)), Dense::new(hidden, outputs));
+                (vec![inputs], Layer::<f32>::shape(&two))
+            }
+            _ => return Err(Error::Usage(format!("--head must be 1 or 2 dense layers, not {layers}"))),
+        };
+        widths.extend(last.iter().map(|[outputs, _]| outputs));
+        let all: usize = tensors.iter().filter_map(|t| t.numbers()).sum();
+        Ok(Head { widths, before: all - shape.parameters, shape })
+    }
+
+    /// Its weights and biases.
+    pub fn parameters(&self) -> Option<u32> {
+        u32::try_from(self.shape.parameters).ok()
+    }
+
+    /// The header of its checkpoints, for an optimizer with so many moments.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for a shape that does not fit 32 bits.
+    pub fn header(&self, moments: usize) -> Result<Header, Error> {
+        Ok(Header::new(&self.shape, moments)?)
+    }
+
+    /// The checkpoint of the head of a network with these parameters: no moments, step 0.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for other parameters than the network's.
+    pub fn blob(&self, parameters: &[f32]) -> Result<Vec<u8>, Error> {
+        let header = self.header(0)?;
+        let mut bytes = vec![0; header.bytes()];
+        encode(&header, parameters.get(self.before..).unwrap_or_default(), &[], &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Puts the head in the bytes of `slot` (read from `path`) into the parameters of its network; returns its header.
+    ///
+    /// # Errors
+    /// [`Error::Format`] that names what is wrong: another kind of file, version, shape or checksum, too few bytes, or a
+    /// parameter that is no finite number. The parameters keep their values then.
+    pub fn put(&self, path: &Path, slot: &[u8], parameters: &mut [f32]) -> Result<Header, Error> {
+        let refuse = |problem: &dyn std::fmt::Display| Error::format(path, "a slot of this head")(problem);
+        let found = Header::read(slot).map_err(|e| refuse(&e))?;
+        // Its checkpoint is as long as the file says it is: checked before memory is taken for it.
+        if slot.len() < found.bytes() {
+            return Err(refuse(&format!("it is {} bytes long and should be {}", slot.len(), found.bytes())));
+        }
+        let expected = self.header(usize::from(found.moments))?;
+        let shape = |h: &Header| (h.inputs, h.outputs, h.parameters);
+        if shape(&found) != shape(&expected) {
+            let [found, expected] = [&found, &expected]
+                .map(|h| format!("{} features, {} classes, {} parameters", h.inputs, h.outputs, h.parameters));
+            return Err(refuse(&format!("it has another shape: {found}, not {expected}")));
+        }
+        let n = self.shape.parameters;
+        let (mut head, mut moments) = (vec![0.0; n], vec![0.0; n * usize::from(found.moments)]);
+        let header = decode(slot, &expected, &mut head, &mut moments).map_err(|e| refuse(&e))?;
+        if let Some(at) = head.iter().position(|w| !w.is_finite()) {
+            return Err(refuse(&format!("parameter {at} is {}", head[at])));
+        }
+        parameters[self.before..].copy_from_slice(&head);
+        Ok(header)
+    }
+
+    /// The Rust module that includes the blob, for a loss of this similarity.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for a similarity of other classes.
+    pub fn module(
+        &self,
+        source: &Source,
+        r: Option<f32>,
+        l: Option<f32>,
+        similarity: &AnySimilarity,
+    ) -> Result<String, Error> {
+        let mut text = String::from(
+            "// Written by `simloss export`. Include it where the crate can reach simloss-core:\n\
+             // mod head { include!(\"head.rs\"); }\n\n",
+        );
+        let mut line = |args: std::fmt::Arguments<'_>| {
+            // Writing to a string does not fail.
+            let _ = text.write_fmt(args);
+            text.push('\n');
+        };
+        let (features, classes) = (self.widths[0], similarity.classes());
+        line(format_args!("/// Features of the head.\npub const FEATURES: usize = {features};"));
+        line(format_args!("/// Classes.\npub const CLASSES: usize = {classes};"));
+        line(format_args!("/// Weights and biases.\npub const PARAMETERS: usize = {};", self.shape.parameters));
+        let bytes = self.header(0)?.bytes();
+        line(format_args!("/// The parameters to begin with: a checkpoint without moments."));
+        line(format_args!("pub static BLOB: [u8; {bytes}] = *include_bytes!(\"{BLOB}\");\n"));
+        let [dense, chain, relu] = ["Dense", "Chain", "Relu"].map(|name| format!("::simloss_core::layers::{name}"));
+        line(format_args!("/// The layers of the head."));
+        match self.widths[..] {
+            [inputs, hidden, outputs] => {
+                line(format_args!("pub fn layers() -> {chain}<{relu}<{dense}>, {dense}> {{"));
+                line(format_args!("    use ::simloss_core::layers::Layer;"));
+                line(format_args!(
+                    "    Layer::<f32>::then(Layer::<f32>::relu({dense}::new({inputs}, {hidden})), {dense}::new({hidden}, {outputs}))\n}}\n"
+                ));
+            }
+            _ => line(format_args!("pub fn layers() -> {dense} {{\n    {dense}::new(FEATURES, CLASSES)\n}}\n")),
+        }
+        let entries = |name: &str, numbers: &[f32]| {
+            let list: Vec<String> = numbers.iter().map(|x| format!("{x:?}")).collect();
+            format!("    static {name}: [f32; {}] = [{}];\n", numbers.len(), list.join(", "))
+        };
+        let table = table(source, classes);
+        let make = |kind: &str, constructor: &str, rest: &str| {
+            format!("    let s = ::simloss_core::similarity::{kind}::{constructor}(table, CLASSES, {rest})?;\n")
+        };
+        let entry = "|i, j| T::from_f32(S[i * CLASSES + j])";
+        let factor = format!("T::from_f32({:?})", r.unwrap_or(0.0));
+        let body = match (source, l) {
+            (Source::None, _) => String::new(),
+            (Source::Order, _) => make("OrderTable", "in_memory", &factor),
+            (Source::Circular, _) => make("CircularTable", "in_memory", &factor),
+            (Source::Superclass(groups), _) => {
+                let s = |i: usize, j: usize| match (i == j, groups[i] == groups[j]) {
+                    (true, _) => 1.0,
+                    (_, true) => r.unwrap_or(0.0),
+                    _ => 0.0,
+                };
+                let s: Vec<f32> = (0..classes * classes).map(|k| s(k / classes, k % classes)).collect();
+                entries("S", &s) + &make("DenseTable", "in_memory", entry)
+            }
+            (Source::Matrix(matrix), None) => entries("S", &matrix.entries) + &make("DenseTable", "in_memory", entry),
+            (Source::Matrix(matrix), Some(l)) => {
+                let rest = format!("{entry}, T::from_f32({l:?})");
+                entries("S", &matrix.entries) + &make("DenseTable", "lower_bounded_in_memory", &rest)
+            }
+        };
+        line(format_args!("/// Numbers that the table of the loss takes.\npub const TABLE: usize = {table};\n"));
+        line(format_args!("/// The loss, its table in `table`, of [`TABLE`] numbers."));
+        line(format_args!(
+            "pub fn loss<T: ::simloss_core::number::Scalar>(\n    {}: &mut [T],\n) -> Result<impl ::simloss_core::loss::Loss<T> + '_, ::simloss_core::Error> {{",
+            if table == 0 { "_table" } else { "table" }
+        ));
+        match source {
+            Source::None => line(format_args!("    ::simloss_core::loss::CrossEntropy::new(CLASSES)\n}}")),
+            _ => line(format_args!("{body}    Ok(::simloss_core::loss::SimLoss::new(s))\n}}")),
+        }
+        Ok(text)
+    }
+
+    /// What the head takes, in bytes: flash and RAM by optimizer, and the text of the binaries that were measured on each
+    /// target with a loss of this kind (`docs/records/firmware.json`).
+    ///
+    /// # Errors
+    /// None: the record is part of the program.
+    pub fn sizes(&self, source: &Source, classes: usize) -> Result<String, Error> {
+        let mut text = String::new();
+        let mut line = |what: &str, bytes: usize| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{what:<72}{bytes:>9}");
+        };
+        let budget = Budget::new(self.shape);
+        let slot = |moments: usize| HEADER + 4 * self.shape.parameters * (1 + moments);
+        line("flash: the parameters to begin with", slot(0));
+        for (name, moments) in [("SGD", 0), ("momentum", 1), ("Adam", 2)] {
+            line(&format!("flash: two slots, {name}, before rounding to pages"), 2 * slot(moments));
+            let held = budget.with_moments(moments).bytes() + 4 * (table(source, classes) + self.widths[0]);
+            line(&format!("RAM: {name}, in place, with the similarity's table and one sample"), held);
+            line(&format!("RAM: {name}, accumulating"), held + budget.with_accumulation().bytes() - budget.bytes());
+        }
+        let loss = match source {
+            Source::None => "cce",
+            Source::Order | Source::Circular => "simloss-order",
+            Source::Superclass(_) | Source::Matrix(_) => "simloss-dense",
+        };
+        let rows: Vec<Measured> = serde_json::from_str(MEASURED)
+            .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), "a record")(&e))?;
+        for row in rows.iter().filter(|row| row.loss == loss && row.classes == 90) {
+            let Measured { target, board, optimizer, text_bytes, rodata_bytes, .. } = row;
+            line(&format!("flash: program, {target} on {board}, {optimizer}, one layer"), text_bytes + rodata_bytes);
+        }
+        Ok(text)
+    }
+}
+
+const MEASURED: &str = include_str!("../../docs/records/firmware.json");
+
+/// One binary that was measured.
+#[derive(Debug, serde::Deserialize)]
+struct Measured {
+    target: String,
+    board: String,
+    optimizer: String,
+    loss: String,
+    classes: usize,
+    text_bytes: usize,
+    rodata_bytes: usize,
+}
+
+/// Numbers that the table of a loss takes on the device.
+pub fn table(source: &Source, classes: usize) -> usize {
+    match source {
+        Source::None => 0,
+        Source::Order | Source::Circular => 2 * classes - 1,
+        Source::Superclass(_) | Source::Matrix(_) => classes * classes,
+    }
+}
+
+/// Where an export puts its files.
+pub fn files(folder: &Path) -> [PathBuf; 3] {
+    [BLOB, MODULE, SIZES].map(|name| folder.join(name))
+}

@@ -1,0 +1,204 @@
+//! Heads for firmware: what `simloss export --head` writes, and what `simloss import --base` takes back.
+
+mod place;
+
+use place::{Outcome, Place};
+use simloss_core::{
+    Error, Label,
+    checkpoint::{HEADER, Header, decode, encode},
+    layers::{Dense, Layer},
+    loss::Loss,
+};
+use simloss_train::{checkpoint, model::Model, network::Kind};
+use std::fs;
+
+/// A network for tables with parameters that are all different.
+fn bare(place: &Place, hidden: &[usize]) -> Result<(Kind, Vec<f32>), Box<dyn std::error::Error>> {
+    let network = Kind::Table { inputs: 4, hidden: hidden.to_vec(), classes: 3 };
+    let n: usize = network.tensors().iter().map(|t| t.shape.iter().product::<usize>()).sum();
+    let parameters: Vec<f32> = (0..n).map(|i| (i as f32 - 20.5) / 7.0).collect();
+    checkpoint::write(&place.path("m.safetensors"), &network, &parameters)?;
+    Ok((network, parameters))
+}
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Shape of a head, and a slot of it after training with Adam.
+fn slot(head: &[f32], shape: &simloss_core::layers::Shape) -> Result<Vec<u8>, Error> {
+    let header = Header { sequence: 9, steps: 1234, ..Header::new(shape, 2)? };
+    let mut bytes = vec![0; header.bytes() + 100];
+    encode(&header, head, &vec![0.25; 2 * head.len()], &mut bytes)?;
+    Ok(bytes)
+}
+
+#[test]
+fn a_head_goes_out_and_comes_back_bit_for_bit() -> Outcome {
+    for (hidden, layers, tail) in [
+        (vec![5], 1, 5 * 3 + 3),
+        (vec![5], 2, 4 * 5 + 5 + 5 * 3 + 3),
+        (vec![6, 5], 1, 5 * 3 + 3),
+        (vec![6, 5], 2, 6 * 5 + 5 + 5 * 3 + 3),
+    ] {
+        let place = Place::new()?;
+        let (network, parameters) = bare(&place, &hidden)?;
+        place.simloss(&format!("export --checkpoint m.safetensors --head {layers} --out head")).success();
+        let blob = fs::read(place.path("head/head.bin"))?;
+        let before = parameters.len() - tail;
+        let inputs = if layers == 1 {
+            5
+        } else if hidden.len() == 1 {
+            4
+        } else {
+            6
+        };
+        let shape = if layers == 1 {
+            Dense::new(5, 3).dense_shape()
+        } else {
+            let two = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(inputs, 5)), Dense::new(5, 3));
+            Layer::<f32>::shape(&two)
+        };
+        let mut head = vec![0.0; tail];
+        decode(&blob, &Header::new(&shape, 0)?, &mut head, &mut [])?;
+        assert_eq!(bits(&head), bits(&parameters[before..]));
+        assert_eq!(blob.len(), HEADER + 4 * tail);
+
+        // The device moves every parameter, and keeps moments.
+        head.iter_mut().for_each(|w| *w = -*w * 3.0);
+        place.file("slot.bin", slot(&head, &shape)?)?;
+        place
+            .simloss("import --checkpoint slot.bin --base m.safetensors --out back.safetensors")
+            .success()
+            .stdout(predicates::str::contains("after 1234 steps, save 9"));
+        let back = checkpoint::read(&place.path("back.safetensors"))?;
+        assert_eq!(back.network, network);
+        assert_eq!(
+            bits(&back.parameters[..before]),
+            bits(&parameters[..before]),
+            "the layers before it are the base's"
+        );
+        assert_eq!(bits(&back.parameters[before..]), bits(&head));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_model_keeps_what_a_slot_does_not_hold() -> Outcome {
+    let place = Place::new()?;
+    bare(&place, &[5])?;
+    place.simloss("import --checkpoint m.safetensors --names low,middle,high --out model.safetensors").success();
+    place.simloss("export --checkpoint model.safetensors --head 2 --similarity order -r 0.5 --out head").success();
+    let arguments = "import --checkpoint head/head.bin --base model.safetensors --out back.safetensors";
+    place.simloss(arguments).success();
+    let [a, b] = ["model.safetensors", "back.safetensors"].map(|file| Model::load(&place.path(file)));
+    assert_eq!(a?, b?);
+    Ok(())
+}
+
+#[test]
+fn what_is_no_slot_of_this_head_is_refused_by_name() -> Outcome {
+    let place = Place::new()?;
+    let (_, parameters) = bare(&place, &[5])?;
+    let shape = Dense::new(5, 3).dense_shape();
+    let good = slot(&parameters[parameters.len() - 18..], &shape)?;
+    let arguments = "import --checkpoint slot.bin --base m.safetensors --out back.safetensors";
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] ^= byte;
+        bytes
+    };
+    for (bytes, message) in [
+        (vec![], "it is shorter than a header"),
+        (good[..100].to_vec(), "it is 100 bytes long and should be 280"),
+        (changed(0, 1), "it does not begin with SIML"),
+        (changed(4, 3), "it has another version"),
+        (
+            changed(12, 1),
+            "another shape: 5 features, 2 classes, 18 parameters, not 5 features, 3 classes, 18 parameters",
+        ),
+        (changed(HEADER + 3, 0x40), "its checksum does not match its bytes"),
+        (changed(60, 1), "its checksum does not match its bytes"),
+        (slot(&[f32::NAN; 18], &shape)?, "parameter 0 is NaN"),
+        (slot(&[1.0; 4], &Dense::new(1, 2).dense_shape())?, "it has another shape"),
+    ] {
+        place.file("slot.bin", bytes)?.refuses(arguments, message)?;
+    }
+    // Moments that a header invents are not believed, nor is memory taken for them.
+    let mut huge = good.clone();
+    huge[6..8].copy_from_slice(&u16::MAX.to_le_bytes());
+    place.file("slot.bin", huge)?.refuses(arguments, "bytes long and should be")?;
+    place.file("slot.bin", &good)?.simloss(arguments).success();
+    Ok(())
+}
+
+#[test]
+fn exports_say_what_they_cannot_do() -> Outcome {
+    let place = Place::new()?;
+    bare(&place, &[5])?;
+    place.refuses("export --checkpoint m.safetensors --head 3 --out head", "3 is not in 1..=2")?;
+    place
+        .refuses("export --checkpoint m.safetensors --similarity order -r 0.5 --out x.safetensors", "without --head")?;
+    place.refuses("export --checkpoint m.safetensors --head 1 --similarity order --out head", "needs -r")?;
+    place.refuses(
+        "export --checkpoint m.safetensors --head 1 --similarity order -r 0.1,0.2 --out head",
+        "give one -r",
+    )?;
+    Ok(())
+}
+
+/// The module's similarity is the desktop's: its text names the constructor with the same number, and the table is as
+/// large as it says.
+#[test]
+fn modules_build_the_similarity_that_was_asked_for() -> Outcome {
+    let place = Place::new()?;
+    bare(&place, &[5])?;
+    place.file("s.csv", "1,0.5,0.25\n0.5,1,0.125\n0,0.75,1\n")?;
+    for (options, expected, table) in [
+        ("", "CrossEntropy::new(CLASSES)", 0),
+        ("--similarity order -r 0.3", "OrderTable::in_memory(table, CLASSES, T::from_f32(0.3))", 5),
+        ("--similarity circular -r 0.7", "CircularTable::in_memory(table, CLASSES, T::from_f32(0.7))", 5),
+        ("--similarity s.csv", "static S: [f32; 9] = [1.0, 0.5, 0.25, 0.5, 1.0, 0.125, 0.0, 0.75, 1.0];", 9),
+        ("--similarity s.csv -l 0.25", "DenseTable::lower_bounded_in_memory(table, CLASSES, |i, j|", 9),
+    ] {
+        place.simloss(&format!("export --checkpoint m.safetensors --head 1 {options} --out head")).success();
+        let module = place.read("head/head.rs")?;
+        assert!(module.contains(expected), "{options}: {module}");
+        assert!(module.contains(&format!("pub const TABLE: usize = {table};")), "{options}: {module}");
+        assert!(module.contains("pub const FEATURES: usize = 5;") && module.contains("pub static BLOB: [u8; 136]"));
+        let sizes = place.read("head/sizes.txt")?;
+        let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();
+        assert!(row("RAM: SGD, in place").ends_with(&format!(" {}", 4 * (18 + 6 + table + 5))), "{sizes}");
+        assert!(row("RAM: Adam, accumulating").ends_with(&format!(" {}", 4 * (4 * 18 + 6 + table + 5))), "{sizes}");
+    }
+    Ok(())
+}
+
+/// The module of a class order, compiled here as a firmware compiles it.
+mod head {
+    include!("golden/head.rs");
+}
+
+#[test]
+fn the_module_compiles_and_is_what_is_written() -> Outcome {
+    let place = Place::new()?;
+    let (_, parameters) = bare(&place, &[5])?;
+    place.simloss("export --checkpoint m.safetensors --head 2 --similarity order -r 0.5 --out head").success();
+    assert_eq!(place.read("head/head.rs")?, include_str!("golden/head.rs"));
+    assert_eq!(fs::read(place.path("head/head.bin"))?, head::BLOB);
+    let mut table = [0.0f32; head::TABLE];
+    let loss = head::loss(&mut table)?;
+    let shape = Layer::<f32>::shape(&head::layers());
+    assert_eq!((shape.inputs, shape.outputs, shape.parameters), (head::FEATURES, head::CLASSES, head::PARAMETERS));
+    let mut found = [0.0; head::PARAMETERS];
+    decode(&head::BLOB, &Header::new(&shape, 0)?, &mut found, &mut [])?;
+    assert_eq!(bits(&found), bits(&parameters));
+    let label = Label::new(0, 3)?;
+    let desktop = simloss_core::loss::SimLoss::new(simloss_core::similarity::ClassOrder::<f32, 3>::new(0.5)?);
+    let logits = [0.5f32, 0.25, -1.0];
+    let [mut g, mut h] = [[0.0; 3]; 2];
+    let a = loss.gradient_of_slice(&logits, label, &mut [], &mut g)?;
+    let b = desktop.gradient_of_slice(&logits, label, &mut [], &mut h)?;
+    assert_eq!((a, g), (b, h));
+    Ok(())
+}
