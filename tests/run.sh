@@ -111,7 +111,7 @@ step_data() {
     echo "needs $data: UTKFace-4k.tar, cifar-100-binary.tar.xz, checkpoints and embeddings, which may not be redistributed"
     return $NO_DATA
   fi
-  SIMLOSS_DATA=$(cd $data && pwd) cargo test --release -q -p simloss-train --locked --test real -- --ignored --nocapture
+  SIMLOSS_DATA=$(cd $data && pwd) cargo test --release -q -p simloss-train --locked --test real -- --ignored --nocapture --test-threads 1
 }
 
 step_pytorch() {

@@ -6,7 +6,7 @@ use crate::{
     files,
     lanes::InstructionSet,
     network::{Kind, Visitor},
-    record::Test,
+    record::{Answers, Test},
     samples::Samples,
     score::Decoders,
 };
@@ -45,6 +45,17 @@ pub struct Summary {
     pub failed_superclass_accuracy: Option<f64>,
     /// Everything else, under every decoder.
     pub scores: Test,
+}
+
+impl Summary {
+    /// Leaves out what means nothing for classes without an order: distances, and the decoders that use them.
+    pub fn forget_distances(&mut self) {
+        (self.mae, self.mse, self.mae_expectation) = (None, None, None);
+        let test = &mut self.scores;
+        test.scores.ranked = None;
+        test.scores.argmax = Answers { accuracy: test.scores.argmax.accuracy, ..Answers::default() };
+        (test.expectation, test.median, test.minimum_risk) = Default::default();
+    }
 }
 
 /// What a network says of one sample.

@@ -220,12 +220,16 @@ fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &Atomic
     let mut table = eval.predictions.as_ref().map(|_| Table::new(samples));
     let loss = SimLoss::<AnySimilarity>::new(similarity);
     let threads = threads(eval.threads);
-    let summary = evaluate(&trained.network, &trained.parameters, loss, samples, chosen, threads, &mut |prediction| {
-        if let Some(table) = &mut table {
-            table.add(prediction);
-        }
-        if stop.load(Ordering::Relaxed) { Err(Error::Interrupted { folder: None }) } else { Ok(()) }
-    })?;
+    let mut summary =
+        evaluate(&trained.network, &trained.parameters, loss, samples, chosen, threads, &mut |prediction| {
+            if let Some(table) = &mut table {
+                table.add(prediction);
+            }
+            if stop.load(Ordering::Relaxed) { Err(Error::Interrupted { folder: None }) } else { Ok(()) }
+        })?;
+    if !ordered {
+        summary.forget_distances();
+    }
     if let (Some(table), Some(path)) = (table, &eval.predictions) {
         table.save(path)?;
     }
@@ -307,7 +311,6 @@ fn text(
         ]);
     };
     row("most probable class", &scores.scores.argmax);
-    // Of classes without an order, distances mean nothing.
     if ordered {
         row("expected value", &scores.expectation);
         row("median class", &scores.median);
@@ -326,7 +329,7 @@ fn text(
         (format!("loss ({loss})"), number(scores.scores.loss)),
         ("negative log-likelihood".into(), number(scores.scores.likelihood)),
         ("Brier score".into(), number(scores.scores.brier)),
-        ("ranked probability score".into(), number(scores.scores.ranked.filter(|_| ordered))),
+        ("ranked probability score".into(), number(scores.scores.ranked)),
         ("expected calibration error".into(), number(scores.scores.calibration)),
         ("superclass accuracy".into(), percent(summary.superclass_accuracy)),
         ("failed superclass accuracy".into(), percent(summary.failed_superclass_accuracy)),

@@ -3,6 +3,22 @@
 //! PNG and JPEG (baseline and progressive), of any colours: grey is repeated in all three, transparency is dropped, as
 //! Pillow's `convert("RGB")` does; orientation in EXIF is not applied, as Pillow's `open` does not. The kind of a file is
 //! read from its first bytes, not from its name. Sizes are checked before memory is asked for.
+//!
+//! # Which decoder of JPEG
+//! Decoders round differently. Two were compared by what the network that the authors of SimLoss published says of 4,027
+//! faces of UTKFace (r = 0.8), against PyTorch on what Pillow decodes and resizes:
+//!
+//! | decoder, then our resize | right | MAE | MAE of the mean | loss | most levels from Pillow, before and after the resize | 4,027 images |
+//! |---|---|---|---|---|---|---|
+//! | Pillow, with its own resize | 673 | 6.6357 | 6.1238 | 1.16697 | 0, 0 | |
+//! | Pillow | 675 | 6.6402 | 6.1225 | 1.16683 | 0, 1 | |
+//! | `zune-jpeg` 0.5 | 673 | 6.6283 | 6.1221 | 1.16681 | 14, 4 | 1.0 s |
+//! | `jpeg-decoder` 0.3 | 673 | 6.6362 | 6.1220 | 1.16687 | 4, 2 | 2.3 s |
+//!
+//! Both are within the tolerances (3 images, .01, .01, .003), about as far as one grey level of rounding in the resize
+//! takes Pillow's own pixels. `zune-jpeg` is used: it is the one that is still developed, reads every kind of JPEG to red,
+//! green and blue, refuses files that are cut short, and takes half the time. Its vector instructions and its plain code
+//! gave the same bytes for all 4,095 files, and so did those of the resize, so the figures are those of any processor.
 
 use super::{CHANNELS, Problem, resize::Resize, set::wrong};
 use crate::Error;
