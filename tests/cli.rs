@@ -269,7 +269,7 @@ fn numbers_outside_their_domain() -> Outcome {
         ("--rate -1", "the learning rate must be a number above 0"),
         ("--patience 0", "the patience must be a whole number from 1 to 1000000, or none"),
         ("--seeds 0", "the number of seeds must be a whole number from 1"),
-        ("--threads 0", "the runs at a time must be a whole number from 1"),
+        ("--threads 0", "the number of threads must be a whole number from 1"),
         ("--hidden 0", "the hidden layers must be one or two whole numbers from 1"),
         ("--hidden 8,8,8", "the hidden layers must be one or two whole numbers from 1"),
         ("--seed -1", "--seed"),

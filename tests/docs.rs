@@ -2,6 +2,11 @@
 
 use simloss_bench::record::{self, Row};
 use simloss_tests::Outcome;
+use simloss_train::{
+    record::Selection,
+    results::{Results, Run},
+    statistics::{SIGNIFICANCE, holm, paired},
+};
 use std::fmt::Write;
 
 const NUMERICS: &str = include_str!("../docs/numerics.md");
@@ -9,6 +14,16 @@ const STABILITY: &str = include_str!("../docs/records/stability.json");
 const MICROCONTROLLER: &str = include_str!("../docs/microcontroller.md");
 const FIRMWARE: &str = include_str!("../docs/records/firmware.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
+const README: &str = include_str!("../README.md");
+const REPRODUCTION: &str = include_str!("../docs/reproduction.md");
+/// Comparisons on images, as `simloss train` writes them to `results.json`.
+const IMAGES: [(&str, &str); 3] = [
+    ("cifar100-lenet", include_str!("../docs/records/cifar100-lenet.json")),
+    ("age-utkface4k", include_str!("../docs/records/age-utkface4k.json")),
+    ("folder-digits", include_str!("../docs/records/folder-digits.json")),
+];
+const UNLEARNED: (&str, &str) =
+    ("age-utkface4k-batch1024", include_str!("../docs/records/age-utkface4k-batch1024.json"));
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
 fn between(document: &'static str, name: &str) -> &'static str {
@@ -162,5 +177,81 @@ fn recorded_costs_are_within_the_budget() -> Outcome {
             assert!(optimizer != "sgd" || row.text_bytes <= 8 * 1024, "{row:?}");
         }
     }
+    Ok(())
+}
+
+/// Figures of comparisons on images, the means over the seeds of each loss. `folder` leads to the records.
+fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
+    let mut table = String::from(
+        "| record | loss | seeds | epoch kept | accuracy | MAE | MAE of the expected value | SA | FSA | NLL |\n",
+    );
+    table += "|---|---|---|---|---|---|---|---|---|---|\n";
+    for (name, text) in records {
+        let results: Results = serde_json::from_str(text)?;
+        let mut rest = &results.runs[..];
+        assert!(!rest.is_empty(), "{name} has no runs");
+        while let Some(first) = rest.first() {
+            let n = rest.iter().take_while(|run| run.loss == first.loss).count();
+            let (runs, after) = rest.split_at(n);
+            rest = after;
+            let mean = |of: &dyn Fn(&Run) -> Option<f64>| {
+                let values: Option<Vec<f64>> = runs.iter().map(of).collect();
+                values.map(|values| values.iter().sum::<f64>() / n as f64)
+            };
+            let percent = |x: Option<f64>| x.map_or(String::new(), |x| format!("{:.1} %", 100.0 * x));
+            let number = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.2}"));
+            // Distances between classes without an order mean nothing.
+            let ordered = |x: Option<f64>| number(x.filter(|_| results.settings.selection == Selection::Mae));
+            let loss = match (first.loss.reduction_factor, first.loss.lower_bound) {
+                (Some(r), _) => format!("SimLoss, {}, r = {r}", first.loss.similarity),
+                (_, Some(l)) => format!("SimLoss, {}, l = {l}", first.loss.similarity),
+                _ => "cross entropy".to_owned(),
+            };
+            writeln!(
+                table,
+                "| [{name}]({folder}/{name}.json) | {loss} | {n} | {:.0} | {} | {} | {} | {} | {} | {} |",
+                mean(&|run| Some(run.best_epoch as f64)).unwrap_or(0.0),
+                percent(mean(&|run| run.test.scores.argmax.accuracy)),
+                ordered(mean(&|run| run.test.scores.argmax.mae)),
+                ordered(mean(&|run| run.test.expectation.mae)),
+                percent(mean(&|run| run.superclass_accuracy)),
+                percent(mean(&|run| run.failed_superclass_accuracy)),
+                number(mean(&|run| run.test.scores.likelihood)),
+            )?;
+        }
+    }
+    Ok(table)
+}
+
+#[test]
+fn figures_of_images_are_those_of_the_records() -> Outcome {
+    for (text, name, folder, records) in [
+        (README, "README.md", "docs/records", &IMAGES[..]),
+        (REPRODUCTION, "docs/reproduction.md", "records", &[IMAGES[1], UNLEARNED]),
+    ] {
+        let expected = images(folder, records)?;
+        assert!(between(text, "images") == expected, "{name} should have, at 'images':\n{expected}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_said_of_digits_is_in_their_record() -> Outcome {
+    let results: Results = serde_json::from_str(IMAGES[2].1)?;
+    let ratio = results.data.samples[2] as f64 / results.data.samples[0] as f64;
+    let [plain, others @ ..] = &results.runs.chunks(5).collect::<Vec<_>>()[..] else { return Err("no runs".into()) };
+    // Corrected over both losses, that of r = 0.5 last.
+    let corrected = |of: &dyn Fn(&Run) -> Option<f64>| {
+        let values = |runs: &[Run]| runs.iter().filter_map(of).collect::<Vec<_>>();
+        let tests = others.iter().filter_map(|runs| paired(&values(runs), &values(plain), ratio));
+        holm(&tests.map(|test| test.p).collect::<Vec<_>>())
+    };
+    let (fsa, accuracy) =
+        (corrected(&|run| run.failed_superclass_accuracy), corrected(&|run| run.test.scores.argmax.accuracy));
+    assert_eq!((fsa.len(), accuracy.len()), (2, 2));
+    assert!(fsa[0] >= SIGNIFICANCE && fsa[1] < SIGNIFICANCE, "{fsa:?}");
+    assert!(accuracy.iter().all(|&p| p >= SIGNIFICANCE), "{accuracy:?}");
+    let likelihood = |runs: &[Run]| runs.iter().filter_map(|run| run.test.scores.likelihood).sum::<f64>();
+    assert!(others.iter().all(|runs| likelihood(runs) > likelihood(plain)));
     Ok(())
 }

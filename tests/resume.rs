@@ -8,9 +8,12 @@ use simloss_core::{
 use simloss_train::{
     Error,
     data::{Dataset, Split},
+    images::{Contents, ImageSet, Part},
     model::Model,
+    network::Kind,
     record::{Ended, Epoch, LossDescription, Record, Selection, Settings},
     run::{OutDir, Watch, run},
+    task::Data,
 };
 use std::{error::Error as StdError, fs, path::Path};
 
@@ -38,6 +41,7 @@ fn settings(epochs: usize) -> Settings {
         patience: None,
         seed: 11,
         hidden: vec![6],
+        augmentation: None,
         selection: Selection::Mae,
         threads: 1,
     }
@@ -369,5 +373,62 @@ fn numbers_out_of_their_domain_keep_the_last_whole_epoch() -> Outcome {
     let message = train(&wild, &dir, false, &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(message.contains("training stopped in epoch") && message.contains("lower --rate"), "{message}");
     assert!(Record::load(&dir.join("record.json"))?.result.is_none());
+    Ok(())
+}
+
+/// Sixty pictures of three classes, each class with its own brightness.
+fn pictures() -> Result<ImageSet, Error> {
+    let (images, classes, size) = (60, 3, 12);
+    let level = |i: usize| (80 * (i % classes)) as u8;
+    ImageSet::new(Contents {
+        name: "pictures".to_owned(),
+        height: size,
+        width: size,
+        pixels: (0..images)
+            .flat_map(|i| (0..3 * size * size).map(move |at| level(i) + ((at + i) % 50) as u8))
+            .collect(),
+        labels: (0..images).map(|i| Label::new(i % classes, classes)).collect::<Result<_, _>>()?,
+        class_names: ["dark", "dim", "light"].map(str::to_owned).to_vec(),
+        class_values: vec![1.0, 2.0, 4.0],
+        paths: (0..images).map(|i| i.to_string()).collect(),
+        parts: vec![Part::Any; images],
+        tree: None,
+    })
+}
+
+#[test]
+fn images_go_on_as_tables_do() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (set, kind) = (pictures()?, Kind::Small { size: 12, classes: 3 });
+    let split = set.split(4)?;
+    let settings = Settings { hidden: vec![], augmentation: Some(2), batch: 10, ..settings(3) };
+    let train = |settings: &Settings, name: &str, watch: &mut dyn Watch| {
+        let out = OutDir { dir: folder.path().join(name), resume: true };
+        let loss = SimLoss::new(OrderTable::in_memory([0.0f32; 6], 3, 0.7)?);
+        run(settings, loss, &order(), Data::Images(&set, &kind), &split, Some(&out), watch)
+    };
+    train(&settings, "whole", &mut ())?;
+    let whole = contents(&folder.path().join("whole"))?;
+    train(&Settings { threads: 3, ..settings.clone() }, "threads", &mut ())?;
+    assert!(contents(&folder.path().join("threads"))? == whole);
+    // In the middle of the second epoch, then of the third.
+    for batches in [7, 6] {
+        let message = train(&settings, "stopped", &mut After(batches)).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("interrupted"), "{message}");
+    }
+    train(&settings, "stopped", &mut ())?;
+    assert!(contents(&folder.path().join("stopped"))? == whole);
+    // Augmentation is part of what a run is.
+    let other = Settings { augmentation: None, ..settings.clone() };
+    let message = train(&other, "whole", &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(message.contains("another --augmentation (Some(2), not None)"), "{message}");
+    train(&other, "plain", &mut ())?;
+    assert!(contents(&folder.path().join("plain"))?[1] != whole[1]);
+    // A network for other images.
+    let wrong = Kind::Small { size: 16, classes: 3 };
+    let loss = SimLoss::new(OrderTable::in_memory([0.0f32; 6], 3, 0.7)?);
+    let refused = run(&settings, loss, &order(), Data::Images(&set, &wrong), &split, None, &mut ());
+    let message = refused.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(message.contains("pictures: images of 432 numbers in 3 classes do not fit a network for 768"), "{message}");
     Ok(())
 }

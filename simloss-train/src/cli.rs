@@ -5,9 +5,14 @@
 
 mod eval;
 mod images;
+mod train;
 
 pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand};
 pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
+pub use train::{
+    AugmentationArg, ImageCompareArgs, ImageTrainArgs, NetworkArg, TrainAgeCommand, TrainCifar100Command,
+    TrainFolderCommand,
+};
 
 use crate::{
     record::Selection,
@@ -62,6 +67,12 @@ pub enum Command {
 pub enum TrainCommand {
     /// A CSV file with named columns: one of classes, the others of numbers
     Table(TableCommand),
+    /// CIFAR-100, with the published network and protocol
+    Cifar100(TrainCifar100Command),
+    /// Faces with ages, with the published network and protocol
+    Age(TrainAgeCommand),
+    /// Images of your own, in class folders
+    Folder(TrainFolderCommand),
 }
 
 /// `simloss train table`.
@@ -284,7 +295,7 @@ fn seeds(text: &str) -> Result<usize, String> {
 }
 
 fn threads(text: &str) -> Result<usize, String> {
-    whole(text, "the runs at a time", 1, 1024)
+    whole(text, "the number of threads", 1, 1024)
 }
 
 fn classes(text: &str) -> Result<usize, String> {

@@ -3,22 +3,15 @@
 mod convert;
 mod eval;
 mod load;
+mod train;
 
 use crate::{
     Error,
-    cli::{Cli, Command, CompareArgs, SimilarityCommand, TableCommand, TrainCommand},
-    compare::{Existing, Plan, compare},
-    files,
-    measure::Measures,
-    progress::Progress,
-    record::Settings,
-    report,
+    cli::{Cli, Command, SimilarityCommand},
+    files, report,
     similarity::{Candidate, Kind, Loaded, Source, describe::Description},
-    summary,
-    table::{self, Columns, Table},
-    wine,
 };
-use std::{error::Error as _, fmt::Write, path::PathBuf, sync::atomic::AtomicBool};
+use std::{error::Error as _, fmt::Write, sync::atomic::AtomicBool};
 
 /// Does what the command line says. `stop` ends it once it is set.
 ///
@@ -26,9 +19,9 @@ use std::{error::Error as _, fmt::Write, path::PathBuf, sync::atomic::AtomicBool
 /// Whatever went wrong.
 pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
     match cli.command {
-        None => demo(cli.demo, stop),
-        Some(Command::Demo(args)) => demo(args, stop),
-        Some(Command::Train(TrainCommand::Table(command))) => train_table(command, stop),
+        None => train::demo(cli.demo, stop),
+        Some(Command::Demo(args)) => train::demo(args, stop),
+        Some(Command::Train(command)) => train::train(command, stop),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),
@@ -48,79 +41,6 @@ pub fn with_causes(error: &Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn demo(args: CompareArgs, stop: &AtomicBool) -> Result<String, Error> {
-    let default = args.out.out.is_none();
-    let out = args.out.out.clone().unwrap_or_else(|| "out/demo".into());
-    let existing = match existing(&args) {
-        // What the demo wrote to its own folder comes back in a minute.
-        Existing::Keep if default => Existing::Replace,
-        other => other,
-    };
-    comparison(wine::table()?, args, out, existing, stop)
-}
-
-fn train_table(command: TableCommand, stop: &AtomicBool) -> Result<String, Error> {
-    let TableCommand { file, label, order, ignore, compare: args } = command;
-    let existing = existing(&args);
-    let out = args.out.out.clone().unwrap_or_else(|| {
-        let stem = file.file_stem().unwrap_or(file.as_os_str());
-        PathBuf::from("out").join(stem)
-    });
-    let table = table::read(&file, &Columns { label, order, ignore })?;
-    comparison(table, args, out, existing, stop)
-}
-
-fn existing(args: &CompareArgs) -> Existing {
-    match (args.out.resume, args.out.overwrite) {
-        (true, _) => Existing::Resume,
-        (false, true) => Existing::Replace,
-        (false, false) => Existing::Keep,
-    }
-}
-
-fn comparison(
-    table: Table,
-    args: CompareArgs,
-    out: PathBuf,
-    existing: Existing,
-    stop: &AtomicBool,
-) -> Result<String, Error> {
-    let request = args.similarity.request(Kind::Order);
-    request.check()?;
-    if matches!(request.kind, Kind::Order | Kind::Circular) && !table.ordered {
-        return Err(Error::Usage(format!(
-            "the classes of {} are names without an order, and --similarity {} needs one: give it with --order \
-             low,middle,high, or choose --similarity superclass, a file, or none",
-            table.data.name(),
-            request.kind.name()
-        )));
-    }
-    let Loaded { source, notes, .. } = request.load(Some(table.data.class_names()), None)?;
-    let candidates = request.candidates(&source, table.data.classes())?;
-    notes.iter().for_each(|text| load::note(text));
-
-    let train = args.train;
-    let measures = Measures::new(table.ordered, &request.kind, &source, &candidates);
-    let settings = Settings {
-        epochs: train.epochs,
-        batch: train.batch,
-        rate: train.rate,
-        patience: train.patience.0,
-        seed: train.seed,
-        hidden: train.hidden.0,
-        selection: train.selection.map_or_else(|| measures.selection(), Into::into),
-        threads: load::threads(train.threads),
-    };
-    let plan = Plan { table, kind: request.kind, source, candidates, settings, seeds: train.seeds, out, existing };
-    let progress = Progress::new(stop);
-    let comparison = compare(plan, &progress)?;
-    report::write(&comparison)?;
-    let mut text = summary::text(&comparison)?;
-    let _ = writeln!(text, "\nReport:             {}", comparison.report().display());
-    let _ = writeln!(text, "Records and models: {}", comparison.runs().display());
-    Ok(text)
 }
 
 fn similarity(command: SimilarityCommand) -> Result<String, Error> {

@@ -10,10 +10,11 @@
 //! |---|---|
 //! | `comparison.json` | what is compared: marks the folder as one that holds a comparison |
 //! | `runs/<loss>/seed-<n>/` | the files of a [`run`](crate::run) |
-//! | `results.csv` | one row a run: loss, seed, and every measure of the test part |
+//! | `results.csv`, `results.json` | what came of every run ([`results`](crate::results)) |
 //! | `report.html` | the report |
 //!
-//! Every run computes with one thread, and as many run at a time as there are threads: results do not depend on it.
+//! Runs on a table compute with one thread each, and as many run at a time as there are threads; runs on images, one
+//! after the other, compute with all of them. Results do not depend on it.
 
 use crate::{
     Error,
@@ -23,10 +24,11 @@ use crate::{
     measure::{Measure, Measures, confusion},
     progress::Progress,
     record::{LossDescription, Outcome, Record, Selection, Settings, VERSION},
+    results,
     run::{OutDir, run},
     similarity::{AnySimilarity, Candidate, Kind, Source},
     statistics::{Paired, Summary, holm, paired},
-    table::Table,
+    task::Task,
 };
 use serde::{Deserialize, Serialize};
 use simloss_core::{
@@ -47,14 +49,14 @@ use std::{
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The samples.
-    pub table: Table,
+    pub task: Task,
     /// The kind of similarity.
     pub kind: Kind,
     /// What its candidates were built from.
     pub source: Source,
     /// What is compared with cross entropy.
     pub candidates: Vec<Candidate>,
-    /// How to train. The seed is that of the first run; `threads` run at a time.
+    /// How to train. The seed is that of the first run; `threads` is how many threads there are for all runs.
     pub settings: Settings,
     /// How many seeds, one after the other.
     pub seeds: usize,
@@ -220,7 +222,7 @@ impl Plan {
         fs::create_dir_all(&self.out).map_err(Error::file("create", &self.out))?;
         let manifest = Manifest {
             version: VERSION.into(),
-            data: self.table.data.fingerprint().into(),
+            data: self.task.data().fingerprint().into(),
             losses,
             seeds: self.seeds,
             settings: self.settings.clone(),
@@ -236,15 +238,16 @@ impl Plan {
 /// [`Error::Exists`] for a folder that holds a comparison; [`Error::Interrupted`]; those of [`run`].
 pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error> {
     plan.settings.check()?;
-    if plan.settings.selection == Selection::Mae && !plan.table.ordered {
+    if plan.settings.selection == Selection::Mae && !plan.task.ordered() {
         return Err(Error::Usage(
-            "--selection mae needs classes in an order; give one with --order, or choose accuracy or loss".into(),
+            "--selection mae needs classes in an order; choose accuracy or loss, or give a table an order with --order"
+                .into(),
         ));
     }
     InstructionSet::chosen()?;
     let contenders = plan.contenders();
     let seeds = plan.seeds();
-    let splits = seeds.iter().map(|&seed| Split::stratified(&plan.table.data, seed)).collect::<Result<Vec<_>, _>>()?;
+    let splits = seeds.iter().map(|&seed| plan.task.data().split(seed)).collect::<Result<Vec<_>, _>>()?;
     plan.prepare(contenders.iter().map(|contender| contender.description.clone()).collect())?;
 
     // Seed by seed: what is finished is a comparison, of fewer seeds.
@@ -272,7 +275,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..plan.settings.threads.min(jobs.len()) {
+        for _ in 1..plan.at_a_time().min(jobs.len()) {
             scope.spawn(work);
         }
         work();
@@ -299,11 +302,11 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
         })
         .collect();
     let majority = majority(&plan, &splits)?;
-    let measures = Measures::new(plan.table.ordered, &plan.kind, &plan.source, &plan.candidates);
+    let measures = Measures::new(&plan.task, &plan.kind, &plan.source, &plan.candidates);
     let samples = splits.first().map_or([0; 3], |s| [s.train.len(), s.validation.len(), s.test.len()]);
     drop(contenders);
     let comparison = Comparison { plan, measures, series, majority, samples };
-    comparison.write_results()?;
+    results::write(&comparison)?;
     Ok(comparison)
 }
 
@@ -312,6 +315,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Plan {
+    /// Runs at a time. A batch of images is work enough for all threads, one of a table is not.
+    fn at_a_time(&self) -> usize {
+        match self.task {
+            Task::Table(_) => self.settings.threads,
+            Task::Images { .. } => 1,
+        }
+    }
+
     fn one(
         &self,
         contender: &Contender<'_>,
@@ -319,27 +330,29 @@ impl Plan {
         split: &Split,
         progress: &Progress<'_>,
     ) -> Result<Record, Error> {
-        let settings = Settings { seed, threads: 1, ..self.settings.clone() };
+        let threads = (self.settings.threads / self.at_a_time()).max(1);
+        let settings = Settings { seed, threads, ..self.settings.clone() };
         let dir = self.out.join(RUNS).join(&contender.folder).join(format!("seed-{seed}"));
         let out = OutDir { dir, resume: self.existing == Existing::Resume };
-        let data = &self.table.data;
-        let mut watch = progress.watch();
+        let data = self.task.data();
+        let alone = (self.at_a_time() == 1).then(|| format!("{}, seed {seed}", contender.title));
+        let mut watch = progress.watch(alone);
         let description = &contender.description;
         match contender.loss {
             Loss::CrossEntropy => {
-                let loss = CrossEntropy::new(data.classes())?;
+                let loss = CrossEntropy::new(data.class_names().len())?;
                 run(&settings, loss, description, data, split, Some(&out), &mut watch)
             }
             Loss::SimLoss(similarity) => {
-                run(&settings, SimLoss::new(similarity), description, data, split, Some(&out), &mut watch)
+                run(&settings, SimLoss::new(similarity.clone()), description, data, split, Some(&out), &mut watch)
             }
         }
     }
 }
 
 fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
-    let data = &plan.table.data;
-    let classes = data.classes();
+    let data = plan.task.data();
+    let classes = data.class_names().len();
     let values: Vec<f32> = data.class_values().iter().map(|&x| x as f32).collect();
     let mut majority = Majority::default();
     for split in splits {
@@ -365,7 +378,7 @@ impl Comparison {
     }
 
     /// The result of a run.
-    fn outcome(record: &Record) -> Option<&Outcome> {
+    pub(crate) fn outcome(record: &Record) -> Option<&Outcome> {
         record.result.as_ref()
     }
 
@@ -444,7 +457,7 @@ impl Comparison {
     /// # Errors
     /// [`Error::Core`] for confusion matrices of other classes.
     pub fn confusion(&self, series: usize) -> Result<Vec<Vec<u64>>, Error> {
-        let classes = self.plan.table.data.classes();
+        let classes = self.plan.task.data().class_names().len();
         let mut sum = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
         for outcome in self.series.get(series).iter().flat_map(|s| &s.records).filter_map(Self::outcome) {
             sum.merge(&confusion(&outcome.test.confusion)?)?;
@@ -460,29 +473,5 @@ impl Comparison {
     /// The folder with the runs.
     pub fn runs(&self) -> PathBuf {
         self.plan.out.join(RUNS)
-    }
-
-    fn write_results(&self) -> Result<(), Error> {
-        let path = self.plan.out.join("results.csv");
-        let text = self.results().map_err(|e| Error::format(&path, "a table")(&e))?;
-        files::replace(&path, &[&text])
-    }
-
-    fn results(&self) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-        let mut csv = csv::Writer::from_writer(vec![]);
-        let measures = self.measures.list();
-        csv.write_record(["loss", "seed", "best_epoch"].into_iter().chain(measures.iter().map(|m| m.short())))?;
-        for series in &self.series {
-            for record in &series.records {
-                let Some(outcome) = Self::outcome(record) else { continue };
-                let mut row = vec![series.title.clone(), record.settings.seed.to_string()];
-                row.push(outcome.best_epoch.to_string());
-                for &measure in measures {
-                    row.push(self.measures.value(measure, outcome)?.map_or_else(String::new, |x| x.to_string()));
-                }
-                csv.write_record(row)?;
-            }
-        }
-        Ok(csv.into_inner()?)
     }
 }

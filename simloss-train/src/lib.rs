@@ -1,8 +1,8 @@
 //! The program `simloss`: SimLoss against cross entropy on data, on the core that also runs on microcontrollers.
 //!
 //! ```text
-//! files -> table, wine -> data, split -> run (engine, lanes: the core's train_step) -> record, model
-//!                                    -> compare (grid x seeds) -> statistics -> summary, report
+//! files -> table, wine, images -> task -> run (engine, lanes: the core's train_step) -> record, model
+//!                                      -> compare (grid x seeds) -> statistics -> results, summary, report
 //! ```
 //!
 //! Nothing here computes on weights, logits or probabilities: that is the core's. What is here reads files, splits and
@@ -13,11 +13,11 @@
 //! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |
 //! | [`input`], [`table`], [`wine`], [`data`] | tables |
 //! | [`images`] | images with their classes: from files to the lanes of the networks |
-//! | [`samples`], [`evaluate`] | either of them, and what a network says of it |
+//! | [`samples`], [`task`], [`evaluate`] | either of them, what is learned from it, and what a network says of it |
 //! | [`similarity`] | from options and files to rows |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
-//! | [`compare`], [`statistics`], [`summary`], [`report`] | many trainings, and what may be said of them |
+//! | [`compare`], [`statistics`], [`results`], [`summary`], [`report`] | many trainings, and what may be said of them |
 
 pub mod checkpoint;
 pub mod cli;
@@ -39,6 +39,7 @@ mod plot;
 pub mod progress;
 pub mod record;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod samples;
 mod score;
@@ -46,6 +47,7 @@ pub mod similarity;
 pub mod statistics;
 pub mod summary;
 pub mod table;
+pub mod task;
 pub mod wine;
 
 pub use error::Error;

@@ -4,6 +4,7 @@ use crate::{
     Error,
     record::{Outcome, Selection},
     similarity::{AnySimilarity, Candidate, Kind, Source},
+    task::Task,
 };
 use simloss_core::{Label, metrics::ConfusionTable, similarity::Similarity};
 
@@ -100,30 +101,30 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// For classes that are `ordered` or not, and the `candidates` of a similarity.
-    pub fn new(ordered: bool, kind: &Kind, source: &Source, candidates: &[Candidate]) -> Self {
+    /// For a task, and the `candidates` of a similarity.
+    pub fn new(task: &Task, kind: &Kind, source: &Source, candidates: &[Candidate]) -> Self {
         let mut list = vec![Measure::Accuracy];
-        let (mut superclasses, mut reference) = (None, None);
+        let mut reference = None;
         if matches!(kind, Kind::Circular) {
             list.push(Measure::CircularError);
-        } else if ordered {
+        } else if task.ordered() {
             list.extend([Measure::ClassError, Measure::ExpectedError]);
         }
-        match source {
-            Source::Superclass(of) => {
-                list.extend([Measure::SuperclassAccuracy, Measure::FailedSuperclassAccuracy]);
-                superclasses = Some(of.clone());
-            }
-            Source::Matrix(_) => {
-                // The least lower bound keeps the most of the file.
-                let bound = |candidate: &&Candidate| candidate.description.lower_bound.unwrap_or(0.0);
-                reference = candidates
-                    .iter()
-                    .min_by(|a, b| bound(a).total_cmp(&bound(b)))
-                    .map(|candidate| candidate.similarity.clone());
-                list.push(Measure::Similarity);
-            }
-            Source::None | Source::Order | Source::Circular => {}
+        let superclasses = match source {
+            Source::Superclass(of) => Some(of.clone()),
+            _ => task.data().superclasses(),
+        };
+        if superclasses.is_some() {
+            list.extend([Measure::SuperclassAccuracy, Measure::FailedSuperclassAccuracy]);
+        }
+        if matches!(source, Source::Matrix(_)) {
+            // The least lower bound keeps the most of the file.
+            let bound = |candidate: &&Candidate| candidate.description.lower_bound.unwrap_or(0.0);
+            reference = candidates
+                .iter()
+                .min_by(|a, b| bound(a).total_cmp(&bound(b)))
+                .map(|candidate| candidate.similarity.clone());
+            list.push(Measure::Similarity);
         }
         list.extend([Measure::Likelihood, Measure::Calibration]);
         Measures { list, superclasses, reference }

@@ -10,6 +10,7 @@
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use simloss_core::layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu};
+use std::ops::RangeInclusive;
 
 /// Which network, with its sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +35,18 @@ pub enum Kind {
         /// Classes.
         classes: usize,
     },
+    /// For square images of any size: [`small`].
+    Small {
+        /// Rows, and pixels of a row.
+        size: usize,
+        /// Classes.
+        classes: usize,
+    },
 }
+
+/// The sizes of images that the small network takes: both of its convolutions leave something to pool, and its largest
+/// layer has no more than 17 million parameters.
+pub const SMALL: RangeInclusive<usize> = 10..=512;
 
 /// Code that works with any network.
 pub trait Visitor {
@@ -98,11 +110,28 @@ pub fn ages(classes: usize) -> impl Layer<f32> + Sync {
     then(then(first, second), then(third, dense))
 }
 
+/// Rows of the small network's last image, of images of `size` rows: twice less 2, and halved.
+const fn small_side(size: usize) -> usize {
+    (size.saturating_sub(2) / 2).saturating_sub(2) / 2
+}
+
+/// A network for images of 3 x `size` x `size`: conv3 3-8, relu, pool, conv3 8-16, relu, pool, dense to 64, relu,
+/// 64-classes.
+pub fn small(size: usize, classes: usize) -> impl Layer<f32> + Sync {
+    let (once, side) = (size.saturating_sub(2), small_side(size));
+    let first = then(relu(conv(3, size, 8, 3)), MaxPool::new(8, once, once));
+    let (half, twice) = (once / 2, (once / 2).saturating_sub(2));
+    let second = then(relu(conv(8, half, 16, 3)), MaxPool::new(16, twice, twice));
+    let dense = then(relu(Dense::new(16 * side * side, 64)), Dense::new(64, classes));
+    then(then(first, second), dense)
+}
+
 impl Kind {
     /// Calls `visitor` with the layers.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a table network with no or more than two hidden layers, or sizes of 0.
+    /// [`Error::Setting`] for a table network with no or more than two hidden layers, or sizes of 0, and for a small
+    /// network of a size outside [`SMALL`].
     pub fn visit<V: Visitor>(&self, visitor: V) -> Result<V::Output, Error> {
         match *self {
             Kind::Table { inputs, ref hidden, classes } => match hidden[..] {
@@ -118,6 +147,12 @@ impl Kind {
             },
             Kind::LeNet { classes } => Ok(visitor.visit(lenet(classes))),
             Kind::Ages { classes } => Ok(visitor.visit(ages(classes))),
+            Kind::Small { size, classes } if SMALL.contains(&size) => Ok(visitor.visit(small(size, classes))),
+            Kind::Small { size, .. } => Err(Error::Setting {
+                name: "--size",
+                domain: "from 10 to 512 pixels for the small network",
+                found: size.to_string(),
+            }),
         }
     }
 
@@ -129,6 +164,11 @@ impl Kind {
             }
             Kind::LeNet { classes } => (&[[6, 3, 5], [16, 6, 5]], vec![400, 120, 84, classes]),
             Kind::Ages { classes } => (&[[20, 3, 5], [40, 20, 7], [80, 40, 11]], vec![80, 120, classes]),
+            // Of a size read from a file, which may be anything.
+            Kind::Small { size, classes } => {
+                let inputs = small_side(size).saturating_pow(2).saturating_mul(16);
+                (&[[8, 3, 3], [16, 8, 3]], vec![inputs, 64, classes])
+            }
         };
         let mut tensors = vec![];
         let mut layer = |name: String, shape: Vec<usize>| {
@@ -157,7 +197,10 @@ impl Kind {
         let dense: Vec<&[usize]> = (1..).map_while(|n| shape(format!("dense{n}.weight"))).collect();
         let (&[classes, _], &[_, inputs]) = (*dense.last()?, *dense.first()?) else { return None };
         let hidden = dense[..dense.len() - 1].iter().filter_map(|shape| shape.first().copied()).collect();
-        let candidates = [Kind::LeNet { classes }, Kind::Ages { classes }, Kind::Table { inputs, hidden, classes }];
+        // Four sizes have the same parameters: the multiple of four is meant.
+        let small = Kind::Small { size: 4 * (inputs / 16).isqrt() + 8, classes };
+        let candidates =
+            [Kind::LeNet { classes }, Kind::Ages { classes }, Kind::Table { inputs, hidden, classes }, small];
         candidates.into_iter().find(|kind| {
             let expected = kind.tensors();
             expected.len() == tensors.len() && expected.iter().all(|tensor| tensors.contains(tensor))
@@ -170,6 +213,17 @@ impl Kind {
             Kind::Table { .. } => None,
             Kind::LeNet { .. } => Some([32, 32]),
             Kind::Ages { .. } => Some([60, 60]),
+            Kind::Small { size, .. } => Some([*size; 2]),
+        }
+    }
+
+    /// What it is, for people.
+    pub fn name(&self) -> String {
+        match self {
+            Kind::Table { .. } => "dense layers with relu".into(),
+            Kind::LeNet { .. } => "LeNet, as published for CIFAR-100".into(),
+            Kind::Ages { .. } => "the network published for ages".into(),
+            Kind::Small { size, .. } => format!("two convolutions and two dense layers for {size} x {size} pixels"),
         }
     }
 
@@ -179,13 +233,17 @@ impl Kind {
             Kind::Table { inputs, .. } => inputs,
             Kind::LeNet { .. } => 3 * 32 * 32,
             Kind::Ages { .. } => 3 * 60 * 60,
+            Kind::Small { size, .. } => size.saturating_mul(size).saturating_mul(3),
         }
     }
 
     /// Classes.
     pub fn classes(&self) -> usize {
         match *self {
-            Kind::Table { classes, .. } | Kind::LeNet { classes } | Kind::Ages { classes } => classes,
+            Kind::Table { classes, .. }
+            | Kind::LeNet { classes }
+            | Kind::Ages { classes }
+            | Kind::Small { classes, .. } => classes,
         }
     }
 }
@@ -208,9 +266,13 @@ mod tests {
         let lenet = 3 * 6 * 25 + 6 + 6 * 16 * 25 + 16 + 400 * 120 + 120 + 120 * 84 + 84 + 84 * 96 + 96;
         let ages = 3 * 20 * 25 + 20 + 20 * 40 * 49 + 40 + 40 * 80 * 121 + 80 + 80 * 120 + 120 + 120 * 90 + 90;
         let table = |hidden: &[usize]| Kind::Table { inputs: 11, hidden: hidden.to_vec(), classes: 6 };
+        let small = |size| Kind::Small { size, classes: 5 };
         for (kind, parameters) in [
             (Kind::LeNet { classes: 96 }, lenet),
             (Kind::Ages { classes: 90 }, ages),
+            (small(32), 3 * 8 * 9 + 8 + 8 * 16 * 9 + 16 + 16 * 36 * 64 + 64 + 64 * 5 + 5),
+            (small(10), 3 * 8 * 9 + 8 + 8 * 16 * 9 + 16 + 16 * 64 + 64 + 64 * 5 + 5),
+            (small(33), 3 * 8 * 9 + 8 + 8 * 16 * 9 + 16 + 16 * 36 * 64 + 64 + 64 * 5 + 5),
             (table(&[32]), 11 * 32 + 32 + 32 * 6 + 6),
             (table(&[8, 5]), 11 * 8 + 8 + 8 * 5 + 5 + 5 * 6 + 6),
         ] {
@@ -229,7 +291,7 @@ mod tests {
             Tensor { name: "conv3.weight".to_owned(), shape: vec![80, 40, 11, 11] }
         );
         assert!(table(&[]).visit(ShapeOf).is_err());
-        for kind in [Kind::LeNet { classes: 96 }, Kind::Ages { classes: 90 }, table(&[32]), table(&[8, 5])] {
+        for kind in [Kind::LeNet { classes: 96 }, Kind::Ages { classes: 90 }, table(&[32]), table(&[8, 5]), small(48)] {
             let mut tensors = kind.tensors();
             tensors.reverse();
             assert_eq!(Kind::of(&tensors).as_ref(), Some(&kind));
@@ -242,6 +304,10 @@ mod tests {
         assert_eq!(Kind::of(&[]), None);
         assert!(table(&[8, 0]).visit(ShapeOf).is_err());
         assert!(table(&[8, 8, 8]).visit(ShapeOf).is_err());
+        for size in [0, 9, 513, usize::MAX] {
+            assert!(small(size).visit(ShapeOf).is_err(), "{size}");
+            assert_eq!(small(size).tensors().len(), 8);
+        }
         Ok(())
     }
 }

@@ -104,9 +104,18 @@ impl<'a> Progress<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// For one run.
-    pub(crate) fn watch(&self) -> RunWatch<'_> {
-        RunWatch { progress: self, samples: 0 }
+    /// For one run. One that runs alone has a title: its epochs are shown.
+    pub(crate) fn watch(&self, alone: Option<String>) -> RunWatch<'_> {
+        RunWatch { progress: self, samples: 0, alone, epoch: [0; 3] }
+    }
+
+    /// At most one line in a while, where there is no terminal.
+    fn line(&self, text: impl FnOnce() -> String) {
+        let mut state = self.state();
+        if self.lines && state.said.elapsed() >= BETWEEN_LINES {
+            state.said = Instant::now();
+            eprintln!("{}", text());
+        }
     }
 
     fn rate(&self, state: &State) -> String {
@@ -159,17 +168,41 @@ impl Decoding {
 pub(crate) struct RunWatch<'a> {
     progress: &'a Progress<'a>,
     samples: usize,
+    alone: Option<String>,
+    /// The epoch, of how many, with how many batches.
+    epoch: [usize; 3],
+}
+
+impl RunWatch<'_> {
+    /// Counts the samples since the last time.
+    fn rate(&mut self) -> String {
+        let progress = self.progress;
+        progress.samples.fetch_add(std::mem::take(&mut self.samples) as u64, Ordering::Relaxed);
+        progress.rate(&progress.state())
+    }
 }
 
 impl Watch for RunWatch<'_> {
-    fn batch_done(&mut self, _batch: usize, samples: usize, _loss: f32) {
+    fn epoch_started(&mut self, epoch: usize, epochs: usize, batches: usize) {
+        self.epoch = [epoch, epochs, batches];
+    }
+
+    fn batch_done(&mut self, batch: usize, samples: usize, _loss: f32) {
         self.samples += samples;
+        if self.alone.is_some() {
+            let rate = self.rate();
+            let ([epoch, epochs, batches], Some(title)) = (self.epoch, &self.alone) else { return };
+            let text = || format!("{title}: epoch {epoch} of at most {epochs}, batch {batch} of {batches}, {rate}");
+            self.progress.bar.set_message(text());
+            self.progress.line(text);
+        }
     }
 
     fn epoch_done(&mut self, _epoch: &Epoch, _best: bool) {
-        let progress = self.progress;
-        progress.samples.fetch_add(std::mem::take(&mut self.samples) as u64, Ordering::Relaxed);
-        progress.bar.set_message(progress.rate(&progress.state()));
+        if self.alone.is_none() {
+            let rate = self.rate();
+            self.progress.bar.set_message(rate);
+        }
     }
 
     fn should_stop(&mut self) -> bool {

@@ -5,9 +5,10 @@
 
 use crate::{
     Error,
-    data::{Dataset, Split, hex},
+    data::{Split, hex},
     files::{self, Safe},
     network::Kind,
+    task::Data,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,8 +43,12 @@ pub struct Settings {
     pub patience: Option<usize>,
     /// Of the first parameters and the order of samples.
     pub seed: u64,
-    /// Units of the hidden layers, one or two.
+    /// Units of the hidden layers of a network for tables, one or two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<usize>,
+    /// The padding of random crops of images, which are mirrored at random too; none for images as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<usize>,
     /// What chooses the best epoch.
     pub selection: Selection,
     /// Threads to compute with. Changes no bit, so records leave it out.
@@ -67,6 +72,9 @@ impl Settings {
         }
         if self.patience == Some(0) {
             return wrong("--patience", "at least 1", "0".to_owned());
+        }
+        if self.augmentation == Some(0) {
+            return wrong("--augmentation", "a padding of at least 1, or none", "0".to_owned());
         }
         if self.threads == 0 {
             return wrong("--threads", "at least 1", "0".to_owned());
@@ -151,6 +159,7 @@ pub struct Test {
     /// Of the class of least expected `abs(i - j)`.
     pub minimum_risk: Answers,
     /// Counts of the most probable class, row of the true class first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<u64>>,
 }
 
@@ -208,7 +217,7 @@ pub struct Record {
 }
 
 impl DataDescription {
-    pub(crate) fn of(data: &Dataset, split: &Split) -> Self {
+    pub(crate) fn of(data: Data<'_>, split: &Split) -> Self {
         DataDescription {
             name: data.name().to_owned(),
             fingerprint: data.fingerprint().to_owned(),
@@ -270,6 +279,7 @@ impl Record {
             ("--rate", text(&a.rate), text(&b.rate)),
             ("--patience", text(&a.patience), text(&b.patience)),
             ("--seed", text(&a.seed), text(&b.seed)),
+            ("--augmentation", text(&a.augmentation), text(&b.augmentation)),
             ("selection", text(&a.selection), text(&b.selection)),
         ];
         let trained = self.epochs.len();

@@ -12,6 +12,7 @@ use crate::{
     similarity::{Candidate, describe::Description},
     statistics::{SIGNIFICANCE, Summary},
     summary::{self, p_value, spread},
+    task::Task,
 };
 use askama::Template;
 use std::path::Path;
@@ -30,6 +31,7 @@ struct Report {
     seeds: usize,
     tested: bool,
     significance: f64,
+    prepared: &'static str,
     heads: Vec<Head>,
     rows: Vec<Row>,
     tests: Vec<Test>,
@@ -173,13 +175,23 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
     }
     Ok(Report {
         version: VERSION,
-        name: comparison.plan.table.data.name().to_owned(),
+        name: comparison.plan.task.data().name().to_owned(),
         subject: sentence(&summary::subject(comparison)),
         similarity: sentence(&summary::similarity(comparison)),
         findings: summary::findings(comparison)?.iter().map(|finding| unbroken(finding)).collect(),
         seeds: comparison.plan.seeds,
         tested,
         significance: SIGNIFICANCE,
+        prepared: match &comparison.plan.task {
+            Task::Table(_) => {
+                "Splits keep the proportions of the classes. Features are scaled to mean 0 and deviation 1 on the training \
+                 part."
+            }
+            Task::Images { .. } => {
+                "Parts that the data name are kept, the others drawn in one shuffle. Images are resized and divided by \
+                 255; training images alone are augmented, where that is said below."
+            }
+        },
         heads,
         rows,
         tests: tests(comparison)?,
@@ -411,7 +423,7 @@ fn learning(comparison: &Comparison) -> Result<Option<Figure>, Error> {
 
 fn confusion(comparison: &Comparison, series: usize, tone: &'static str) -> Result<Confusion, Error> {
     let counts = comparison.confusion(series)?;
-    let names = comparison.plan.table.data.class_names();
+    let names = comparison.plan.task.data().class_names();
     let title = comparison.series[series].title.clone();
     let share = |row: &[u64], n: u64| n as f64 / row.iter().sum::<u64>().max(1) as f64;
     if names.len() > TABULATED {
@@ -455,7 +467,7 @@ fn chosen_map(comparison: &Comparison) -> Result<Option<Figure>, Error> {
     // Series 0 is cross entropy; the others are the candidates in their order.
     let Some(chosen) = comparison.chosen() else { return Ok(None) };
     let Some(Candidate { similarity, .. }) = comparison.plan.candidates.get(chosen - 1) else { return Ok(None) };
-    let names = comparison.plan.table.data.class_names();
+    let names = comparison.plan.task.data().class_names();
     let (svg, caption) = heat_map(names, &Description::of(similarity)?)?;
     let title = format!("Similarity, {}", comparison.series[chosen].title);
     Ok(Some(Figure { title, svg, caption, keys: vec![] }))
@@ -463,14 +475,30 @@ fn chosen_map(comparison: &Comparison) -> Result<Option<Figure>, Error> {
 
 fn facts(comparison: &Comparison) -> Vec<(String, String)> {
     let plan = &comparison.plan;
-    let (settings, data) = (&plan.settings, &plan.table.data);
+    let (settings, data) = (&plan.settings, plan.task.data());
     let record = comparison.series.first().and_then(|series| series.records.first());
-    let mut counts = vec![0usize; data.classes()];
+    let mut counts = vec![0usize; data.class_names().len()];
     data.labels().iter().for_each(|y| counts[y.index()] += 1);
     let classes: Vec<String> =
         data.class_names().iter().zip(counts).take(40).map(|(name, n)| format!("{name} ({n})")).collect();
-    let more = if data.classes() > 40 { ", …" } else { "" };
-    let hidden = settings.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let more = if data.class_names().len() > 40 { ", …" } else { "" };
+    let features = match &plan.task {
+        Task::Table(table) => table.features.join(", "),
+        Task::Images { set, .. } => {
+            let [height, width] = set.size();
+            let augmented = settings.augmentation.map_or_else(String::new, |padding| {
+                format!("; for training, random crops with a padding of {padding}, half of them mirrored")
+            });
+            format!("red, green and blue of {width} x {height} pixels, divided by 255{augmented}")
+        }
+    };
+    let network = match &plan.task {
+        Task::Table(_) => {
+            let hidden = settings.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            format!("dense layers with relu, hidden units {hidden}")
+        }
+        Task::Images { network, .. } => network.name(),
+    };
     let choice = match settings.selection {
         Selection::Mae => "least validation MAE",
         Selection::Accuracy => "greatest validation accuracy",
@@ -480,14 +508,8 @@ fn facts(comparison: &Comparison) -> Vec<(String, String)> {
     let mut facts = vec![
         ("Data", format!("{}, SHA-256 {}", data.name(), data.fingerprint())),
         ("Classes (samples)", classes.join(", ") + more),
-        ("Features", plan.table.features.join(", ")),
-        (
-            "Network",
-            format!(
-                "dense layers with relu, hidden units {hidden}{}",
-                record.map_or_else(String::new, |record| format!(", {} parameters", record.parameters))
-            ),
-        ),
+        ("Features", features),
+        ("Network", network + &record.map_or_else(String::new, |record| format!(", {} parameters", record.parameters))),
         (
             "Training",
             format!("Adam, rate {}, batch {}, at most {} epochs", settings.rate, settings.batch, settings.epochs),

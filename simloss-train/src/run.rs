@@ -26,17 +26,20 @@
 
 use crate::{
     Error,
-    data::{Dataset, Split, Standardiser, stream},
-    engine::{Rows, Threads},
+    data::{Split, Standardiser, stream},
+    engine::Threads,
     files::Safe,
+    images::Augmentation,
     lanes::InstructionSet,
     model::{Model, State},
     network::{Kind, Visitor},
     record::{DataDescription, Ended, Epoch, LossDescription, Outcome, Record, Selection, Settings, VERSION},
+    samples::{Samples, Scaled},
     score::{Decoders, Scorer},
+    task::Data,
 };
 use simloss_core::{
-    Error as CoreError, Label, Random,
+    Label, Random,
     layers::Layer,
     loss::{Criterion, Loss, Reduction, Targets},
     metrics::Mean,
@@ -74,7 +77,7 @@ pub trait Watch {
         let _ = (epoch, best);
     }
 
-    /// Whether to stop: asked after every batch.
+    /// Whether to stop: asked after every batch, of training and of evaluation.
     fn should_stop(&mut self) -> bool {
         false
     }
@@ -83,12 +86,14 @@ pub trait Watch {
 /// Nobody looks on.
 impl Watch for () {}
 
-/// Trains a network for tables, chooses the best epoch and tests it.
+/// Trains a network, chooses the best epoch and tests it.
 ///
-/// Features are standardised on the training part. The optimizer is Adam, the reduction the mean by weight.
+/// Features of tables are standardised on the training part, bytes of images divided by 255. The optimizer is Adam, the
+/// reduction the mean by weight.
 ///
 /// # Errors
-/// [`Error::Setting`] for settings outside their domain, [`Error::Exists`] and [`Error::OtherRun`] for what is in the
+/// [`Error::Setting`] for settings outside their domain, [`Error::Data`] for an empty part of the split and for images
+/// that do not fit the network, [`Error::Exists`] and [`Error::OtherRun`] for what is in the
 /// output folder, [`Error::Interrupted`], [`Error::Step`] where numbers leave their domain, [`Error::File`] and
 /// [`Error::Format`] for files, [`Error::Core`] for a loss of another number of classes.
 ///
@@ -102,8 +107,8 @@ impl Watch for () {}
 /// let data = Dataset::new("steps", features, 1, labels, names, vec![0.0, 1.0, 2.0])?;
 /// let split = Split::stratified(&data, 7)?;
 /// let settings = Settings {
-///     epochs: 30, batch: 8, rate: 0.05, patience: None, seed: 7, hidden: vec![8], selection: Selection::Accuracy,
-///     threads: 1,
+///     epochs: 30, batch: 8, rate: 0.05, patience: None, seed: 7, hidden: vec![8], augmentation: None,
+///     selection: Selection::Accuracy, threads: 1,
 /// };
 /// let loss = LossDescription {
 ///     similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None,
@@ -113,24 +118,50 @@ impl Watch for () {}
 /// assert_eq!(result.test.scores.argmax.accuracy, Some(1.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn run<L: Loss<f32> + Sync>(
+pub fn run<'a, L: Loss<f32> + Sync>(
     settings: &Settings,
     loss: L,
     loss_description: &LossDescription,
-    data: &Dataset,
+    data: impl Into<Data<'a>>,
     split: &Split,
     out: Option<&OutDir>,
     watch: &mut dyn Watch,
 ) -> Result<Record, Error> {
     settings.check()?;
+    let data = data.into();
+    let wrong = |problem| Err(Error::Data { data: data.name().to_owned(), problem });
     let parts = [("train", &split.train), ("validation", &split.validation), ("test", &split.test)];
     if let Some((part, _)) = parts.iter().find(|(_, part)| part.is_empty()) {
-        let problem = format!("the {part} part of its split is empty");
-        return Err(Error::Data { data: data.name().to_owned(), problem });
+        return wrong(format!("the {part} part of its split is empty"));
     }
-    let network = Kind::Table { inputs: data.width(), hidden: settings.hidden.clone(), classes: data.classes() };
     let set = InstructionSet::chosen()?;
-    network.visit(Run { settings, loss, loss_description, data, split, out, watch, set, kind: &network })?
+    let run = |kind: &Kind, samples: &dyn Samples, standardiser| {
+        let description = DataDescription::of(data, split);
+        let (out, watch) = (out, watch);
+        let run =
+            Run { settings, loss, loss_description, description, samples, standardiser, split, out, watch, set, kind };
+        kind.visit(run)?
+    };
+    match data {
+        Data::Table(table) => {
+            let (inputs, classes) = (table.width(), table.classes());
+            let standardiser = Standardiser::fit(table.features(), inputs, &split.train);
+            let scaled = Scaled::new(table, Some(&standardiser));
+            run(&Kind::Table { inputs, hidden: settings.hidden.clone(), classes }, &scaled, Some(standardiser))
+        }
+        Data::Images(images, kind) => {
+            let found = [images.inputs(), images.classes()];
+            if found != [kind.inputs(), kind.classes()] {
+                let [inputs, classes] = found;
+                let (takes, has) = (kind.inputs(), kind.classes());
+                return wrong(format!(
+                    "images of {inputs} numbers in {classes} classes do not fit a network for {takes} numbers and {has} \
+                     classes"
+                ));
+            }
+            run(kind, images, None)
+        }
+    }
 }
 
 /// Everything a run is given, on its way to the layers.
@@ -138,7 +169,9 @@ struct Run<'a, L> {
     settings: &'a Settings,
     loss: L,
     loss_description: &'a LossDescription,
-    data: &'a Dataset,
+    description: DataDescription,
+    samples: &'a dyn Samples,
+    standardiser: Option<Standardiser>,
     split: &'a Split,
     out: Option<&'a OutDir>,
     watch: &'a mut dyn Watch,
@@ -150,23 +183,19 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
     type Output = Result<Record, Error>;
 
     fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Record, Error> {
-        let Run { settings, loss, loss_description, data, split, out, watch, set, kind } = self;
+        let Run { settings, loss, loss_description, description, samples, standardiser, split, out, watch, set, kind } =
+            self;
         let network = Network::new(layers, Criterion::new(loss))?;
         let mut engine = Threads::new(&network, settings.threads, set)?;
         let adam = Adam::new(settings.rate)?;
-        let standardiser = Standardiser::fit(data.features(), data.width(), &split.train);
-        let samples = Samples {
-            table: &standardiser.apply(data.features()),
-            width: data.width(),
-            labels: data.labels(),
-            values: &data.class_values().iter().map(|&value| value as f32).collect::<Vec<_>>(),
-        };
+        let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
+        let interrupted = || Error::Interrupted { folder: out.map(|out| out.dir.clone()) };
 
         let mut record = Record {
             version: VERSION.to_owned(),
             settings: settings.clone(),
             loss: loss_description.clone(),
-            data: DataDescription::of(data, split),
+            data: description,
             network: kind.clone(),
             parameters: network.parameters(),
             epochs: vec![],
@@ -186,9 +215,9 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
         let model = |parameters: &[f32]| Model {
             version: VERSION.to_owned(),
             network: kind.clone(),
-            class_names: data.class_names().to_vec(),
-            class_values: data.class_values().to_vec(),
-            standardiser: Some(standardiser.clone()),
+            class_names: samples.class_names().to_vec(),
+            class_values: samples.class_values().to_vec(),
+            standardiser: standardiser.clone(),
             loss: loss_description.clone(),
             parameters: parameters.to_vec(),
         };
@@ -201,10 +230,17 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             Random::new(settings.seed).key(stream::SHUFFLE).key(epoch as u64).shuffle(&mut order);
             let batches = order.len().div_ceil(settings.batch);
             watch.epoch_started(epoch, settings.epochs, batches);
+            let augmentation = settings.augmentation.map(|padding| {
+                let (seed, epoch) = (settings.seed, epoch as u64);
+                Augmentation { seed, epoch, padding }
+            });
             let mut train_loss = Mean::new();
             for (batch, chosen) in (1..).zip(order.chunks(settings.batch)) {
-                let stopped = |source| Error::Step { epoch, batch, source };
-                let (features, labels, losses) = memory.batch(&samples, chosen)?;
+                let features = match augmentation {
+                    Some(augmentation) => samples.augmented(chosen, augmentation)?,
+                    None => samples.batch(chosen)?,
+                };
+                let (labels, losses) = memory.batch(samples, chosen);
                 let mean = train_step(
                     &mut engine,
                     &adam,
@@ -221,21 +257,26 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
                         losses: &mut *losses,
                     },
                 )
-                .map_err(stopped)?;
+                .map_err(|source| Error::Step { epoch, batch, source })?;
                 losses.iter().try_for_each(|&loss| train_loss.update(loss))?;
                 watch.batch_done(batch, chosen.len(), mean);
                 if watch.should_stop() {
-                    return Err(Error::Interrupted { folder: out.map(|out| out.dir.clone()) });
+                    return Err(interrupted());
                 }
             }
 
-            let mut scorer = Scorer::new(samples.values)?;
-            let stopped = |source| Error::Step { epoch, batch: batches, source };
-            memory
-                .evaluate(&mut engine, &state.parameters, &samples, &split.validation, |logits, y, loss| {
-                    scorer.add(logits, y, loss).map(|_| ())
+            let mut scorer = Scorer::new(&values)?;
+            let whole = memory
+                .evaluate(&mut engine, &state.parameters, samples, &split.validation, watch, |logits, y, loss| {
+                    Ok(scorer.add(logits, y, loss).map(|_| ())?)
                 })
-                .map_err(stopped)?;
+                .map_err(|error| match error {
+                    Error::Core(source) => Error::Step { epoch, batch: batches, source },
+                    other => other,
+                })?;
+            if !whole {
+                return Err(interrupted());
+            }
             let done = Epoch { epoch, train_loss: train_loss.value(), validation: scorer.scores()? };
             let best = match state.best_epoch.checked_sub(1).and_then(|best| record.epochs.get(best)) {
                 Some(best) => is_better(settings.selection, &done, best),
@@ -260,10 +301,13 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             }
         }
 
-        let mut decoders = Decoders::new(samples.values)?;
-        memory.evaluate(&mut engine, &state.best, &samples, &split.test, |logits, y, loss| {
-            decoders.add(logits, y, loss)
+        let mut decoders = Decoders::new(&values)?;
+        let whole = memory.evaluate(&mut engine, &state.best, samples, &split.test, watch, |logits, y, loss| {
+            Ok(decoders.add(logits, y, loss)?)
         })?;
+        if !whole {
+            return Err(interrupted());
+        }
         record.result = Some(Outcome {
             best_epoch: state.best_epoch,
             ended: if state.epoch < settings.epochs { Ended::Patience } else { Ended::Epochs },
@@ -292,15 +336,6 @@ fn is_better(selection: Selection, new: &Epoch, best: &Epoch) -> bool {
     matches!((value(new), value(best)), (Some(new), Some(best)) if new < best)
 }
 
-/// The samples, scaled.
-#[derive(Clone, Copy)]
-struct Samples<'a> {
-    table: &'a [f32],
-    width: usize,
-    labels: &'a [Label],
-    values: &'a [f32],
-}
-
 /// Samples that are evaluated at a time.
 const EVALUATED: usize = 1024;
 
@@ -313,33 +348,30 @@ struct Memory {
 }
 
 impl Memory {
-    #[allow(clippy::type_complexity)] // the parts of one batch
-    fn batch<'a>(
-        &'a mut self,
-        samples: &Samples<'a>,
-        chosen: &'a [u32],
-    ) -> Result<(Rows<'a>, &'a [Option<Label>], &'a mut [f32]), CoreError> {
-        let features = Rows::new(samples.table, samples.width, chosen)?;
+    /// The labels of the samples `chosen`, and room for their losses.
+    fn batch(&mut self, samples: &dyn Samples, chosen: &[u32]) -> (&[Option<Label>], &mut [f32]) {
         self.labels.clear();
-        self.labels.extend(chosen.iter().map(|&i| samples.labels.get(i as usize).copied()));
+        self.labels.extend(chosen.iter().map(|&i| samples.labels().get(i as usize).copied()));
         self.losses.resize(chosen.len(), 0.0);
-        Ok((features, &self.labels, &mut self.losses))
+        (&self.labels, &mut self.losses)
     }
 
-    /// Logits, class and loss of each of the samples `chosen`, to `each`.
+    /// Logits, class and loss of each of the samples `chosen`, to `each`. Returns false if it was stopped.
     fn evaluate<E: Engine<f32>>(
         &mut self,
         engine: &mut E,
         parameters: &[f32],
-        samples: &Samples<'_>,
+        samples: &dyn Samples,
         chosen: &[u32],
-        mut each: impl FnMut(&[f32], Label, f32) -> Result<(), CoreError>,
-    ) -> Result<(), CoreError> {
-        let classes = samples.values.len();
+        watch: &mut dyn Watch,
+        mut each: impl FnMut(&[f32], Label, f32) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let classes = samples.class_names().len();
         for chosen in chosen.chunks(EVALUATED) {
+            let features = samples.batch(chosen)?;
             let mut logits = std::mem::take(&mut self.logits);
             logits.resize(chosen.len() * classes, 0.0);
-            let (features, labels, losses) = self.batch(samples, chosen)?;
+            let (labels, losses) = self.batch(samples, chosen);
             let (targets, losses_out) = (Targets::labels(labels), &mut *losses);
             eval_step(
                 engine,
@@ -350,8 +382,11 @@ impl Memory {
                 each(logits, *y, loss)?;
             }
             self.logits = logits;
+            if watch.should_stop() {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     Error,
     data::{Dataset, Standardiser},
     engine::Rows,
-    images::{ImageSet, Images},
+    images::{Augmentation, ImageSet, Images},
 };
 use simloss_core::{Label, number::Value, train::Features};
 
@@ -24,6 +24,15 @@ pub trait Samples {
     /// # Errors
     /// [`Error::Core`] for a sample that is not there.
     fn batch<'a>(&'a self, chosen: &'a [u32]) -> Result<AnyFeatures<'a>, Error>;
+
+    /// The same, augmented where they are of a kind that can be.
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch).
+    fn augmented<'a>(&'a self, chosen: &'a [u32], augmentation: Augmentation) -> Result<AnyFeatures<'a>, Error> {
+        let _ = augmentation;
+        self.batch(chosen)
+    }
 
     /// Where they come from, for people.
     fn name(&self) -> &str;
@@ -94,6 +103,10 @@ impl Features<f32> for AnyFeatures<'_> {
 impl Samples for ImageSet {
     fn batch<'a>(&'a self, chosen: &'a [u32]) -> Result<AnyFeatures<'a>, Error> {
         Ok(AnyFeatures::Images(Images::new(self, chosen, None)?))
+    }
+
+    fn augmented<'a>(&'a self, chosen: &'a [u32], augmentation: Augmentation) -> Result<AnyFeatures<'a>, Error> {
+        Ok(AnyFeatures::Images(Images::new(self, chosen, Some(augmentation))?))
     }
 
     fn name(&self) -> &str {

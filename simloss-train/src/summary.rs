@@ -7,6 +7,7 @@ use crate::{
     record::{Answers, Outcome, Selection},
     similarity::Kind,
     statistics::{SIGNIFICANCE, Summary, holm, paired},
+    task::Task,
 };
 use std::fmt::Write;
 
@@ -28,8 +29,11 @@ pub(crate) fn number(measure: Measure, x: f64) -> String {
     }
 }
 
-/// Mean and spread of a measure.
+/// Mean and spread of a measure; a single number has no spread.
 pub(crate) fn spread(measure: Measure, summary: &Summary) -> String {
+    if summary.count < 2 {
+        return number(measure, summary.mean);
+    }
     let (mean, deviation) = (summary.mean, summary.deviation);
     match measure {
         Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy => {
@@ -104,15 +108,20 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
 
 /// What the comparison is of, in one line.
 pub(crate) fn subject(comparison: &Comparison) -> String {
-    let data = &comparison.plan.table.data;
+    let data = comparison.plan.task.data();
     let seeds = comparison.plan.seeds;
+    let what = match &comparison.plan.task {
+        Task::Table(table) => format!("samples, {} features", table.data.width()),
+        Task::Images { set, .. } => {
+            let [height, width] = set.size();
+            format!("images of {width} x {height} pixels")
+        }
+    };
     format!(
-        "{}: {} samples, {} features, {} classes; {} seed{}, each with its own split of {} to train, {} to validate \
-         and {} to test",
+        "{}: {} {what}, {} classes; {} seed{}, each with its own split of {} to train, {} to validate and {} to test",
         data.name(),
-        data.samples(),
-        data.width(),
-        data.classes(),
+        data.labels().len(),
+        data.class_names().len(),
         seeds,
         if seeds == 1 { "" } else { "s" },
         comparison.samples[0],
@@ -283,9 +292,8 @@ fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
 
 /// What weakens any conclusion.
 fn cautions(comparison: &Comparison) -> Vec<String> {
-    let table = &comparison.plan.table;
-    let data = &table.data;
-    let mut counts = vec![0usize; data.classes()];
+    let data = comparison.plan.task.data();
+    let mut counts = vec![0usize; data.class_names().len()];
     data.labels().iter().for_each(|y| counts[y.index()] += 1);
     let tiny: Vec<String> = data
         .class_names()
@@ -299,16 +307,18 @@ fn cautions(comparison: &Comparison) -> Vec<String> {
         let shown = tiny.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
         let more = if tiny.len() > 8 { format!(" and {} more", tiny.len() - 8) } else { String::new() };
         said.push(format!(
-            "Classes with fewer than {TINY} samples: {shown}{more}. A test part holds a fifth of them: nothing can be \
-             said about these classes alone."
+            "Classes with fewer than {TINY} samples: {shown}{more}. A test part holds a few of them: nothing can be said \
+             about these classes alone."
         ));
     }
-    if table.repeated > 0 {
+    if let Task::Table(table) = &comparison.plan.task
+        && table.repeated > 0
+    {
         said.push(format!(
             "{} of {} samples repeat an earlier one exactly, so some test samples were trained with; that helps every \
              loss alike.",
             table.repeated,
-            data.samples()
+            table.data.samples()
         ));
     }
     said

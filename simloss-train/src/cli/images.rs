@@ -12,7 +12,7 @@ pub struct AgeArgs {
     /// (AFAD, 25/111/name.jpg), or stands in --labels
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The first and the last age; each between them is a class [default: that of the checkpoint, else 1..90]
+    /// The first and the last age; each between them is a class [default: that of a checkpoint, else 1..90]
     #[arg(long, value_name = "A..B", value_parser = ages)]
     pub ages: Option<Ages>,
     /// A CSV file with the columns path (below the folder) and label (the age), for any other layout

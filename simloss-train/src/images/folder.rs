@@ -296,7 +296,7 @@ fn ages_of_table(table: &Path, scan: &Scan) -> Result<HashMap<PathBuf, u16>, Err
 ///
 /// # Errors
 /// [`Error::File`]; [`Error::Image`] for a folder without images, images beside folders with images, a class folder
-/// without images, images that cannot be decoded; [`Error::Core`] for fewer than two classes; [`Error::Interrupted`].
+/// without images, a single class, images that cannot be decoded; [`Error::Interrupted`].
 pub fn classes(root: &Path, loading: Loading<'_>) -> Result<Loaded, Error> {
     let scan = scan(root)?;
     let parts = has_parts(&scan);
@@ -335,7 +335,13 @@ struct Classes {
 impl Classes {
     /// Of folders, and the folders in the order of the classes.
     fn of(root: &Path, mut folders: Vec<Vec<String>>) -> Result<(Self, Vec<Vec<String>>), Error> {
-        Label::new(0, folders.len())?;
+        if let [only] = &folders[..] {
+            let class =
+                if only.is_empty() { "one folder".to_owned() } else { format!("the class {:?}", only.join("/")) };
+            let problem =
+                format!("all images are of {class}; give one folder of images for each of two classes or more");
+            return Err(wrong(root, Problem::Limit(problem)));
+        }
         let last = |folder: &Vec<String>| folder.last().cloned().unwrap_or_default();
         let number = |folder: &Vec<String>| last(folder).parse::<f64>().ok().filter(|x| (*x as f32).is_finite());
         let numbers: Option<Vec<f64>> = folders.iter().map(number).collect();
