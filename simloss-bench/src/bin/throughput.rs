@@ -15,8 +15,8 @@ use simloss_core::{
     Label, Random,
     layers::Layer,
     loss::{Criterion, Reduction, Targets},
-    optimizer::Adam,
-    train::{Batch, Evaluation, Model, Network, RowMajor, eval_step, train_step},
+    optimizer::{Adam, Optimizer},
+    train::{Batch, Engine, Evaluation, Features, Model, Network, RowMajor, eval_step, train_step},
 };
 use simloss_train::{engine::Threads, lanes::InstructionSet, network};
 
@@ -226,7 +226,8 @@ fn train(
     let network = Network::new(layers, Criterion::new(class_order::<f32>(classes).map_err(told)?)).map_err(told)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
-    let mut engine = Threads::new(&network, threads, set).map_err(|error| error.to_string())?;
+    let engine = Threads::new(&network, threads, set).map_err(|error| error.to_string())?;
+    let mut engine = Clocked { engine, seconds: 0.0 };
     let features = RowMajor::new(&images, features).map_err(told)?;
     let targets = Targets::labels(&labels);
 
@@ -246,13 +247,16 @@ fn train(
 
     let adam = Adam::new(1e-3).map_err(told)?;
     let (mut moments, mut gradient) = (vec![0.0; 2 * parameters.len()], vec![0.0; parameters.len()]);
-    let (mut count, mut seconds, mut first, mut last) = (0, vec![], None, 0.0);
+    let (mut count, mut seconds, mut serial, mut first, mut last) = (0, vec![], vec![], None, 0.0);
     for _ in 0..steps {
         let start = Instant::now();
+        engine.seconds = 0.0;
         let model = Model { parameters: &mut parameters, moments: &mut moments, steps: &mut count };
         let batch = Batch { features: &features, targets, reduction: Reduction::MeanByWeight, losses: &mut losses };
         last = train_step(&mut engine, &adam, model, &mut gradient, batch).map_err(told)?;
-        seconds.push(start.elapsed().as_secs_f64());
+        let step = start.elapsed().as_secs_f64();
+        seconds.push(step);
+        serial.push(1.0 - engine.seconds / step);
         first.get_or_insert(last);
     }
     if !first.is_some_and(|first| last < first) {
@@ -264,7 +268,60 @@ fn train(
             r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}}}"#
         );
     } else {
-        println!("train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({})", set.name());
+        println!(
+            "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1} % of a step is serial",
+            set.name(),
+            100.0 * median(serial[1..].to_vec())
+        );
     }
     Ok(())
+}
+
+/// An engine with a clock on what it spreads over threads; the rest of a step is serial.
+struct Clocked<E> {
+    engine: E,
+    seconds: f64,
+}
+
+impl<E: Engine<f32>> Engine<f32> for Clocked<E> {
+    fn check<F: Features<f32>>(
+        &self,
+        parameters: &[f32],
+        batch: &Batch<'_, F, f32>,
+    ) -> Result<f32, simloss_core::Error> {
+        self.engine.check(parameters, batch)
+    }
+
+    fn gradient<F: Features<f32> + Sync>(
+        &mut self,
+        parameters: &[f32],
+        features: &F,
+        targets: &Targets<'_, f32>,
+        losses: &mut [f32],
+        total: &mut [f32],
+    ) -> Result<(), simloss_core::Error> {
+        let start = Instant::now();
+        let result = self.engine.gradient(parameters, features, targets, losses, total);
+        self.seconds += start.elapsed().as_secs_f64();
+        result
+    }
+
+    fn losses<F: Features<f32> + Sync>(
+        &mut self,
+        parameters: &[f32],
+        evaluation: Evaluation<'_, F, f32>,
+    ) -> Result<(), simloss_core::Error> {
+        self.engine.losses(parameters, evaluation)
+    }
+
+    fn apply<O: Optimizer<f32>>(
+        &mut self,
+        step: &O::Step,
+        scale: f32,
+        gradient: &[f32],
+        parameters: &mut [f32],
+        moments: &mut [f32],
+    ) -> Result<(), simloss_core::Error> {
+        self.engine.apply::<O>(step, scale, gradient, parameters, moments)
+    }
 }
