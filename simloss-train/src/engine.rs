@@ -116,8 +116,9 @@ impl Features<f32> for Rows<'_> {
     }
 }
 
-/// Bytes of gradients that may wait for their turn. More threads may need more; groups beyond it wait themselves.
-const BUFFERS: usize = 64 << 20;
+/// Bytes of gradients that may wait for their turn: what nearer caches hold. More threads may need more; groups beyond it
+/// wait themselves.
+const BUFFERS: usize = 4 << 20;
 
 /// Numbers that one thread commits at a time: they stay in its nearest cache while all groups are added.
 const RANGE: usize = 4096;
