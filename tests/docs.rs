@@ -14,6 +14,9 @@ const STABILITY: &str = include_str!("../docs/records/stability.json");
 const MICROCONTROLLER: &str = include_str!("../docs/microcontroller.md");
 const FIRMWARE: &str = include_str!("../docs/records/firmware.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
+const PERFORMANCE: &str = include_str!("../docs/performance.md");
+const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
+const TIMES: &str = include_str!("../docs/records/benches.json");
 const README: &str = include_str!("../README.md");
 const REPRODUCTION: &str = include_str!("../docs/reproduction.md");
 /// Comparisons on images, as `simloss train` writes them to `results.json`.
@@ -253,5 +256,51 @@ fn what_is_said_of_digits_is_in_their_record() -> Outcome {
     assert!(accuracy.iter().all(|&p| p >= SIGNIFICANCE), "{accuracy:?}");
     let likelihood = |runs: &[Run]| runs.iter().filter_map(|run| run.test.scores.likelihood).sum::<f64>();
     assert!(others.iter().all(|runs| likelihood(runs) > likelihood(plain)));
+    Ok(())
+}
+
+/// A line of the record of throughput.
+#[derive(serde::Deserialize)]
+#[serde(tag = "bench", rename_all = "lowercase")]
+enum Speed {
+    Loss { loss: String, classes: usize, ns_per_logit: f64 },
+    Train { net: String, threads: usize, images_per_s: f64, serial: f64 },
+    Profile { net: String, layer: String, phase: String, us_per_image: f64, gflops: f64, peak_gflops: f64 },
+}
+
+#[test]
+fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
+    let (machine, speeds) = record::read::<Speed>(THROUGHPUT)?;
+    let mut loss = String::from("| classes | cross entropy | SimLoss | ratio |\n|---|---|---|---|\n");
+    let mut training = String::from("| network | threads | images a second | serial |\n|---|---|---|---|\n");
+    let mut profile =
+        String::from("| network | layer | phase | us an image | GFLOP/s | of peak |\n|---|---|---|---|---|---|\n");
+    let mut cce = 0.0;
+    for speed in &speeds {
+        match speed {
+            Speed::Loss { loss, ns_per_logit, .. } if loss == "cce" => cce = *ns_per_logit,
+            Speed::Loss { classes, ns_per_logit: ns, .. } => {
+                writeln!(loss, "| {classes} | {cce:.2} | {ns:.2} | {:.2} |", ns / cce)?;
+            }
+            Speed::Train { net, threads, images_per_s, serial } => {
+                writeln!(training, "| {net} | {threads} | {images_per_s:.0} | {:.1} % |", 100.0 * serial)?;
+            }
+            Speed::Profile { net, layer, phase, us_per_image: us, gflops, peak_gflops } => {
+                let of_peak = format!("{:.0} %", 100.0 * gflops / peak_gflops);
+                let (gflops, of_peak) =
+                    if *gflops > 0.0 { (format!("{gflops:.0}"), of_peak) } else { (String::new(), String::new()) };
+                writeln!(profile, "| {net} | {layer} | {phase} | {us:.2} | {gflops} | {of_peak} |")?;
+            }
+        }
+    }
+    let processor = format!("{}, {} cores, {}.\n", machine.processor, machine.cores, machine.rustc);
+    for (name, expected) in [("machine", processor), ("loss", loss), ("training", training), ("profile", profile)] {
+        assert!(
+            speeds.len() > 8 && between(PERFORMANCE, name) == expected,
+            "docs/performance.md should have, at '{name}':\n{expected}"
+        );
+    }
+    let (_, times) = record::read::<record::Time>(TIMES)?;
+    assert!(times.len() >= 50 && times.iter().all(|time| time.interval[0] <= time.ns && time.ns <= time.interval[1]));
     Ok(())
 }

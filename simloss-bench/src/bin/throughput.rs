@@ -9,6 +9,7 @@ use simloss_bench::bounds::{Bound, Quantity};
 use simloss_bench::oracle::{self, Row};
 use simloss_bench::profile::{self, Layers, Phase};
 use simloss_bench::real::Scalar;
+use simloss_bench::record::Machine;
 use simloss_bench::ulp;
 use simloss_bench::workload::{Logits, REDUCTION_FACTOR, class_order, median, seconds_in_turn};
 use simloss_core::{
@@ -26,6 +27,7 @@ Time of the loss (forward and gradient of row-major f32 logits, one thread), and
 Usage: throughput [OPTIONS]
 
   --profile         every layer and phase of both networks by itself; nothing else
+  --record          all of this and the profile, as a record: the lines of --json after one that names the machine
   --json            one JSON object a line, and nothing else
   --only loss       only the loss; `--only train` only training
   --at-most RATIO   exit with 1 where SimLoss takes more than RATIO of cross entropy's time at 90, 96 or 1000 classes
@@ -57,6 +59,7 @@ enum Only {
 struct Options {
     json: bool,
     profile: bool,
+    record: bool,
     only: Option<Only>,
     at_most: Option<f64>,
 }
@@ -68,6 +71,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         match argument.as_str() {
             "--json" => options.json = true,
             "--profile" => options.profile = true,
+            "--record" => (options.record, options.json) = (true, true),
             "--only" => {
                 options.only = match value()?.as_str() {
                     "loss" => Some(Only::Loss),
@@ -112,6 +116,11 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool, String> {
     if options.profile {
         return profile(options).map(|()| true);
+    }
+    if options.record {
+        let machine = Machine::this("cargo run --release -p simloss-bench --bin throughput -- --record");
+        println!("{}", serde_json::to_string(&machine).map_err(|error| error.to_string())?);
+        profile(options)?;
     }
     let mut fine = true;
     if options.only != Some(Only::Train) {
@@ -263,15 +272,16 @@ fn train(
         return Err(format!("{name}: {steps} steps on one batch did not lower the loss"));
     }
     let speed = BATCH as f64 / median(seconds[1..].to_vec());
+    let serial = median(serial[1..].to_vec());
     if options.json {
         println!(
-            r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}}}"#
+            r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}, "serial": {serial:.4}}}"#
         );
     } else {
         println!(
             "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1} % of a step is serial",
             set.name(),
-            100.0 * median(serial[1..].to_vec())
+            100.0 * serial
         );
     }
     Ok(())
