@@ -247,14 +247,14 @@ impl<T: Scalar> Layer<T> for Dense {
         sink: &mut G,
     ) {
         let Place { first_parameter, present, scratch } = place;
-        // One row of features per sample, because the sums run over samples and the lanes over features.
-        if let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) {
-            // One sample.
+        if V::WIDTH == 1 {
+            let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) else { return };
             for o in 0..=self.outputs {
                 self.row_gradient::<V>(t, o, [row, scales], first_parameter, sink);
             }
             return;
         }
+        // One row of features per sample, because the sums run over samples and the lanes over features.
         for (block, x) in activations.x.chunks(BLOCK).enumerate() {
             kernel::transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
             for (o, &g) in dy.iter().enumerate() {

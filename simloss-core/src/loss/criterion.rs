@@ -445,25 +445,20 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             }
             let (labels, _) = split(&labels, present);
             let lanes = Lanes { logits, most, labels, scratch, rows: values, e };
+            let loss =
+                if GRADIENT { self.loss.gradient_in_lanes(t, lanes) } else { self.loss.value_in_lanes(t, lanes) };
             let weighted = self.class_weights.is_some() || targets.sample_weights.is_some();
             if !weighted && !self.any_ignored(&group) {
-                return if GRADIENT {
-                    self.loss.gradient_in_lanes(t, lanes)
-                } else {
-                    self.loss.value_in_lanes(t, lanes)
-                };
+                return loss;
             }
-            let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
             // The weight of an ignored sample is 0, so its finite loss and gradient vanish.
+            let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));
             let of_class: V =
                 in_lanes(t, first, present, |i| targets.label(i).map_or(T::ZERO, |y| self.class_weight(y.index())));
-            if !GRADIENT {
-                let loss = self.loss.value_in_lanes(t, lanes).mul(of_class).mul(of_sample);
-                return of_class.select_gt(zero, loss, zero);
+            if GRADIENT {
+                e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
             }
-            let loss = self.loss.gradient_in_lanes(t, lanes).mul(of_class).mul(of_sample);
-            e.iter_mut().for_each(|g| *g = of_class.select_gt(zero, g.mul(of_class).mul(of_sample), zero));
-            return of_class.select_gt(zero, loss, zero);
+            return of_class.select_gt(zero, loss.mul(of_class).mul(of_sample), zero);
         }
 
         let of_sample: V = in_lanes(t, first, present, |i| targets.sample_weight(i));

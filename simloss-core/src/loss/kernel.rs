@@ -22,7 +22,7 @@
 
 use crate::{
     Error, Label,
-    number::{GROUP, Scalar, Terms, Value, block_sum_of, block_sums, scaled_exp},
+    number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, scaled_exp},
     similarity::{Similarity, split},
     slices::{copy, split_mut},
 };
@@ -206,7 +206,16 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
     }
     let minus = zero.sub(most_similar);
     let weighed = Similar { t, zero, one, minus };
-    let [similar] = block_sums(t, z, row, &weighed);
+    let similar = if V::WIDTH == 1 {
+        // The same sum with one copy of the exponential: a microcontroller has little memory.
+        block_sum(t, z.len().min(row.len()), |k| match (z.get(k), row.get(k)) {
+            (Some(&z), Some(&x)) => weighed.of(z, x)[0],
+            _ => zero,
+        })
+    } else {
+        let [similar] = block_sums(t, z, row, &weighed);
+        similar
+    };
     let (h, l) = most.two_sum(minus);
     let difference = total.map(t, V::Scalar::ln).sub(similar.map(t, V::Scalar::ln));
     let far = h.add(l.add(difference));

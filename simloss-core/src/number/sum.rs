@@ -76,23 +76,22 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     }
     if !x_rest.is_empty() {
         let zero = [V::splat(token, V::Scalar::ZERO); N];
-        let [a, b, c] = [0, 1, 2].map(|k| (x_rest.get(k), y_rest.get(k)));
-        add_block(&mut sums, [term(terms, a, zero), term(terms, b, zero), term(terms, c, zero), zero]);
+        if V::WIDTH == 1 {
+            // A closure, so that a scalar's terms are compiled once for all three: a microcontroller has little memory.
+            let term = |k: usize| match (x_rest.get(k), y_rest.get(k)) {
+                (Some(&x), Some(&y)) => terms.of(x, y),
+                _ => zero,
+            };
+            add_block(&mut sums, [term(0), term(1), term(2), zero]);
+        } else {
+            let mut block = [zero; 4];
+            for ((slot, &x), &y) in block.iter_mut().zip(x_rest).zip(y_rest) {
+                *slot = terms.of(x, y);
+            }
+            add_block(&mut sums, block);
+        }
     }
     sums.map(BlockSum::total)
-}
-
-/// The terms of one index, where there are any.
-#[inline(always)]
-fn term<V, A: Copy, B: Copy, const N: usize>(
-    terms: &impl Terms<V, A, B, N>,
-    (x, y): (Option<&A>, Option<&B>),
-    none: [V; N],
-) -> [V; N] {
-    match (x, y) {
-        (Some(&x), Some(&y)) => terms.of(x, y),
-        _ => none,
-    }
 }
 
 /// One block to each sum. Written out for one and two, so that it is the same code at every level of optimisation.

@@ -197,8 +197,25 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         let reach = sink.scale.mul(T::ONE.max(optimizer.rate()));
         let square = self.usable_square(pass.activations, pass.dy, pass.dtape, scratch, reach)?;
         sink.scale = clipped(optimizer.max_norm(), sink.scale, || square)?;
-        T::call((), Deliver { layers: &self.layers, pass, scratch, sink: &mut sink });
+        if O::MOMENTS == 0 {
+            self.deliver(pass, scratch, &mut sink);
+        } else {
+            self.deliver_alone(pass, scratch, &mut sink);
+        }
         Ok(())
+    }
+
+    /// The parameter gradients of one sample.
+    #[inline]
+    fn deliver<G: GradientSink<T>>(&self, pass: Pass<'_, T>, scratch: &mut [T], sink: &mut G) {
+        T::call((), Deliver { layers: &self.layers, pass, scratch, sink });
+    }
+
+    /// The same out of line, where the optimizer has moments: what moves them needs the registers for itself, and that is
+    /// worth more than the layers' sizes, which are not constants here.
+    #[inline(never)]
+    fn deliver_alone<G: GradientSink<T>>(&self, pass: Pass<'_, T>, scratch: &mut [T], sink: &mut G) {
+        self.deliver(pass, scratch, sink);
     }
 
     /// Adds the gradient of a batch of one to `gradient`, which keeps its values where it overflows.
@@ -213,7 +230,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     ) -> Result<(), Error> {
         let (pass, scratch) = self.pass::<T, F, true>((), parameters, features, targets, [0, 1], work, losses)?;
         self.usable_square(pass.activations, pass.dy, pass.dtape, scratch, T::ONE)?;
-        T::call((), Deliver { layers: &self.layers, pass, scratch, sink: &mut GroupGradient(gradient) });
+        self.deliver(pass, scratch, &mut GroupGradient(gradient));
         Ok(())
     }
 
