@@ -554,8 +554,16 @@ fn weighted_losses_keep_their_bounds<T: Format>(batch: &Batch) -> Law {
 fn reductions_are_sums_and_quotients<T: Format>(batch: &Batch) -> Law {
     let built = batch.build::<T>()?;
     let each = built.each()?;
+    // Groups of 16, each a tree of pairs, added with compensation.
     let mut total = BlockSum::new(());
-    each.losses.iter().for_each(|&loss| total.add_one(loss));
+    for group in each.losses.chunks(16) {
+        let mut tree: Vec<T> = group.to_vec();
+        tree.resize(16, T::ZERO);
+        while tree.len() > 1 {
+            tree = tree.chunks(2).map(|pair| pair[0].add(pair[1])).collect();
+        }
+        total.add_one(tree[0]);
+    }
     let total = total.total();
     let n = batch.truth.len();
     let kept = (0..n).filter(|&i| !batch.is_ignored(i)).count();

@@ -4,7 +4,7 @@
 //! channels, rows, columns]`, `dense1.weight` of `[outputs, inputs]`), which tell the network ([`Kind::of`]). PyTorch
 //! writes one with `safetensors.torch.save_file(model.state_dict(), path)`.
 //!
-//! A file is read as what a stranger sent: see [`model`](crate::model).
+//! A file is read as what a stranger sent: see [`model`].
 
 use crate::{
     Error,

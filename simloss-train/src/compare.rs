@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `comparison.json` | what is compared: marks the folder as one that holds a comparison |
 //! | `runs/<loss>/seed-<n>/` | the files of a [`run`](crate::run) |
-//! | `results.csv`, `results.json` | what came of every run ([`results`](crate::results)) |
+//! | `results.csv`, `results.json` | what came of every run ([`results`]) |
 //! | `report.html` | the report |
 //!
 //! Runs on a table compute with one thread each, and as many run at a time as there are threads; runs on images, one

@@ -454,7 +454,7 @@ mod tests {
         let (a, b, c, d) = (draw(), draw(), draw(), draw());
         let job = || All([&a, &b, &c, &d]);
         let expected = f32::call((), job());
-        assert_eq!(expected.len(), 5003 * 16);
+        assert_eq!(expected.len(), 5003 * 17);
         for set in InstructionSet::available() {
             let found = results(set, job());
             let differs = found.iter().zip(&expected).position(|(found, expected)| found != expected);
@@ -463,7 +463,7 @@ mod tests {
                 (expected.len(), None),
                 "{}: operation {:?}",
                 set.name(),
-                differs.map(|i| i % 16)
+                differs.map(|i| i % 17)
             );
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     Error, Random,
     gradient::GradientSink,
     loss::kernel,
-    number::{Scalar, Value, sum_of_squares},
+    number::{Job, Scalar, Value, sum_of_squares},
     slices::{split, split_mut},
 };
 use nalgebra::{SMatrixView, SVector};
@@ -218,8 +218,8 @@ impl<T: Scalar> Layer<T> for Dense {
 
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        let (weights, biases) = split(parameters, self.inputs * self.outputs);
-        self.outputs_of(t, weights, biases, x, y);
+        let forward = Forward { dense: self, parameters, x, y };
+        if V::WIDTH == 1 { forward.run(t) } else { V::call(t, forward) }
     }
 
     #[inline(always)]
@@ -233,7 +233,8 @@ impl<T: Scalar> Layer<T> for Dense {
         dx: Option<&mut [V]>,
     ) {
         let Some(dx) = dx else { return };
-        self.input_gradients_from(t, parameters, dy, 0, dx);
+        let backward = Backward { dense: self, parameters, dy, dx };
+        if V::WIDTH == 1 { backward.run(t) } else { V::call(t, backward) }
     }
 
     #[inline(always)]
@@ -254,17 +255,10 @@ impl<T: Scalar> Layer<T> for Dense {
             }
             return;
         }
-        // One row of features per sample, because the sums run over samples and the lanes over features.
-        for (block, x) in activations.x.chunks(BLOCK).enumerate() {
-            kernel::transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
-            for (o, &g) in dy.iter().enumerate() {
-                let lanes = lanes_of(g);
-                let (scales, _) = split(&lanes, present);
-                let index = first_parameter + o * self.inputs + block * BLOCK;
-                sink.add_products::<V>(t, index, scales, scratch, x.len());
-            }
-        }
-        sink.add_lanes(t, first_parameter + self.inputs * self.outputs, dy, present);
+        V::call(
+            t,
+            Parameters { dense: self, x: activations.x, dy, place: Place { first_parameter, present, scratch }, sink },
+        );
     }
 
     #[inline]
@@ -317,5 +311,70 @@ impl<T: Scalar> Sliced<T> for Dense {
         sink: &mut G,
     ) {
         self.row_gradient::<T>((), n, [activations.x, dy], first_parameter, sink);
+    }
+}
+
+/// The phases of a layer: in lanes each is compiled once for all layers and networks.
+struct Forward<'a, V: Value> {
+    dense: &'a Dense,
+    parameters: &'a [V::Scalar],
+    x: &'a [V],
+    y: &'a mut [V],
+}
+
+impl<V: Value> Job<V> for Forward<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Forward { dense, parameters, x, y } = self;
+        let (weights, biases) = split(parameters, dense.inputs * dense.outputs);
+        dense.outputs_of(t, weights, biases, x, y);
+    }
+}
+
+/// See [`Forward`].
+struct Backward<'a, V: Value> {
+    dense: &'a Dense,
+    parameters: &'a [V::Scalar],
+    dy: &'a [V],
+    dx: &'a mut [V],
+}
+
+impl<V: Value> Job<V> for Backward<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        self.dense.input_gradients_from(t, self.parameters, self.dy, 0, self.dx);
+    }
+}
+
+/// See [`Forward`]; of several samples.
+struct Parameters<'a, G, V: Value> {
+    dense: &'a Dense,
+    x: &'a [V],
+    dy: &'a [V],
+    place: Place<'a, V::Scalar>,
+    sink: &'a mut G,
+}
+
+impl<V: Value, G: GradientSink<V::Scalar>> Job<V> for Parameters<'_, G, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        let Parameters { dense, x, dy, place: Place { first_parameter, present, scratch }, sink } = self;
+        // One row of features per sample, because the sums run over samples and the lanes over features.
+        for (block, x) in x.chunks(BLOCK).enumerate() {
+            kernel::transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
+            for (o, &g) in dy.iter().enumerate() {
+                let lanes = lanes_of(g);
+                let (scales, _) = split(&lanes, present);
+                let index = first_parameter + o * dense.inputs + block * BLOCK;
+                sink.add_products::<V>(t, index, scales, scratch, x.len());
+            }
+        }
+        sink.add_lanes(t, first_parameter + dense.inputs * dense.outputs, dy, present);
     }
 }

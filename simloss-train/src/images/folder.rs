@@ -582,7 +582,7 @@ mod tests {
         let root = folder(&["data.zip"]);
         assert!(message(classes(root.path(), LOADING)).contains("but 1 other files; unpack archives first"));
         let root = folder(&["a/1.png"]);
-        assert!(message(classes(root.path(), LOADING)).contains("from 2 to 65535 classes, not 1"));
+        assert!(message(classes(root.path(), LOADING)).contains("for each of two classes or more"));
         let root = folder(&["a/1.png", "a/b/1.png", "c/1.png"]);
         assert!(message(classes(root.path(), LOADING)).contains("images and folders with images"));
         let root = folder(&["a/1.png", "2.png"]);

@@ -8,8 +8,9 @@
 use super::CHANNELS;
 use crate::Error;
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
 
 /// Resizes images, one after another; keeps its memory.
@@ -65,11 +66,11 @@ impl Resize {
         let refused = |_| simloss_core::Error::Length { what: "the sides of an image", expected: 1, found: 0 };
         let side = |n: usize| u32::try_from(n).unwrap_or(0);
         let (width, height, to_width, to_height) = (side(width), side(height), side(to_width), side(to_height));
-        let source = ImageRef::new(width, height, from, PixelType::U8x3).map_err(refused_buffer)?;
-        let mut target =
-            Image::from_slice_u8(to_width, to_height, &mut self.to, PixelType::U8x3).map_err(refused_buffer)?;
+        // With the type of pixels said, the filters are compiled for that one alone.
+        let source = TypedImageRef::<U8x3>::from_buffer(width, height, from).map_err(refused_buffer)?;
+        let mut target = TypedImage::<U8x3>::from_buffer(to_width, to_height, &mut self.to).map_err(refused_buffer)?;
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        self.resizer.resize(&source, &mut target, &options).map_err(refused)?;
+        self.resizer.resize_typed(&source, &mut target, &options).map_err(refused)?;
         split(&self.to, planes);
         Ok(())
     }
