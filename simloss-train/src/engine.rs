@@ -23,7 +23,7 @@ use simloss_core::{
     gradient::{GroupGradient, commit},
     layers::Layer,
     loss::{Loss, Targets},
-    number::{GROUP, Value},
+    number::{GROUP, Value, transpose},
     optimizer::{Optimizer, apply},
     train::{Batch, Engine, Evaluation, Features, Network, Work},
 };
@@ -98,16 +98,7 @@ impl Features<f32> for Rows<'_> {
         for (l, row) in rows.iter_mut().enumerate().take(present.min(V::WIDTH)) {
             *row = self.row(first + l);
         }
-        let mut square = [V::splat(t, 0.0); GROUP];
-        for (block, to) in buffer.chunks_mut(V::WIDTH).enumerate() {
-            for (x, row) in square.iter_mut().zip(rows).take(V::WIDTH) {
-                *x = V::load(t, row.get(block * V::WIDTH..).unwrap_or_default());
-            }
-            V::transpose(t, &mut square);
-            for (to, x) in to.iter_mut().zip(square) {
-                *to = x;
-            }
-        }
+        transpose(t, &rows, buffer);
         buffer
     }
 

@@ -48,8 +48,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
         let a = self.first.shape();
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
-        let (tape_a, tape) = split_mut(tape, a.tape);
-        let (between, tape_b) = split_mut(tape, a.outputs);
+        let [tape_a, between, tape_b] = split_tape_mut(&a, tape);
         self.first.forward(t, parameters_a, x, tape_a, between);
         self.second.forward(t, parameters_b, between, tape_b, y);
     }
@@ -66,8 +65,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     ) {
         let a = self.first.shape();
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
-        let (dtape_a, dtape) = split_mut(dtape, a.tape);
-        let (dbetween, dtape_b) = split_mut(dtape, a.outputs);
+        let [dtape_a, dbetween, dtape_b] = split_tape_mut(&a, dtape);
         let (first, second) = split_activations(&a, activations);
         self.second.backward(t, parameters_b, second, dy, dtape_b, Some(dbetween));
         self.first.backward(t, parameters_a, first, dbetween, dtape_a, dx);
@@ -84,8 +82,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
         sink: &mut G,
     ) {
         let a = self.first.shape();
-        let (dtape_a, dtape) = split(dtape, a.tape);
-        let (dbetween, dtape_b) = split(dtape, a.outputs);
+        let [dtape_a, dbetween, dtape_b] = split_tape(&a, dtape);
         let (first, second) = split_activations(&a, activations);
         let Place { first_parameter, present, scratch } = place;
         let place = Place { first_parameter: first_parameter + a.parameters, present, scratch: &mut *scratch };
@@ -97,8 +94,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     #[inline]
     fn gradient_square(&self, activations: Activations<'_, T>, dy: &[T], dtape: &[T]) -> T {
         let a = self.first.shape();
-        let (dtape_a, dtape) = split(dtape, a.tape);
-        let (dbetween, dtape_b) = split(dtape, a.outputs);
+        let [dtape_a, dbetween, dtape_b] = split_tape(&a, dtape);
         let (first, second) = split_activations(&a, activations);
         self.first.gradient_square(first, dbetween, dtape_a).add(self.second.gradient_square(second, dy, dtape_b))
     }
@@ -110,14 +106,29 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     }
 }
 
+/// A tape (of activations or of their gradients) as the first layer's, what lies between the two, and the second's.
+#[inline(always)]
+pub(super) fn split_tape<'a, V>(a: &Shape, tape: &'a [V]) -> [&'a [V]; 3] {
+    let (first, rest) = split(tape, a.tape);
+    let (between, second) = split(rest, a.outputs);
+    [first, between, second]
+}
+
+/// As [`split_tape`], to write to.
+#[inline(always)]
+pub(super) fn split_tape_mut<'a, V>(a: &Shape, tape: &'a mut [V]) -> [&'a mut [V]; 3] {
+    let (first, rest) = split_mut(tape, a.tape);
+    let (between, second) = split_mut(rest, a.outputs);
+    [first, between, second]
+}
+
 /// What the forward pass left of each of the two.
 #[inline(always)]
 pub(super) fn split_activations<'a, V>(
     a: &Shape,
     activations: Activations<'a, V>,
 ) -> (Activations<'a, V>, Activations<'a, V>) {
-    let (tape_a, tape) = split(activations.tape, a.tape);
-    let (between, tape_b) = split(tape, a.outputs);
+    let [tape_a, between, tape_b] = split_tape(a, activations.tape);
     (
         Activations { x: activations.x, tape: tape_a, y: between },
         Activations { x: between, tape: tape_b, y: activations.y },

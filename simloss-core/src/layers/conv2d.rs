@@ -1,10 +1,13 @@
 //! Two-dimensional convolution (cross-correlation, as PyTorch's), stride 1, no padding.
 
-use super::{Activations, Dense, Layer, Place, Shape, initialise};
+use super::{
+    Activations, Dense, Layer, Place, Shape, initialise,
+    passes::{Backward, Forward, Parameters, Passes},
+};
 use crate::{
     Random,
     gradient::{Gathered, GradientSink},
-    number::{GROUP, Job, Scalar, Value, sum_of_squares},
+    number::{GROUP, Scalar, Value, sum_of_squares},
     slices::split,
 };
 
@@ -320,7 +323,7 @@ impl<T: Scalar> Layer<T> for Conv2d {
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], tape: &mut [V], y: &mut [V]) {
         match self.as_dense() {
             Some(dense) => dense.forward(t, parameters, x, tape, y),
-            None => V::call(t, Forward { conv: self, parameters, x, y }),
+            None => V::call(t, Forward { layer: self, parameters, x, y }),
         }
     }
 
@@ -336,7 +339,7 @@ impl<T: Scalar> Layer<T> for Conv2d {
     ) {
         match (self.as_dense(), dx) {
             (Some(dense), dx) => dense.backward(t, parameters, activations, dy, dtape, dx),
-            (None, Some(dx)) => V::call(t, Backward { conv: self, parameters, dy, dx }),
+            (None, Some(dx)) => V::call(t, Backward { layer: self, parameters, dy, dx }),
             (None, None) => {}
         }
     }
@@ -353,10 +356,7 @@ impl<T: Scalar> Layer<T> for Conv2d {
     ) {
         match self.as_dense() {
             Some(dense) => dense.parameter_gradient(t, activations, dy, dtape, place, sink),
-            None => {
-                let gathered = Gathered::new(t, place.first_parameter, place.present);
-                V::call(t, Parameters { conv: self, x: activations.x, dy, gathered, sink });
-            }
+            None => V::call(t, Parameters { layer: self, x: activations.x, dy, place, sink }),
         }
     }
 
@@ -371,91 +371,61 @@ impl<T: Scalar> Layer<T> for Conv2d {
     }
 }
 
-/// The phases of a layer, each compiled once for all layers and networks: there are many tiles.
-struct Forward<'a, V: Value> {
-    conv: &'a Conv2d,
-    parameters: &'a [V::Scalar],
-    x: &'a [V],
-    y: &'a mut [V],
-}
-
-impl<V: Value> Job<V> for Forward<'_, V> {
-    type Output = ();
-
+impl Passes for Conv2d {
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        let Forward { conv, parameters, x, y } = self;
+    fn forward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
         if V::WIDTH == 1 {
-            cut!(o in conv.outputs, two, [2 1] O => for i in 0..conv.rows() {
-                cut!(j in conv.columns(), five, [5 1] X => conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]))
+            cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
+                cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]))
             });
         } else if V::WIDTH < GROUP {
-            cut!(o in conv.outputs, two, [2 1] O => for i in 0..conv.rows() {
-                cut!(j in conv.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                    conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
+            cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
+                cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
+                    self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
                 })
             });
         } else {
-            cut!(o in conv.outputs, four, [4 2 1] O => for i in 0..conv.rows() {
-                cut!(j in conv.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                    conv.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
+            cut!(o in self.outputs, four, [4 2 1] O => for i in 0..self.rows() {
+                cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
+                    self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
                 })
             });
         }
     }
-}
-
-/// See [`Forward`].
-struct Backward<'a, V: Value> {
-    conv: &'a Conv2d,
-    parameters: &'a [V::Scalar],
-    dy: &'a [V],
-    dx: &'a mut [V],
-}
-
-impl<V: Value> Job<V> for Backward<'_, V> {
-    type Output = ();
 
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        let Backward { conv, parameters, dy, dx } = self;
-        let (weights, _) = split(parameters, conv.weights());
+    fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
+        let (weights, _) = split(parameters, self.weights());
         if V::WIDTH < GROUP {
-            cut!(c in conv.channels, four, [4 2 1] N => for i in 0..conv.height {
-                for j in 0..conv.width {
-                    conv.back_tile::<V, N, 1>(t, weights, dy, dx, [c, i, j]);
+            cut!(c in self.channels, four, [4 2 1] N => for i in 0..self.height {
+                for j in 0..self.width {
+                    self.back_tile::<V, N, 1>(t, weights, dy, dx, [c, i, j]);
                 }
             });
         } else {
-            cut!(c in conv.channels, ten, [10 6 4 2 1] N => for i in 0..conv.height {
-                cut!(j in conv.width, two, [2 1] X => conv.back_tile::<V, N, X>(t, weights, dy, dx, [c, i, j]))
+            cut!(c in self.channels, ten, [10 6 4 2 1] N => for i in 0..self.height {
+                cut!(j in self.width, two, [2 1] X => self.back_tile::<V, N, X>(t, weights, dy, dx, [c, i, j]))
             });
         }
     }
-}
-
-/// See [`Forward`].
-struct Parameters<'a, G, V> {
-    conv: &'a Conv2d,
-    x: &'a [V],
-    dy: &'a [V],
-    gathered: Gathered<V>,
-    sink: &'a mut G,
-}
-
-impl<V: Value, G: GradientSink<V::Scalar>> Job<V> for Parameters<'_, G, V> {
-    type Output = ();
 
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        let Parameters { conv, x, dy, mut gathered, sink } = self;
-        for o in 0..conv.outputs {
-            for c in 0..conv.channels {
-                conv.weight_gradients(t, x, dy, [o, c], &mut gathered, sink);
+    fn parameter_pass<V: Value, G: GradientSink<V::Scalar>>(
+        &self,
+        t: V::Token,
+        x: &[V],
+        dy: &[V],
+        place: Place<'_, V::Scalar>,
+        sink: &mut G,
+    ) {
+        let mut gathered = Gathered::new(t, place.first_parameter, place.present);
+        for o in 0..self.outputs {
+            for c in 0..self.channels {
+                self.weight_gradients(t, x, dy, [o, c], &mut gathered, sink);
             }
         }
-        cut!(o in conv.outputs, four, [4 2 1] O => {
-            let Some(sums) = conv.bias_gradients::<V, O>(t, dy, o) else { return };
+        cut!(o in self.outputs, four, [4 2 1] O => {
+            let Some(sums) = self.bias_gradients::<V, O>(t, dy, o) else { return };
             gathered.push(t, &sums, sink);
         });
         gathered.flush(t, sink);

@@ -1,11 +1,13 @@
 //! Fully connected layer: `y = W x + b`.
 
-use super::{Activations, Layer, Place, Shape, Sliced, Slices, initialise, lanes_of};
+use super::{
+    Activations, Layer, Place, Shape, Sliced, Slices, initialise, lanes_of,
+    passes::{Backward, Forward, Parameters, Passes},
+};
 use crate::{
     Error, Random,
     gradient::GradientSink,
-    loss::kernel,
-    number::{Job, Scalar, Value, sum_of_squares},
+    number::{Scalar, Value, sum_of_squares, transpose_back},
     slices::{split, split_mut},
 };
 use nalgebra::{SMatrixView, SVector};
@@ -218,8 +220,12 @@ impl<T: Scalar> Layer<T> for Dense {
 
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
-        let forward = Forward { dense: self, parameters, x, y };
-        if V::WIDTH == 1 { forward.run(t) } else { V::call(t, forward) }
+        // One lane inlines its passes: a microcontroller's layers have constant sizes.
+        if V::WIDTH == 1 {
+            self.forward_pass(t, parameters, x, y);
+        } else {
+            V::call(t, Forward { layer: self, parameters, x, y });
+        }
     }
 
     #[inline(always)]
@@ -233,8 +239,11 @@ impl<T: Scalar> Layer<T> for Dense {
         dx: Option<&mut [V]>,
     ) {
         let Some(dx) = dx else { return };
-        let backward = Backward { dense: self, parameters, dy, dx };
-        if V::WIDTH == 1 { backward.run(t) } else { V::call(t, backward) }
+        if V::WIDTH == 1 {
+            self.backward_pass(t, parameters, dy, dx);
+        } else {
+            V::call(t, Backward { layer: self, parameters, dy, dx });
+        }
     }
 
     #[inline(always)]
@@ -247,18 +256,13 @@ impl<T: Scalar> Layer<T> for Dense {
         place: Place<'_, T>,
         sink: &mut G,
     ) {
-        let Place { first_parameter, present, scratch } = place;
-        if V::WIDTH == 1 {
-            let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) else { return };
-            for o in 0..=self.outputs {
-                self.row_gradient::<V>(t, o, [row, scales], first_parameter, sink);
-            }
-            return;
+        if V::WIDTH > 1 {
+            return V::call(t, Parameters { layer: self, x: activations.x, dy, place, sink });
         }
-        V::call(
-            t,
-            Parameters { dense: self, x: activations.x, dy, place: Place { first_parameter, present, scratch }, sink },
-        );
+        let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) else { return };
+        for o in 0..=self.outputs {
+            self.row_gradient::<V>(t, o, [row, scales], place.first_parameter, sink);
+        }
     }
 
     #[inline]
@@ -314,67 +318,38 @@ impl<T: Scalar> Sliced<T> for Dense {
     }
 }
 
-/// The phases of a layer: in lanes each is compiled once for all layers and networks.
-struct Forward<'a, V: Value> {
-    dense: &'a Dense,
-    parameters: &'a [V::Scalar],
-    x: &'a [V],
-    y: &'a mut [V],
-}
-
-impl<V: Value> Job<V> for Forward<'_, V> {
-    type Output = ();
-
+impl Passes for Dense {
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        let Forward { dense, parameters, x, y } = self;
-        let (weights, biases) = split(parameters, dense.inputs * dense.outputs);
-        dense.outputs_of(t, weights, biases, x, y);
+    fn forward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
+        let (weights, biases) = split(parameters, self.inputs * self.outputs);
+        self.outputs_of(t, weights, biases, x, y);
     }
-}
-
-/// See [`Forward`].
-struct Backward<'a, V: Value> {
-    dense: &'a Dense,
-    parameters: &'a [V::Scalar],
-    dy: &'a [V],
-    dx: &'a mut [V],
-}
-
-impl<V: Value> Job<V> for Backward<'_, V> {
-    type Output = ();
 
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        self.dense.input_gradients_from(t, self.parameters, self.dy, 0, self.dx);
+    fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
+        self.input_gradients_from(t, parameters, dy, 0, dx);
     }
-}
 
-/// See [`Forward`]; of several samples.
-struct Parameters<'a, G, V: Value> {
-    dense: &'a Dense,
-    x: &'a [V],
-    dy: &'a [V],
-    place: Place<'a, V::Scalar>,
-    sink: &'a mut G,
-}
-
-impl<V: Value, G: GradientSink<V::Scalar>> Job<V> for Parameters<'_, G, V> {
-    type Output = ();
-
+    /// Of several samples.
     #[inline(always)]
-    fn run(self, t: V::Token) {
-        let Parameters { dense, x, dy, place: Place { first_parameter, present, scratch }, sink } = self;
+    fn parameter_pass<V: Value, G: GradientSink<V::Scalar>>(
+        &self,
+        t: V::Token,
+        x: &[V],
+        dy: &[V],
+        Place { first_parameter, present, scratch }: Place<'_, V::Scalar>,
+        sink: &mut G,
+    ) {
         // One row of features per sample, because the sums run over samples and the lanes over features.
         for (block, x) in x.chunks(BLOCK).enumerate() {
-            kernel::transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
+            transpose_back(t, x, x.len(), split_mut(scratch, V::WIDTH * x.len()).0);
             for (o, &g) in dy.iter().enumerate() {
                 let lanes = lanes_of(g);
                 let (scales, _) = split(&lanes, present);
-                let index = first_parameter + o * dense.inputs + block * BLOCK;
+                let index = first_parameter + o * self.inputs + block * BLOCK;
                 sink.add_products::<V>(t, index, scales, scratch, x.len());
             }
         }
-        sink.add_lanes(t, first_parameter + dense.inputs * dense.outputs, dy, present);
+        sink.add_lanes(t, first_parameter + self.inputs * self.outputs, dy, present);
     }
 }

@@ -15,6 +15,7 @@ mod chain;
 mod conv2d;
 mod dense;
 mod max_pool;
+mod passes;
 mod relu;
 mod sliced;
 
@@ -24,7 +25,7 @@ use crate::{
     number::{Scalar, Value},
 };
 pub use chain::Chain;
-use chain::split_activations;
+use chain::{split_activations, split_tape, split_tape_mut};
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use max_pool::MaxPool;

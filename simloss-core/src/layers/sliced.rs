@@ -1,12 +1,8 @@
 //! Layers whose passes can be made a slice at a time, for one sample: what a watchdog or another task waits for is then a
 //! slice and not a pass. The bits are those of the whole pass.
 
-use super::{Activations, Chain, Layer, Relu, split_activations};
-use crate::{
-    gradient::GradientSink,
-    number::Scalar,
-    slices::{split, split_mut},
-};
+use super::{Activations, Chain, Layer, Relu, split_activations, split_tape, split_tape_mut};
+use crate::{gradient::GradientSink, number::Scalar, slices::split};
 
 /// Into how many slices a layer cuts each of its passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +114,7 @@ impl<T: Scalar, A: Sliced<T>, B: Sliced<T>> Sliced<T> for Chain<A, B> {
     fn forward_slice(&self, n: usize, parameters: &[T], x: &[T], tape: &mut [T], y: &mut [T]) {
         let a = self.first.shape();
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
-        let (tape_a, tape) = split_mut(tape, a.tape);
-        let (between, tape_b) = split_mut(tape, a.outputs);
+        let [tape_a, between, tape_b] = split_tape_mut(&a, tape);
         match n.checked_sub(self.first.slices(false).forward) {
             None => self.first.forward_slice(n, parameters_a, x, tape_a, between),
             Some(n) => self.second.forward_slice(n, parameters_b, between, tape_b, y),
@@ -137,8 +132,7 @@ impl<T: Scalar, A: Sliced<T>, B: Sliced<T>> Sliced<T> for Chain<A, B> {
     ) {
         let a = self.first.shape();
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
-        let (dtape_a, dtape) = split_mut(dtape, a.tape);
-        let (dbetween, dtape_b) = split_mut(dtape, a.outputs);
+        let [dtape_a, dbetween, dtape_b] = split_tape_mut(&a, dtape);
         let (first, second) = split_activations(&a, activations);
         match n.checked_sub(self.second.slices(true).backward) {
             None => self.second.backward_slice(n, parameters_b, second, dy, dtape_b, Some(dbetween)),
@@ -156,8 +150,7 @@ impl<T: Scalar, A: Sliced<T>, B: Sliced<T>> Sliced<T> for Chain<A, B> {
         sink: &mut G,
     ) {
         let a = self.first.shape();
-        let (dtape_a, dtape) = split(dtape, a.tape);
-        let (dbetween, dtape_b) = split(dtape, a.outputs);
+        let [dtape_a, dbetween, dtape_b] = split_tape(&a, dtape);
         let (first, second) = split_activations(&a, activations);
         match n.checked_sub(self.second.slices(true).parameters) {
             None => self.second.parameter_slice(n, second, dy, dtape_b, first_parameter + a.parameters, sink),

@@ -20,7 +20,7 @@
 use super::{Lanes, Loss, Scratch, kernel, length};
 use crate::{
     Error, Label,
-    number::{BlockSum, GROUP, SampleSum, Scalar, Value},
+    number::{BlockSum, GROUP, SampleSum, Scalar, Value, transpose_back, transpose_rows},
     slices::{copy, split, split_mut},
 };
 
@@ -395,7 +395,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
             let z: &[V] = match V::from_scalars(rows) {
                 Some(z) => z,
                 None => {
-                    kernel::transpose_rows(t, rows, classes, transposed);
+                    transpose_rows(t, rows, classes, transposed);
                     transposed
                 }
             };
@@ -410,7 +410,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
                         let scale = V::splat(t, scale);
                         e.iter_mut().for_each(|x| *x = x.mul(scale));
                     }
-                    kernel::transpose_back(t, e, classes, gradient);
+                    transpose_back(t, e, classes, gradient);
                     loss
                 }
             };

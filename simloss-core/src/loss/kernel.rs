@@ -22,9 +22,9 @@
 
 use crate::{
     Error, Label,
-    number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, scaled_exp},
+    number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, scaled_exp, transpose},
     similarity::{Similarity, split},
-    slices::{copy, split_mut},
+    slices::split_mut,
 };
 
 /// Whether no two numbers can be further apart than half of the largest number, judged without a look at each: the sum of
@@ -318,60 +318,4 @@ pub(crate) fn rows<'a, V: Value, S: Similarity<V::Scalar>>(
 /// Scalars that [`rows`] needs, given what one row needs.
 pub(crate) const fn rows_scratch<V: Value>(row: usize) -> usize {
     V::WIDTH * row
-}
-
-/// One row per lane to one value per column, in squares of as many columns as there are lanes.
-#[inline(always)]
-pub(crate) fn transpose<V: Value>(t: V::Token, rows: &[&[V::Scalar]; GROUP], to: &mut [V]) {
-    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
-    for (block, to) in to.chunks_mut(V::WIDTH).enumerate() {
-        for (x, row) in square.iter_mut().zip(rows).take(V::WIDTH) {
-            *x = V::load(t, row.get(block * V::WIDTH..).unwrap_or_default());
-        }
-        V::transpose(t, &mut square);
-        copy(&square, to);
-    }
-}
-
-/// The same with rows of `n` numbers that follow each other; missing ones repeat the first, so that lanes without a
-/// sample hold nothing that the others do not.
-///
-/// No row is cut where the next begins: what follows is loaded with its last numbers (whole registers are faster than
-/// parts of them) and goes to columns that nobody reads.
-#[inline(always)]
-pub(crate) fn transpose_rows<V: Value>(t: V::Token, rows: &[V::Scalar], n: usize, to: &mut [V]) {
-    let present = rows.len() / n.max(1);
-    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
-    for (block, to) in to.chunks_mut(V::WIDTH).enumerate() {
-        for (l, x) in square.iter_mut().enumerate().take(V::WIDTH) {
-            let row = if l < present { l * n } else { 0 };
-            *x = V::load(t, rows.get(row + block * V::WIDTH..).unwrap_or_default());
-        }
-        V::transpose(t, &mut square);
-        copy(&square, to);
-    }
-}
-
-/// One value per column back to rows of `n` scalars, as many as `to` holds.
-#[inline(always)]
-pub(crate) fn transpose_back<V: Value>(t: V::Token, from: &[V], n: usize, to: &mut [V::Scalar]) {
-    if let Some(from) = V::as_scalars(from) {
-        return copy(from, to);
-    }
-    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
-    let samples = (to.len() / n.max(1)).min(V::WIDTH);
-    // The last columns first: they are written as whole registers, over the beginning of the rows after them, which is
-    // written later.
-    let blocks = from.len().div_ceil(V::WIDTH);
-    let last = blocks.saturating_sub(1);
-    for (block, from) in
-        from.chunks(V::WIDTH).enumerate().skip(last).chain(from.chunks(V::WIDTH).enumerate().take(last))
-    {
-        copy(from, &mut square);
-        V::transpose(t, &mut square);
-        for (l, x) in square.iter().enumerate().take(samples) {
-            let (_, row) = split_mut(to, l * n + block * V::WIDTH);
-            x.store(row);
-        }
-    }
 }

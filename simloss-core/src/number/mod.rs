@@ -3,6 +3,7 @@
 mod exp;
 mod scalar;
 mod sum;
+mod transpose;
 mod two_float;
 mod value;
 
@@ -10,5 +11,7 @@ pub use exp::{Exponential, scaled_exp};
 pub use scalar::Scalar;
 pub(crate) use sum::SampleSum;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
+pub use transpose::transpose;
+pub(crate) use transpose::{transpose_back, transpose_rows};
 pub use two_float::{Powers, TwoFloat};
 pub use value::{GROUP, Job, Value};

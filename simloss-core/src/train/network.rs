@@ -5,7 +5,7 @@ use crate::{
     gradient::{GradientSink, GroupGradient, Looks},
     layers::{Activations, Layer, Place, Shape},
     loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
-    number::{GROUP, Job, Scalar, Value},
+    number::{GROUP, Job, Scalar, Value, transpose_back, transpose_rows},
     optimizer::{InPlace, Optimizer, clipped},
     slices::{copy, split_mut},
 };
@@ -85,7 +85,7 @@ impl<T: Scalar> Features<T> for RowMajor<'_, T> {
         match V::from_scalars(rows) {
             Some(values) => values,
             None => {
-                kernel::transpose_rows(t, rows, self.width, buffer);
+                transpose_rows(t, rows, self.width, buffer);
                 buffer
             }
         }
@@ -386,7 +386,7 @@ impl<V: Value> Job<V> for Rows<'_, V> {
 
     #[inline(always)]
     fn run(self, t: V::Token) {
-        kernel::transpose_back(t, self.y, self.classes, self.rows);
+        transpose_back(t, self.y, self.classes, self.rows);
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Features, RowMajor};
 use crate::{
     Error, Label, Random,
-    loss::{Targets, kernel},
-    number::{GROUP, Scalar, Value},
+    loss::Targets,
+    number::{GROUP, Scalar, Value, transpose},
 };
 use heapless::Vec;
 
@@ -192,7 +192,7 @@ impl<T: Scalar, const F: usize, const B: usize> Features<T> for Drawn<'_, T, F, 
             None => {
                 let mut of_lanes = [&row[..]; GROUP];
                 of_lanes.iter_mut().zip(rows).for_each(|(of_lane, row)| *of_lane = &row[..]);
-                kernel::transpose(t, &of_lanes, buffer);
+                transpose(t, &of_lanes, buffer);
                 buffer
             }
         }

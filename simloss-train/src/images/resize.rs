@@ -63,12 +63,11 @@ impl Resize {
             return Ok(());
         }
         self.to.resize(needed, 0);
-        let refused = |_| simloss_core::Error::Length { what: "the sides of an image", expected: 1, found: 0 };
         let side = |n: usize| u32::try_from(n).unwrap_or(0);
         let (width, height, to_width, to_height) = (side(width), side(height), side(to_width), side(to_height));
         // With the type of pixels said, the filters are compiled for that one alone.
-        let source = TypedImageRef::<U8x3>::from_buffer(width, height, from).map_err(refused_buffer)?;
-        let mut target = TypedImage::<U8x3>::from_buffer(to_width, to_height, &mut self.to).map_err(refused_buffer)?;
+        let source = TypedImageRef::<U8x3>::from_buffer(width, height, from).map_err(refused)?;
+        let mut target = TypedImage::<U8x3>::from_buffer(to_width, to_height, &mut self.to).map_err(refused)?;
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
         self.resizer.resize_typed(&source, &mut target, &options).map_err(refused)?;
         split(&self.to, planes);
@@ -76,7 +75,7 @@ impl Resize {
     }
 }
 
-fn refused_buffer<E>(_: E) -> simloss_core::Error {
+fn refused<E>(_: E) -> simloss_core::Error {
     simloss_core::Error::Length { what: "the sides of an image", expected: 1, found: 0 }
 }
 
