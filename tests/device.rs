@@ -14,7 +14,7 @@ use simloss_core::{
     },
 };
 use simloss_tests::{
-    Outcome, bits, labels,
+    Outcome, State, labels,
     lanes::{Array, Token},
     uniform,
 };
@@ -35,27 +35,9 @@ fn convolution() -> Chain<Chain<Relu<Conv2d>, MaxPool>, Dense> {
     Layer::<f32>::then(Layer::<f32>::then(conv, MaxPool::new(2, 2, 2)), Dense::new(2, CLASSES))
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct State {
-    parameters: Vec<f32>,
-    moments: Vec<f32>,
-    steps: u64,
-}
-
-impl State {
-    fn new<N: Layer<f32>, O: Optimizer<f32>>(layers: &N, _: &O, seed: u64) -> Self {
-        let mut parameters = vec![0.0; layers.shape().parameters];
-        layers.initialise(&mut parameters, &mut Random::new(seed));
-        State { moments: vec![0.0; O::MOMENTS * parameters.len()], parameters, steps: 0 }
-    }
-
-    fn model(&mut self) -> Model<'_, f32> {
-        Model { parameters: &mut self.parameters, moments: &mut self.moments, steps: &mut self.steps }
-    }
-
-    fn bits(&self) -> (Vec<u64>, Vec<u64>, u64) {
-        (bits(&self.parameters), bits(&self.moments), self.steps)
-    }
+/// The state before the first step of an optimizer.
+fn start<N: Layer<f32>, O: Optimizer<f32>>(layers: &N, _: &O, seed: u64) -> State {
+    State::new::<N, O>(layers, seed)
 }
 
 type Net<N> = Network<'static, N, SimLoss<ClassOrder<f32, CLASSES>>, f32>;
@@ -142,7 +124,7 @@ fn distance(a: &State, b: &State) -> f64 {
 fn agree_on_overflow<N: Layer<f32>, O: Optimizer<f32>>(what: &str, layers: N, optimizer: O) -> Outcome {
     let network = network(layers)?;
     let sample = Sample { features: vec![0.5; FEATURES], truth: [Some(Label::new(2, CLASSES)?)] };
-    let start = State::new(&layers, &optimizer, 3);
+    let start = start(&layers, &optimizer, 3);
     let (mut refused, mut taken) = (0, 0);
     // Weights from far below the limit to far above it: 2^40 .. 2^127.
     for power in 40..128 {
@@ -185,7 +167,7 @@ fn one_huge_feature_is_found() -> Outcome {
     let network = network(layers)?;
     let good = Sample { features: vec![0.25; FEATURES], truth: [Some(Label::new(1, CLASSES)?)] };
     for at in 0..FEATURES {
-        let mut state = State::new(&layers, &sgd, 5);
+        let mut state = start(&layers, &sgd, 5);
         // Its own weights are 0, so that the logits are in their domain.
         for row in state.parameters[..FEATURES * CLASSES].chunks_mut(FEATURES) {
             row[at] = 0.0;
@@ -225,7 +207,7 @@ fn clips<N: Layer<f32>>(what: &str, layers: N, exact: bool) -> Outcome {
     let network = network(layers)?;
     for (n, sample) in samples(24, 7)?.iter().filter(|s| s.truth[0].is_some()).enumerate() {
         let plain = Sgd::new(1.0)?;
-        let start = State::new(&layers, &plain, n as u64);
+        let start = start(&layers, &plain, n as u64);
         let mut free = start.clone();
         step_one(&network, &plain, &mut free, sample, 4.0)?;
         let norm = distance(&free, &start);
@@ -276,7 +258,7 @@ fn norms_by_products_are_norms() -> Outcome {
         let network = network(layers)?;
         for sample in samples(30, 8)?.iter().filter(|s| s.truth[0].is_some()) {
             let sgd = Sgd::new(1.0)?;
-            let start = State::new(&layers, &sgd, 9);
+            let start = start(&layers, &sgd, 9);
             let mut free = start.clone();
             step_buffered(&network, &sgd, &mut free, sample, 1.0)?;
             // The smallest limit that changes nothing is the norm.
@@ -320,9 +302,9 @@ fn a_norm_without_bound_is_refused_where_it_is_needed() -> Outcome {
 fn decay_towards_the_factory_is_written_out() -> Outcome {
     let (layers, adam) = (two(), Adam::new(0.01)?);
     let network = network(layers)?;
-    let factory = State::new(&layers, &adam, 10).parameters;
+    let factory = start(&layers, &adam, 10).parameters;
     let decay = FactoryDecay::new(adam, 0.25, &factory)?;
-    let start = State::new(&layers, &adam, 11);
+    let start = start(&layers, &adam, 11);
     let (mut in_place, mut buffered, mut by_hand) = (start.clone(), start.clone(), start);
     for sample in samples(40, 12)?.iter().filter(|s| s.truth[0].is_some()) {
         step_one(&network, &decay, &mut in_place, sample, 1.0)?;
@@ -360,7 +342,7 @@ fn factory_weights_must_fit() -> Outcome {
     let short = vec![0.0f32; 3];
     // Seen through wrappers, too.
     let decay = Clip::new(L2::new(FactoryDecay::new(sgd, 0.1, &short)?, 0.1)?, 1.0)?;
-    let mut state = State::new(&layers, &sgd, 13);
+    let mut state = start(&layers, &sgd, 13);
     let before = state.clone();
     let expected = Error::Length { what: "the factory weights", expected: state.parameters.len(), found: 3 };
     let sample = &samples(1, 1)?[0];
@@ -387,7 +369,7 @@ fn add<N: Layer<f32>>(
 
 fn accumulates<N: Layer<f32>, O: Optimizer<f32>>(layers: N, optimizer: O, reduction: Reduction) -> Outcome {
     let network = network(layers)?;
-    let start = State::new(&layers, &optimizer, 14);
+    let start = start(&layers, &optimizer, 14);
     let (mut singly, mut at_once) = (start.clone(), start);
     let mut gradient = vec![f32::NAN; singly.parameters.len()];
     let mut sum = Accumulator::new(&mut gradient, reduction);
@@ -425,7 +407,7 @@ fn a_mean_does_not_multiply_the_rate() -> Outcome {
     let (layers, sgd) = (two(), Sgd::new(0.5)?);
     let network = network(layers)?;
     let sample = &samples(1, 30)?[0];
-    let start = State::new(&layers, &sgd, 31);
+    let start = start(&layers, &sgd, 31);
     let mut once = start.clone();
     step_one(&network, &sgd, &mut once, sample, 1.0)?;
     for copies in [1, 3, 100] {
@@ -445,7 +427,7 @@ fn a_mean_does_not_multiply_the_rate() -> Outcome {
 fn a_refused_sample_adds_nothing() -> Outcome {
     let (layers, sgd) = (one(), Sgd::new(0.5)?);
     let network = network(layers)?;
-    let mut start = State::new(&layers, &sgd, 32);
+    let mut start = start(&layers, &sgd, 32);
     // Feature 4 does not reach the logits, so that only its gradient is large.
     start.parameters[..FEATURES * CLASSES].chunks_mut(FEATURES).for_each(|row| row[4] = 0.0);
     let good = samples(3, 33)?;
@@ -495,7 +477,7 @@ fn a_round_that_does_harm_is_taken_back() -> Outcome {
     let train = samples(12, 40)?;
     let held: Vec<f32> = train.iter().flat_map(|s| s.features.clone()).collect();
     let truth: Vec<_> = train.iter().map(|s| s.truth[0]).collect();
-    let mut state = State::new(&layers, &adam, 41);
+    let mut state = start(&layers, &adam, 41);
     let held_out = |parameters: &[f32]| {
         let (mut losses, mut memory) = (vec![f32::NAN; truth.len()], memory(&network));
         let work = Work { scalars: &mut [], values: &mut memory };
@@ -649,7 +631,7 @@ fn a_batch_from_memory_trains_as_one_from_rows() -> Outcome {
         let Some(label) = sample.truth[0] else { continue };
         replay.offer(&sample.features, label)?;
     }
-    let start = State::new(&layers, &sgd, 51);
+    let start = start(&layers, &sgd, 51);
     let drawn = replay.draw::<21>(&mut Random::new(52));
     let mut rows = vec![];
     let mut truth = vec![];
@@ -700,7 +682,7 @@ fn a_memory_refuses_what_would_spoil_a_batch() -> Outcome {
 
 fn slices<N: Sliced<f32>, O: Optimizer<f32>>(what: &str, layers: N, optimizer: O) -> Outcome {
     let network = network(layers)?;
-    let start = State::new(&layers, &optimizer, 60);
+    let start = start(&layers, &optimizer, 60);
     for at_a_time in [1, 2, 7, usize::MAX] {
         let (mut whole, mut sliced) = (start.clone(), start.clone());
         for sample in &samples(20, 61)? {
@@ -754,7 +736,7 @@ fn a_sliced_step_has_the_bits_of_a_whole_one() -> Outcome {
     slices("one layer", one(), Sgd::new(0.1)?)?;
     slices("one layer, clipped", one(), Clip::new(Sgd::new(0.1)?, 0.3)?)?;
     slices("two layers", two(), Adam::new(0.1)?)?;
-    let factory = State::new(&two(), &Sgd::new(0.1f32)?, 62).parameters;
+    let factory = start(&two(), &Sgd::new(0.1f32)?, 62).parameters;
     slices("two layers, factory decay", two(), FactoryDecay::new(Momentum::new(0.1, 0.9)?, 0.1, &factory)?)?;
     let three = Layer::<f32>::then(Layer::<f32>::relu(two()), Dense::new(CLASSES, CLASSES));
     slices("three layers", three, Sgd::new(0.1)?)
@@ -770,7 +752,7 @@ fn a_sliced_step_refuses_what_a_whole_one_does() -> Outcome {
         features[3] = x;
         features
     };
-    let mut start = State::new(&layers, &clip, 63);
+    let mut start = start(&layers, &clip, 63);
     // Feature 3 does not reach the logits, so that only its gradient is large.
     start.parameters[..7 * FEATURES].chunks_mut(FEATURES).for_each(|row| row[3] = 0.0);
     for (features, weight) in [(with(f32::NAN), 1.0), (with(f32::INFINITY), 1.0), (with(3e38), 1.0), (with(0.0), 3e38)]
@@ -812,7 +794,7 @@ fn a_sliced_step_refuses_what_a_whole_one_does() -> Outcome {
 #[test]
 fn cross_entropy_in_slices() -> Outcome {
     let network = Network::new(one(), Criterion::new(CrossEntropy::new(CLASSES)?))?;
-    let (mut a, sgd) = (State::new(&one(), &Sgd::new(0.1)?, 70), Sgd::new(0.1)?);
+    let (mut a, sgd) = (start(&one(), &Sgd::new(0.1)?, 70), Sgd::new(0.1)?);
     let mut b = a.clone();
     let (x, truth) = ([0.5f32; FEATURES], [Some(Label::new(4, CLASSES)?)]);
     let (features, targets) = (RowMajor::new(&x, FEATURES)?, Targets::labels(&truth));

@@ -10,7 +10,9 @@ use simloss_core::{
     layers::{Activations, Layer, Place},
     loss::{Criterion, Loss, Reduction, Targets},
     number::{Scalar, Value},
+    optimizer::Optimizer,
     similarity::{CircularTable, DenseTable, Identity, OrderTable, Similarity, SparseSimilarity, Taxonomy},
+    train::Model,
 };
 
 /// What a test returns: `?` in place of `unwrap`.
@@ -54,6 +56,36 @@ pub fn uniform<T: Scalar>(random: &mut Random, n: usize, bound: f32) -> Vec<T> {
 /// As [`Label::new`].
 pub fn labels(indices: &[Option<usize>], classes: usize) -> Result<Vec<Option<Label>>, Error> {
     indices.iter().map(|y| y.map(|y| Label::new(y, classes)).transpose()).collect()
+}
+
+/// What changes in training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// One number per parameter.
+    pub parameters: Vec<f32>,
+    /// The optimizer's.
+    pub moments: Vec<f32>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+impl State {
+    /// First parameters of `layers`, and moments for `O`.
+    pub fn new<N: Layer<f32>, O: Optimizer<f32>>(layers: &N, seed: u64) -> Self {
+        let mut parameters = vec![0.0; layers.shape().parameters];
+        layers.initialise(&mut parameters, &mut Random::new(seed));
+        State { moments: vec![0.0; O::MOMENTS * parameters.len()], parameters, steps: 0 }
+    }
+
+    /// As a step takes it.
+    pub fn model(&mut self) -> Model<'_, f32> {
+        Model { parameters: &mut self.parameters, moments: &mut self.moments, steps: &mut self.steps }
+    }
+
+    /// Bits of everything.
+    pub fn bits(&self) -> (Vec<u64>, Vec<u64>, u64) {
+        (bits(&self.parameters), bits(&self.moments), self.steps)
+    }
 }
 
 /// Any similarity, chosen at run time.

@@ -9,10 +9,10 @@ use simloss_core::{
     number::Value,
     optimizer::{Adam, DecoupledDecay, L2, Momentum, Optimizer, Sgd},
     similarity::ClassOrder,
-    train::{Batch, Evaluation, GROUP, Model, Network, RowMajor, Serial, Work, eval_step, train_one, train_step},
+    train::{Batch, Evaluation, GROUP, Network, RowMajor, Serial, Work, eval_step, train_one, train_step},
 };
 use simloss_tests::{
-    Outcome, bits, each_in, labels,
+    Outcome, State, bits, each_in, labels,
     lanes::{Array, Token},
     reduce_in, uniform,
 };
@@ -72,30 +72,6 @@ impl Data {
 
     fn targets(&self) -> Targets<'_, f32> {
         Targets { truth: Truth::Labels(&self.truth), sample_weights: Some(&self.weights) }
-    }
-}
-
-/// What changes in training.
-#[derive(Clone, Debug, PartialEq)]
-struct State {
-    parameters: Vec<f32>,
-    moments: Vec<f32>,
-    steps: u64,
-}
-
-impl State {
-    fn new<N: Layer<f32>, O: Optimizer<f32>>(layers: &N, seed: u64) -> Self {
-        let mut parameters = vec![0.0; layers.shape().parameters];
-        layers.initialise(&mut parameters, &mut Random::new(seed));
-        State { moments: vec![0.0; O::MOMENTS * parameters.len()], parameters, steps: 0 }
-    }
-
-    fn model(&mut self) -> Model<'_, f32> {
-        Model { parameters: &mut self.parameters, moments: &mut self.moments, steps: &mut self.steps }
-    }
-
-    fn bits(&self) -> (Vec<u64>, Vec<u64>, u64) {
-        (bits(&self.parameters), bits(&self.moments), self.steps)
     }
 }
 
