@@ -9,7 +9,13 @@ use simloss_core::{
     layers::{Dense, Layer},
     loss::Loss,
 };
-use simloss_train::{checkpoint, model::Model, network::Kind};
+use simloss_train::{
+    checkpoint,
+    data::Standardiser,
+    firmware::{Head, features},
+    model::Model,
+    network::{Kind, Layers, Visitor},
+};
 use std::fs;
 
 /// A network for tables with parameters that are all different.
@@ -170,6 +176,119 @@ fn modules_build_the_similarity_that_was_asked_for() -> Outcome {
         let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();
         assert!(row("RAM: SGD, in place").ends_with(&format!(" {}", 4 * (18 + 6 + table + 5))), "{sizes}");
         assert!(row("RAM: Adam, accumulating").ends_with(&format!(" {}", 4 * (4 * 18 + 6 + table + 5))), "{sizes}");
+    }
+    Ok(())
+}
+
+/// What a network says of rows of samples.
+struct Logits<'a>(&'a [f32], &'a [f32]);
+
+impl Visitor for Logits<'_> {
+    type Output = Vec<f32>;
+    fn visit<N: Layers>(self, layers: N) -> Vec<f32> {
+        let shape = layers.shape();
+        let (mut tape, mut logits) = (vec![0.0; shape.tape], vec![0.0; shape.outputs]);
+        let rows = self.1.chunks(shape.inputs).map(|x| {
+            layers.forward((), self.0, x, &mut tape, &mut logits);
+            logits.clone()
+        });
+        rows.collect::<Vec<_>>().concat()
+    }
+}
+
+/// What is frozen, and then the head, are the network: of every kind, bit for bit.
+#[test]
+fn frozen_layers_and_the_head_are_the_network() -> Outcome {
+    let mut random = simloss_core::Random::new(70);
+    let kinds = [
+        Kind::LeNet { classes: 7 },
+        Kind::Ages { classes: 5 },
+        Kind::Small { size: 14, classes: 4 },
+        Kind::Table { inputs: 6, hidden: vec![9], classes: 3 },
+        Kind::Table { inputs: 6, hidden: vec![9, 8], classes: 3 },
+    ];
+    for network in kinds {
+        let shape: usize = network.list()?.iter().map(|layer| layer.shape.parameters).sum();
+        let mut draw = |n: usize| (0..n).map(|_| random.unit::<f32>() / 8.0 - 0.0625).collect::<Vec<_>>();
+        let (parameters, samples) = (draw(shape), draw(2 * network.inputs()));
+        let expected = network.visit(Logits(&parameters, &samples))?;
+        for layers in [1, 2] {
+            let head = Head::of(&network, layers)?;
+            let found = features(&network, &head, &parameters, &samples)?;
+            assert_eq!(found.len(), 2 * head.widths[0]);
+            let (rest, classes) = (&parameters[head.before..], network.classes());
+            let logits = match head.widths[..] {
+                [inputs, _] => found.chunks(inputs).map(|x| forward(Dense::new(inputs, classes), rest, x)).collect(),
+                [inputs, hidden, _] => {
+                    let first = Layer::<f32>::relu(Dense::new(inputs, hidden));
+                    let two = Layer::<f32>::then(first, Dense::new(hidden, classes));
+                    found.chunks(inputs).map(|x| forward(two, rest, x)).collect::<Vec<_>>()
+                }
+                _ => vec![],
+            };
+            assert_eq!(bits(&logits.concat()), bits(&expected), "{network:?}, {layers}");
+            assert!(expected.iter().any(|x| *x != 0.0));
+        }
+        assert!(features(&network, &Head::of(&network, 1)?, &parameters[1..], &samples).is_err());
+        assert!(features(&network, &Head::of(&network, 1)?, &parameters, &samples[1..]).is_err());
+    }
+    Ok(())
+}
+
+fn forward(layer: impl Layer<f32>, parameters: &[f32], x: &[f32]) -> Vec<f32> {
+    let shape = layer.shape();
+    let (mut tape, mut y) = (vec![0.0; shape.tape], vec![0.0; shape.outputs]);
+    layer.forward((), parameters, x, &mut tape, &mut y);
+    y
+}
+
+/// The module of frozen layers behind a scale, compiled here as a firmware compiles it.
+mod frozen {
+    include!("golden/frozen.rs");
+}
+
+#[test]
+fn frozen_layers_compile_and_have_the_bits_of_the_desktop() -> Outcome {
+    let place = Place::new()?;
+    let (network, parameters) = bare(&place, &[6, 5])?;
+    place.simloss("import --checkpoint m.safetensors --names low,middle,high --out model.safetensors").success();
+    let path = place.path("model.safetensors");
+    let measured = [0.1f32, 100.25, -3.0, 7.0, 0.3, 99.5, -2.0, 7.5, 0.7, 101.0, -9.0, 8.0];
+    let scale = Standardiser::fit(&measured, 4, &[0, 1, 2]);
+    Model { standardiser: Some(scale.clone()), ..Model::load(&path)? }.save(&path)?;
+    place.simloss("export --checkpoint model.safetensors --head 1 --out device").success();
+    assert_eq!(place.read("device/frozen.rs")?, include_str!("golden/frozen.rs"));
+    assert_eq!(fs::read(place.path("device/frozen.bin"))?, include_bytes!("golden/frozen.bin"));
+    assert_eq!(bits(&frozen::PARAMETERS), bits(&parameters[..frozen::PARAMETERS.len()]));
+    let sizes = place.read("device/sizes.txt")?;
+    let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();
+    assert!(row("flash: frozen").ends_with(&format!(" {}", 4 * frozen::PARAMETERS.len() + 16 * 4)), "{sizes}");
+    assert!(row("RAM: what is frozen").ends_with(&format!(" {}", 4 * (4 + frozen::MEMORY))), "{sizes}");
+
+    let expected = features(&network, &Head::of(&network, 1)?, &parameters, &scale.apply(&measured))?;
+    let (mut memory, mut found) = ([f32::NAN; frozen::MEMORY], [f32::NAN; frozen::FEATURES]);
+    for (x, expected) in measured.as_chunks().0.iter().zip(expected.chunks(frozen::FEATURES)) {
+        frozen::features(x, &mut memory, &mut found)?;
+        assert_eq!(bits(&found), bits(expected));
+    }
+    // What is no number reaches the head, which refuses it.
+    frozen::features(&[0.1, f32::NAN, -3.0, 7.0], &mut memory, &mut found)?;
+    assert!(found.iter().any(|x| x.is_nan()), "{found:?}");
+
+    // Of a head of all layers only the scale is left, and without that, nothing; no old blob stays behind.
+    for (checkpoint, layers, expected, blob) in [
+        ("model.safetensors", 2, "let layers = Layer::<f32>::relu(::simloss_core::layers::Dense::new(4, 6));", true),
+        ("m.safetensors", 1, "Layer::<f32>::forward(&layers, (), &PARAMETERS, &sample[..], &mut memory[..]", true),
+        ("n.safetensors", 2, "features.copy_from_slice(sample);", false),
+    ] {
+        bare(&place, &[5])?;
+        fs::rename(place.path("m.safetensors"), place.path("n.safetensors"))?;
+        bare(&place, &[6, 5])?;
+        place.simloss(&format!("export --checkpoint {checkpoint} --head {layers} --out device")).success();
+        let module = place.read("device/frozen.rs")?;
+        assert!(module.contains(expected), "{module}");
+        assert_eq!(place.path("device/frozen.bin").exists(), blob);
+        assert_eq!(module.contains("MEAN"), checkpoint == "model.safetensors");
     }
     Ok(())
 }

@@ -187,6 +187,63 @@ pub fn decode(from: &[u8], expected: &Header, parameters: &mut [f32], moments: &
     Ok(header)
 }
 
+/// The parameters of a checkpoint without moments whose bytes are a constant. In a `static` they are read and checked when
+/// it is compiled and then lie in flash, aligned: frozen layers take no RAM for them.
+///
+/// # Errors
+/// [`Error::Checkpoint`] by name for another magic number, version, number of parameters or moments, too few or too many
+/// bytes, or bytes that changed.
+///
+/// ```
+/// use simloss_core::checkpoint::constant;
+/// // As `include_bytes!` gives them: one parameter, 1.0.
+/// const BYTES: [u8; 68] = {
+///     let mut bytes = [0; 68];
+///     (bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[16]) = (b'S', b'I', b'M', b'L', 1, 1);
+///     let [a, b, c, d] = 0xb03e_b8bbu32.to_le_bytes();
+///     (bytes[60], bytes[61], bytes[62], bytes[63], bytes[66], bytes[67]) = (a, b, c, d, 0x80, 0x3f);
+///     bytes
+/// };
+/// static WEIGHTS: [f32; 1] = match constant(&BYTES) {
+///     Ok(weights) => weights,
+///     Err(_) => panic!("the file has changed"), // the build stops here
+/// };
+/// assert_eq!(WEIGHTS, [1.0]);
+/// assert!(constant::<2>(&BYTES).is_err());
+/// ```
+pub const fn constant<const N: usize>(from: &[u8]) -> Result<[f32; N], Error> {
+    const FIRST: usize = HEADER / 4;
+    let (words, []) = from.as_chunks::<4>() else {
+        return Err(Error::Checkpoint { what: "it is no whole number of words" });
+    };
+    if words.len() <= FIRST {
+        return Err(Error::Checkpoint { what: "it is shorter than a header" });
+    }
+    if u32::from_le_bytes(words[0]) != u32::from_le_bytes(MAGIC) {
+        return Err(Error::Checkpoint { what: "it does not begin with SIML" });
+    }
+    // Version, and no moments.
+    if u32::from_le_bytes(words[1]) != VERSION as u32 {
+        return Err(Error::Checkpoint { what: "it has another version or number of moments" });
+    }
+    if u32::from_le_bytes(words[4]) as usize != N || words.len() != FIRST + N {
+        return Err(Error::Checkpoint { what: "it has another number of parameters" });
+    }
+    let mut digest = CHECKSUM.digest();
+    digest.update(from.split_at(CHECKED).0);
+    digest.update(from.split_at(HEADER).1);
+    if digest.finalize() != u32::from_le_bytes(words[FIRST - 1]) {
+        return Err(Error::Checkpoint { what: "its checksum does not match its bytes" });
+    }
+    let mut parameters = [0.0; N];
+    let mut i = 0;
+    while i < N {
+        parameters[i] = f32::from_bits(u32::from_le_bytes(words[FIRST + i]));
+        i += 1;
+    }
+    Ok(parameters)
+}
+
 /// The bytes of all numbers, in their order.
 pub(crate) fn words<'a, T: Copy + Into<f32>>(
     parameters: &'a [T],
@@ -294,6 +351,26 @@ mod tests {
                 Err(Error::Checkpoint { .. })
             ));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn constants_have_the_bits_that_are_decoded() -> Result<(), Error> {
+        let header = Header::new(&Dense::new(2, 2).dense_shape(), 0)?;
+        let mut bytes = [0; 88];
+        encode(&header, &PARAMETERS, &[], &mut bytes)?;
+        assert_eq!(constant::<6>(&bytes)?.map(f32::to_bits), PARAMETERS.map(f32::to_bits));
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(constant::<6>(&changed), Err(Error::Checkpoint { .. })), "bit {bit}");
+        }
+        for n in 0..bytes.len() {
+            assert!(matches!(constant::<6>(&bytes[..n]), Err(Error::Checkpoint { .. })), "{n} bytes");
+        }
+        assert!(constant::<5>(&bytes).is_err() && constant::<7>(&bytes).is_err());
+        // Moments would be read as parameters.
+        assert!(constant::<18>(&encoded()?.0).is_err() && constant::<6>(&encoded()?.0).is_err());
         Ok(())
     }
 

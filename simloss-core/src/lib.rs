@@ -25,7 +25,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | features | [`train::Features`] |
+//! | features | [`standardise_into`], [`train::Features`] |
 //! | [`layers`] | dense, convolution, max-pooling, relu, one after another |
 //! | logits, [`Label`] | what the network says, what is true |
 //! | [`similarity`] | the row of the true class |
@@ -61,6 +61,8 @@ mod slices;
 
 pub mod number;
 
+mod standardise;
+
 pub mod layers;
 
 pub mod similarity;
@@ -86,3 +88,4 @@ pub use error::Error;
 pub use label::Label;
 pub use nalgebra;
 pub use random::Random;
+pub use standardise::standardise_into;

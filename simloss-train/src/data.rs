@@ -3,7 +3,7 @@
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use simloss_core::{Label, Random};
+use simloss_core::{Label, Random, standardise_into};
 
 /// Samples with their classes, checked: rows of equal width, all numbers finite, labels within the classes.
 ///
@@ -239,7 +239,7 @@ impl Split {
 
 /// Scales features to mean 0 and deviation 1, as they are in the training part. Goes with the model.
 ///
-/// Computed in `f64`, sample by sample, so that the bits do not depend on the machine.
+/// Means and deviations are computed in `f64`, sample by sample, so that the bits do not depend on the machine.
 ///
 /// ```
 /// use simloss_train::data::Standardiser;
@@ -282,13 +282,24 @@ impl Standardiser {
         self.mean.len()
     }
 
-    /// The scaled features, row by row.
+    /// The mean of each feature.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The deviation of each feature.
+    pub fn deviation(&self) -> &[f64] {
+        &self.deviation
+    }
+
+    /// The scaled features, row by row, as [`standardise_into`] scales them on a device; numbers after the last whole row
+    /// are left out.
     pub fn apply(&self, features: &[f32]) -> Vec<f32> {
-        let mut scaled = Vec::with_capacity(features.len());
-        for row in features.chunks_exact(self.width().max(1)) {
-            for ((&x, mean), deviation) in row.iter().zip(&self.mean).zip(&self.deviation) {
-                scaled.push(((f64::from(x) - mean) / deviation) as f32);
-            }
+        let width = self.width().max(1);
+        let mut scaled = vec![0.0; features.len() / width * width];
+        for (x, y) in features.chunks_exact(width).zip(scaled.chunks_exact_mut(width)) {
+            // All of one width.
+            let _ = standardise_into(x, &self.mean, &self.deviation, y);
         }
         scaled
     }

@@ -51,6 +51,17 @@ pub(crate) fn replace_safe(safe: Safe, path: &Path, parts: &[&[u8]]) -> Result<(
     Ok(())
 }
 
+/// Removes the file, if it is there.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,12 @@
-//! Heads for microcontrollers: what a firmware includes, and what comes back from it.
+//! Networks for microcontrollers: what a firmware includes, and what comes back from it.
 //!
 //! The head is the last one or two dense layers of a network, the part that a device tunes. It travels as one
 //! [checkpoint](simloss_core::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
-//! the device and imported again is compared by one header and one checksum.
+//! the device and imported again is compared by one header and one checksum. What lies before it is [`Frozen`].
+
+mod frozen;
+
+pub use frozen::{Frozen, features};
 
 use crate::{
     Error,
@@ -24,7 +28,7 @@ use std::{
 pub const BLOB: &str = "head.bin";
 /// The Rust module that includes it.
 pub const MODULE: &str = "head.rs";
-/// What it takes on each target.
+/// What all of it takes on each target.
 pub const SIZES: &str = "sizes.txt";
 
 /// Which layers are the head: the sizes of what lies before, between and behind them.
@@ -209,12 +213,12 @@ impl Head {
         Ok(text)
     }
 
-    /// What the head takes, in bytes: flash and RAM by optimizer, and the text of the binaries that were measured on each
-    /// target with a loss of this kind (`docs/records/firmware.json`).
+    /// What the head and what lies before it take, in bytes: flash and RAM by optimizer, and the text of the binaries that
+    /// were measured on each target with a loss of this kind (`docs/records/firmware.json`).
     ///
     /// # Errors
     /// None: the record is part of the program.
-    pub fn sizes(&self, source: &Source, classes: usize) -> Result<String, Error> {
+    pub fn sizes(&self, frozen: &Frozen<'_>, source: &Source, classes: usize) -> Result<String, Error> {
         let mut text = String::new();
         let mut line = |what: &str, bytes: usize| {
             // Writing to a string does not fail.
@@ -222,6 +226,7 @@ impl Head {
         };
         let budget = Budget::new(self.shape);
         let slot = |moments: usize| HEADER + 4 * self.shape.parameters * (1 + moments);
+        frozen.sizes().into_iter().for_each(|(what, bytes)| line(what, bytes));
         line("flash: the parameters to begin with", slot(0));
         for (name, moments) in [("SGD", 0), ("momentum", 1), ("Adam", 2)] {
             line(&format!("flash: two slots, {name}, before rounding to pages"), 2 * slot(moments));
@@ -267,7 +272,7 @@ pub fn table(source: &Source, classes: usize) -> usize {
     }
 }
 
-/// Where an export puts its files.
-pub fn files(folder: &Path) -> [PathBuf; 3] {
-    [BLOB, MODULE, SIZES].map(|name| folder.join(name))
+/// Where an export puts its files: the head's blob and module, those of what is frozen, and the sizes.
+pub fn files(folder: &Path) -> [PathBuf; 5] {
+    [BLOB, MODULE, frozen::BLOB, frozen::MODULE, SIZES].map(|name| folder.join(name))
 }

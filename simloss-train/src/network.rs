@@ -9,7 +9,7 @@
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
-use simloss_core::layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu};
+use simloss_core::layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu, Shape};
 use std::ops::RangeInclusive;
 
 /// Which network, with its sizes.
@@ -54,7 +54,66 @@ pub trait Visitor {
     type Output;
 
     /// Is called with the layers.
-    fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Self::Output;
+    fn visit<N: Layers>(self, layers: N) -> Self::Output;
+}
+
+/// What a network is composed of.
+pub trait Layers: Layer<f32> + Sync {
+    /// Appends its layers, from features to logits.
+    fn list(&self, to: &mut Vec<Listed>);
+}
+
+/// One layer, with the relu of its outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// How Rust writes it, where the trait `Layer` is in scope.
+    pub source: String,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+impl Listed {
+    fn new(layer: impl Layer<f32>, source: String) -> Self {
+        Listed { source: format!("::simloss_core::layers::{source}"), shape: layer.shape() }
+    }
+}
+
+impl Layers for Dense {
+    fn list(&self, to: &mut Vec<Listed>) {
+        let Shape { inputs, outputs, .. } = self.dense_shape();
+        to.push(Listed::new(*self, format!("Dense::new({inputs}, {outputs})")));
+    }
+}
+
+impl Layers for Conv2d {
+    fn list(&self, to: &mut Vec<Listed>) {
+        to.push(Listed::new(*self, format!("{self:?}")));
+    }
+}
+
+impl Layers for MaxPool {
+    fn list(&self, to: &mut Vec<Listed>) {
+        let [channels, height, width] = self.size();
+        to.push(Listed::new(*self, format!("MaxPool::new({channels}, {height}, {width})")));
+    }
+}
+
+impl<L: Layers> Layers for Relu<L> {
+    fn list(&self, to: &mut Vec<Listed>) {
+        let first = to.len();
+        self.layer().list(to);
+        // The relu is that of the last one.
+        if let Some(last) = to[first..].last_mut() {
+            last.source = format!("Layer::<f32>::relu({})", last.source);
+        }
+    }
+}
+
+impl<A: Layers, B: Layers> Layers for Chain<A, B> {
+    fn list(&self, to: &mut Vec<Listed>) {
+        self.first().list(to);
+        self.second().list(to);
+    }
 }
 
 /// A named part of the parameters, as PyTorch would name and shape it.
@@ -81,19 +140,19 @@ const fn conv(channels: usize, side: usize, outputs: usize, kernel: usize) -> Co
 }
 
 /// The network for tables, with one hidden layer.
-pub fn table(inputs: usize, hidden: usize, classes: usize) -> impl Layer<f32> + Sync {
+pub fn table(inputs: usize, hidden: usize, classes: usize) -> impl Layers {
     then(relu(Dense::new(inputs, hidden)), Dense::new(hidden, classes))
 }
 
 /// The network for tables, with two hidden layers.
-pub fn deep_table(inputs: usize, [first, second]: [usize; 2], classes: usize) -> impl Layer<f32> + Sync {
+pub fn deep_table(inputs: usize, [first, second]: [usize; 2], classes: usize) -> impl Layers {
     let hidden = then(relu(Dense::new(inputs, first)), relu(Dense::new(first, second)));
     then(hidden, Dense::new(second, classes))
 }
 
 /// The published network for CIFAR-100, of images of 3x32x32: conv5 3-6, relu, pool, conv5 6-16, relu, pool, dense
 /// 400-120, relu, 120-84, relu, 84-classes.
-pub fn lenet(classes: usize) -> impl Layer<f32> + Sync {
+pub fn lenet(classes: usize) -> impl Layers {
     let first = then(relu(conv(3, 32, 6, 5)), MaxPool::new(6, 28, 28));
     let second = then(relu(conv(6, 14, 16, 5)), MaxPool::new(16, 10, 10));
     let dense = then(relu(Dense::new(400, 120)), relu(Dense::new(120, 84)));
@@ -102,7 +161,7 @@ pub fn lenet(classes: usize) -> impl Layer<f32> + Sync {
 
 /// The published network for ages, of faces of 3x60x60: conv5 3-20, relu, pool, conv7 20-40, relu, pool, conv11 40-80,
 /// relu, dense 80-120, relu, 120-classes.
-pub fn ages(classes: usize) -> impl Layer<f32> + Sync {
+pub fn ages(classes: usize) -> impl Layers {
     let first = then(relu(conv(3, 60, 20, 5)), MaxPool::new(20, 56, 56));
     let second = then(relu(conv(20, 28, 40, 7)), MaxPool::new(40, 22, 22));
     let third = relu(conv(40, 11, 80, 11));
@@ -117,7 +176,7 @@ const fn small_side(size: usize) -> usize {
 
 /// A network for images of 3 x `size` x `size`: conv3 3-8, relu, pool, conv3 8-16, relu, pool, dense to 64, relu,
 /// 64-classes.
-pub fn small(size: usize, classes: usize) -> impl Layer<f32> + Sync {
+pub fn small(size: usize, classes: usize) -> impl Layers {
     let (once, side) = (size.saturating_sub(2), small_side(size));
     let first = then(relu(conv(3, size, 8, 3)), MaxPool::new(8, once, once));
     let (half, twice) = (once / 2, (once / 2).saturating_sub(2));
@@ -154,6 +213,31 @@ impl Kind {
                 found: size.to_string(),
             }),
         }
+    }
+
+    /// Its layers, from features to logits.
+    ///
+    /// # Errors
+    /// As [`visit`](Self::visit).
+    ///
+    /// ```
+    /// use simloss_train::network::Kind;
+    /// let layers = Kind::LeNet { classes: 96 }.list()?;
+    /// assert_eq!(layers.len(), 7); // two convolutions, each pooled, and three dense layers
+    /// assert_eq!(layers[6].source, "::simloss_core::layers::Dense::new(84, 96)");
+    /// # Ok::<(), simloss_train::Error>(())
+    /// ```
+    pub fn list(&self) -> Result<Vec<Listed>, Error> {
+        struct List;
+        impl Visitor for List {
+            type Output = Vec<Listed>;
+            fn visit<N: Layers>(self, layers: N) -> Vec<Listed> {
+                let mut list = vec![];
+                layers.list(&mut list);
+                list
+            }
+        }
+        self.visit(List)
     }
 
     /// Its parameters, in their order: layer by layer, weight, then bias.
@@ -251,7 +335,6 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use simloss_core::layers::Shape;
 
     struct ShapeOf;
     impl Visitor for ShapeOf {
@@ -279,6 +362,11 @@ mod tests {
             let shape = kind.visit(ShapeOf)?;
             assert_eq!(shape.parameters, parameters, "{kind:?}");
             assert_eq!((shape.inputs, shape.outputs), (kind.inputs(), kind.classes()), "{kind:?}");
+            let list = kind.list()?;
+            assert_eq!(list.iter().map(|layer| layer.shape.parameters).sum::<usize>(), parameters);
+            assert!(list.windows(2).all(|pair| pair[0].shape.outputs == pair[1].shape.inputs), "{list:?}");
+            let between: usize = list.iter().map(|layer| layer.shape.outputs).sum();
+            assert_eq!(between, shape.tape + shape.outputs, "the tape holds what every layer but the last gives");
             let tensors = kind.tensors();
             assert_eq!(
                 tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum::<usize>(),

@@ -31,6 +31,11 @@ impl MaxPool {
         MaxPool { channels, height: if height < 2 { 2 } else { height }, width: if width < 2 { 2 } else { width } }
     }
 
+    /// Channels, rows and columns of what it takes.
+    pub const fn size(&self) -> [usize; 3] {
+        [self.channels, self.height, self.width]
+    }
+
     /// Columns of outputs.
     #[inline(always)]
     fn columns(&self) -> usize {

@@ -79,7 +79,8 @@ pub struct ExportCommand {
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
     /// The file to write: PyTorch's tensors and nothing else, for safetensors.torch.load_file. With --head, the folder to
-    /// write what a firmware includes to: head.bin, head.rs, sizes.txt
+    /// write what a firmware includes to: head.bin and head.rs, frozen.bin and frozen.rs (what lies before the head), and
+    /// sizes.txt
     #[arg(long, value_name = "FILE.safetensors|DIR")]
     pub out: PathBuf,
     /// Export the last 1 or 2 dense layers, for a microcontroller to go on training

@@ -6,7 +6,7 @@ use crate::{
     checkpoint::{self, Checkpoint},
     cli::{ExportCommand, ImportCommand},
     files,
-    firmware::{self, Head},
+    firmware::{self, Frozen, Head},
     model::{self, Model},
     record::{LossDescription, VERSION},
     similarity::{Candidate, Kind, Loaded, Request},
@@ -29,7 +29,8 @@ pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
     Ok(format!("{} parameters in PyTorch's layout: {}\n", parameters.len(), out.display()))
 }
 
-/// What a firmware includes: the head's parameters, the module that includes them, and what it all takes.
+/// What a firmware includes: the head's parameters and the module that includes them, the same of what lies before it, and
+/// what it all takes.
 fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Result<String, Error> {
     request.check_single()?;
     let Checkpoint { network, parameters, model } = checkpoint::read(path)?;
@@ -41,14 +42,20 @@ fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Res
         return Err(Error::Usage("one similarity is needed".to_owned()));
     };
     let (r, l) = (request.reduction_factors.first().copied(), request.lower_bounds.first().copied());
-    let blob = head.blob(&parameters)?;
-    let module = head.module(&source, r, l, similarity)?;
-    let sizes = head.sizes(&source, network.classes())?;
+    let frozen = Frozen::of(&network, &head, model.as_ref().and_then(|model| model.standardiser.as_ref()))?;
+    let sizes = head.sizes(&frozen, &source, network.classes())?;
+    let (blob, frozen_blob) = (head.blob(&parameters)?, frozen.blob(&parameters)?);
+    let (module, frozen_module) = (head.module(&source, r, l, similarity)?, frozen.module());
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
-    let [to_blob, to_module, to_sizes] = firmware::files(out);
-    // The blob last: what includes it does not build without it.
+    let [to_blob, to_module, to_frozen_blob, to_frozen_module, to_sizes] = firmware::files(out);
+    // The blobs last: what includes them does not build without them.
     files::replace(&to_sizes, &[sizes.as_bytes()])?;
+    files::replace(&to_frozen_module, &[frozen_module.as_bytes()])?;
     files::replace(&to_module, &[module.as_bytes()])?;
+    match frozen_blob {
+        Some(bytes) => files::replace(&to_frozen_blob, &[&bytes])?,
+        None => files::remove(&to_frozen_blob)?,
+    }
     files::replace(&to_blob, &[&blob])?;
     let widths: Vec<String> = head.widths.iter().map(usize::to_string).collect();
     Ok(format!("a head of {} in {}, bytes:\n{sizes}", widths.join(" -> "), out.display()))
