@@ -51,7 +51,7 @@ fn without_a_command_it_is_the_demo() -> Outcome {
     // A folder that was named is not.
     place.refuses("demo --seeds 2 --epochs 3 -r 0.5 --out out/demo", "out/demo already holds a run; add --resume")?;
     place.simloss("demo --seeds 1 --epochs 3 -r 0.5 --out out/demo --overwrite").success();
-    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 2 * 3);
+    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 2 * 4);
     Ok(())
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use simloss_core::{
-    Error, Label,
+    Error, Label, Random,
     decoders::{CostMatrix, CostTable, Probabilities, argmax, expectation, median},
     metrics::{
         CALIBRATION_BINS, Calibration, ClassificationMetrics, ConfusionMatrix, ConfusionTable, Mean, Share,
-        ValueErrors, brier, rank, ranked_probability,
+        ValueErrors, brier, fit_temperature, rank, ranked_probability, tempered_into,
     },
     nalgebra::{SMatrix, SVector},
     number::Scalar,
@@ -352,4 +352,60 @@ fn golden_values_in_f64() -> Outcome {
 #[test]
 fn golden_values_in_f32() -> Outcome {
     golden::<f32>(1e-6)
+}
+
+/// The mean negative log-likelihood at a temperature, in `f64`.
+fn likelihood(logits: &[f32], labels: &[Label], temperature: f64) -> f64 {
+    let classes = labels[0].classes();
+    let each = logits.chunks(classes).zip(labels).map(|(z, y)| {
+        let z: Vec<f64> = z.iter().map(|&z| f64::from(z) / temperature).collect();
+        z.iter().map(|z| z.exp()).sum::<f64>().ln() - z[y.index()]
+    });
+    each.sum::<f64>() / labels.len() as f64
+}
+
+#[test]
+fn the_temperature_of_greatest_likelihood_is_found() -> Outcome {
+    let mut random = Random::new(5);
+    for (classes, sharpness) in [(2usize, 9.0f32), (7, 30.0), (90, 4.0), (10, 0.2)] {
+        let n = 300;
+        let logits: Vec<f32> = (0..n * classes).map(|_| sharpness * random.unit::<f32>()).collect();
+        // Right half of the time, else anything.
+        let labels = logits
+            .chunks(classes)
+            .enumerate()
+            .map(|(i, z)| if i % 2 == 0 { argmax(z) } else { Label::new(i % classes, classes) });
+        let labels = labels.collect::<Result<Vec<_>, _>>()?;
+        let t = f64::from(fit_temperature(&logits, &labels, &mut vec![0.0; 2 * classes])?);
+        let at = |t| likelihood(&logits, &labels, t);
+        assert!(at(t) <= at(1.0) && at(t) < at(1.01 * t) && at(t) < at(t / 1.01), "{classes}: {t}");
+        // Near a minimum a function is flat; its slope is not.
+        let slope = (at(t * 1.000_01) - at(t / 1.000_01)) / (at(t * 1.01) - 2.0 * at(t) + at(t / 1.01));
+        assert!(slope.abs() < 2e-2, "{classes}: {t}, {slope}");
+        let mut scaled = vec![0.0; classes];
+        for z in logits.chunks(classes) {
+            tempered_into(z, t as f32, &mut scaled)?;
+            assert_eq!(argmax(z)?, argmax(&scaled)?);
+        }
+        // In f64 the same temperature.
+        let wide: Vec<f64> = logits.iter().map(|&z| f64::from(z)).collect();
+        let other = fit_temperature(&wide, &labels, &mut vec![0.0; 2 * classes])?;
+        assert!((other / t - 1.0).abs() < 1e-5, "{classes}: {t} {other}");
+    }
+    let label = |y| Label::new(y, 2);
+    // Nothing is wrong: no temperature is low enough. Nothing is right: none is high enough.
+    assert!(fit_temperature(&[1.0f32, 0.0], &[label(0)?], &mut [0.0; 4])? < 0.001);
+    assert!(fit_temperature(&[1.0f32, 0.0], &[label(1)?], &mut [0.0; 4])? > 1023.0);
+    assert_eq!(fit_temperature::<f32>(&[], &[], &mut [0.0; 4]), Err(Error::Empty));
+    for (logits, labels, scratch) in [(&[0.0f32; 3][..], &[label(0)?; 1], 4), (&[0.0; 2], &[label(0)?; 1], 3)] {
+        let refused = fit_temperature(logits, labels, &mut vec![0.0; scratch]);
+        assert!(matches!(refused, Err(Error::Length { .. })), "{refused:?}");
+    }
+    let nan = fit_temperature(&[f32::NAN, 0.0], &[label(0)?], &mut [0.0; 4]);
+    assert!(matches!(nan, Err(Error::NotFinite { .. })), "{nan:?}");
+    for t in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let refused = tempered_into(&[1.0], t, &mut [0.0]);
+        assert!(matches!(refused, Err(Error::Setting { .. })), "{t}");
+    }
+    Ok(())
 }

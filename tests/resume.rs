@@ -12,7 +12,7 @@ use simloss_train::{
     model::Model,
     network::Kind,
     record::{Ended, Epoch, LossDescription, Record, Selection, Settings},
-    run::{OutDir, Watch, run},
+    run::{Objective, OutDir, Watch, run},
     task::Data,
 };
 use std::{error::Error as StdError, fs, path::Path};
@@ -51,8 +51,8 @@ fn order() -> LossDescription {
     LossDescription {
         similarity: "order".to_owned(),
         reduction_factor: Some(0.7),
-        lower_bound: None,
         fingerprint: Some("0123".to_owned()),
+        ..LossDescription::cross_entropy()
     }
 }
 
@@ -61,7 +61,7 @@ fn train(settings: &Settings, dir: &Path, resume: bool, watch: &mut dyn Watch) -
     let data = data("drawn", 0.0)?;
     let split = Split::stratified(&data, 2)?;
     let loss = SimLoss::new(OrderTable::in_memory([0.0f32; 8], 4, 0.7)?);
-    run(settings, loss, &order(), &data, &split, Some(&OutDir { dir: dir.to_owned(), resume }), watch)
+    run(settings, Objective::new(loss, &order()), &data, &split, Some(&OutDir { dir: dir.to_owned(), resume }), watch)
 }
 
 fn contents(dir: &Path) -> Result<Vec<Vec<u8>>, std::io::Error> {
@@ -201,16 +201,26 @@ fn another_run_is_refused() -> Outcome {
     let split = Split::stratified(&same, 2)?;
     let changed = LossDescription { fingerprint: Some("4567".to_owned()), ..order() };
     for (result, word) in [
-        (run(&settings(3), loss()?, &order(), &other, &split, Some(&out), &mut ()), "another data"),
-        (run(&settings(3), loss()?, &order(), &same, &Split::stratified(&same, 3)?, Some(&out), &mut ()), "split"),
-        (run(&settings(3), loss()?, &changed, &same, &split, Some(&out), &mut ()), "another loss"),
+        (run(&settings(3), Objective::new(loss()?, &order()), &other, &split, Some(&out), &mut ()), "another data"),
+        (
+            run(
+                &settings(3),
+                Objective::new(loss()?, &order()),
+                &same,
+                &Split::stratified(&same, 3)?,
+                Some(&out),
+                &mut (),
+            ),
+            "split",
+        ),
+        (run(&settings(3), Objective::new(loss()?, &changed), &same, &split, Some(&out), &mut ()), "another loss"),
     ] {
         let message = result.err().map(|e| e.to_string()).unwrap_or_default();
         assert!(message.contains(word), "{message}");
     }
     // The name of the data is for people: the same numbers from another file are the same data.
     let renamed = data("elsewhere", 0.0)?;
-    assert!(run(&settings(3), loss()?, &order(), &renamed, &split, Some(&out), &mut ()).is_ok());
+    assert!(run(&settings(3), Objective::new(loss()?, &order()), &renamed, &split, Some(&out), &mut ()).is_ok());
     assert!(contents(&dir)? == before);
     Ok(())
 }
@@ -318,9 +328,10 @@ fn threads_change_nothing() -> Outcome {
 fn without_a_folder_nothing_is_written() -> Outcome {
     let data = data("drawn", 0.0)?;
     let split = Split::stratified(&data, 2)?;
-    let plain =
-        LossDescription { similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None };
-    let train = |watch: &mut dyn Watch| run(&settings(2), CrossEntropy::new(4)?, &plain, &data, &split, None, watch);
+    let plain = LossDescription::cross_entropy();
+    let train = |watch: &mut dyn Watch| {
+        run(&settings(2), Objective::new(CrossEntropy::new(4)?, &plain), &data, &split, None, watch)
+    };
     assert!(train(&mut ())?.result.is_some());
     let message = train(&mut After(3)).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(message.contains("nothing was written"), "{message}");
@@ -350,10 +361,10 @@ fn what_cannot_work_is_refused_before_anything_is_written() -> Outcome {
     let mut split = Split::stratified(&data, 2)?;
     let out = OutDir { dir: dir.clone(), resume: false };
     // A loss of other classes.
-    let result = run(&settings(1), CrossEntropy::new(5)?, &order(), &data, &split, Some(&out), &mut ());
+    let result = run(&settings(1), Objective::new(CrossEntropy::new(5)?, &order()), &data, &split, Some(&out), &mut ());
     assert!(matches!(result, Err(Error::Core(_))));
     split.validation.clear();
-    let result = run(&settings(1), CrossEntropy::new(4)?, &order(), &data, &split, Some(&out), &mut ());
+    let result = run(&settings(1), Objective::new(CrossEntropy::new(4)?, &order()), &data, &split, Some(&out), &mut ());
     assert!(matches!(result, Err(Error::Data { .. })));
     assert!(!dir.exists());
 
@@ -405,7 +416,7 @@ fn images_go_on_as_tables_do() -> Outcome {
     let train = |settings: &Settings, name: &str, watch: &mut dyn Watch| {
         let out = OutDir { dir: folder.path().join(name), resume: true };
         let loss = SimLoss::new(OrderTable::in_memory([0.0f32; 6], 3, 0.7)?);
-        run(settings, loss, &order(), Data::Images(&set, &kind), &split, Some(&out), watch)
+        run(settings, Objective::new(loss, &order()), Data::Images(&set, &kind), &split, Some(&out), watch)
     };
     train(&settings, "whole", &mut ())?;
     let whole = contents(&folder.path().join("whole"))?;
@@ -427,7 +438,7 @@ fn images_go_on_as_tables_do() -> Outcome {
     // A network for other images.
     let wrong = Kind::Small { size: 16, classes: 3 };
     let loss = SimLoss::new(OrderTable::in_memory([0.0f32; 6], 3, 0.7)?);
-    let refused = run(&settings, loss, &order(), Data::Images(&set, &wrong), &split, None, &mut ());
+    let refused = run(&settings, Objective::new(loss, &order()), Data::Images(&set, &wrong), &split, None, &mut ());
     let message = refused.err().map(|e| e.to_string()).unwrap_or_default();
     assert!(message.contains("pictures: images of 432 numbers in 3 classes do not fit a network for 768"), "{message}");
     Ok(())

@@ -1,9 +1,10 @@
 //! Similarities: every row against its definition in `f64`, what is stored against the exact value, rounded once.
 
 use serde::Deserialize;
+use simloss_bench::oracle::Row;
 use simloss_core::{
     Error, Label, Random,
-    loss::{Loss, SimLoss},
+    loss::{Loss, SimLoss, soft_label_into},
     nalgebra::{SMatrix, SVector},
     number::Scalar,
     similarity::{
@@ -351,5 +352,50 @@ fn the_loss_takes_the_row_of_the_true_class() -> Outcome {
         let loss = SimLoss::new(&s).value(&z, Label::new(y, 3)?)?;
         assert!((loss + reward.ln()).abs() < 1e-15, "class {y}: {loss}");
     }
+    Ok(())
+}
+
+#[test]
+fn soft_labels_are_rows_divided_by_their_sum() -> Outcome {
+    for classes in [2usize, 10, 90, 257] {
+        for r in factors() {
+            for y in [0, 1, classes / 2, classes - 1] {
+                let label = Label::new(y, classes)?;
+                let exact: Vec<f64> =
+                    Row::class_order(r, classes, y).values().iter().map(|s| s.nearest::<f64>()).collect();
+                let sum: f64 = exact.iter().sum();
+                let mut found = vec![f32::NAN; classes];
+                soft_label_into(&AnySimilarity::order(classes, r)?, label, &mut [], &mut found)?;
+                for (c, (&t, s)) in found.iter().zip(&exact).enumerate() {
+                    let t_exact = s / sum;
+                    // Stored entries: the rounding of `S` or of `1 - S`, then sum and quotient.
+                    let error = (f64::from(t) - t_exact).abs() / (t_exact * f64::from(f32::EPSILON) / 2.0);
+                    assert!(t_exact < 2e-38 || error <= 6.0, "r = {r}, C = {classes}, ({y}, {c}): {error} u");
+                }
+                assert!(found.iter().all(|&t| t <= found[y]), "r = {r}");
+            }
+        }
+    }
+    // Soft ordinal labels: softmax(-abs(y - c) / tau).
+    let tau = 2.0f64;
+    let mut found = [0.0f32; 6];
+    soft_label_into(&ClassOrder::<f32, 6>::new((-1.0 / tau).exp() as f32)?, Label::new(4, 6)?, &mut [], &mut found)?;
+    let weights: Vec<f64> = (0..6).map(|c: i32| (-f64::from((4 - c).abs()) / tau).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    assert!(found.iter().zip(&weights).all(|(&t, w)| (f64::from(t) - w / sum).abs() < 1e-7), "{found:?}");
+
+    // Rows that are computed need scratch; what does not fit is refused and changes nothing.
+    let tree = AnySimilarity::superclass(&[0, 0, 1], 0.5f32, 0.0)?;
+    let mut targets = [9.0f32; 3];
+    soft_label_into(&tree, Label::new(0, 3)?, &mut [0.0; 3], &mut targets)?;
+    assert_eq!(targets, [2.0 / 3.0, 1.0 / 3.0, 0.0]);
+    let length = |what, expected, found| Err(Error::Length { what, expected, found });
+    let of = |y, classes, scratch: &mut [f32], targets: &mut [f32]| {
+        soft_label_into(&tree, Label::new(y, classes)?, scratch, targets)
+    };
+    assert_eq!(of(0, 3, &mut [0.0; 2], &mut targets), length("the scratch of a similarity row", 3, 2));
+    assert_eq!(of(0, 3, &mut [0.0; 3], &mut targets[..2]), length("the soft label", 3, 2));
+    assert!(of(0, 4, &mut [0.0; 3], &mut targets).is_err());
+    assert_eq!(targets, [2.0 / 3.0, 1.0 / 3.0, 0.0]);
     Ok(())
 }

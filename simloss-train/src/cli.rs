@@ -51,6 +51,12 @@ pub enum Command {
     /// Compare SimLoss with cross entropy on your own data
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Do the same with baselines and ten runs of each loss, going on with what the output folder holds; --list names
+    /// the runs, to spread them over machines
+    #[command(subcommand)]
+    Sweep(TrainCommand),
+    /// Report what is finished of a comparison, and train nothing
+    Report(ReportCommand),
     /// Judge a trained network on data, by every measure
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -73,6 +79,34 @@ pub enum TrainCommand {
     Age(TrainAgeCommand),
     /// Images of your own, in class folders
     Folder(TrainFolderCommand),
+}
+
+/// `simloss report`.
+#[derive(Debug, Args)]
+pub struct ReportCommand {
+    /// The output folder of the comparison; the report is written there
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The file to write every finished run to, as a JSON array, one line a run; lines of other comparisons stay
+    #[arg(long, value_name = "FILE.json")]
+    pub record: Option<PathBuf>,
+    /// What the record calls the comparison and its similarity, such as glove [default: the name of the similarity]
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub called: Option<String>,
+    /// The command that trained it again, where the data have moved since, or it is of a version that did not keep it.
+    #[command(subcommand)]
+    pub asked: Option<ReportedCommand>,
+}
+
+/// What a comparison was made by.
+#[derive(Debug, Subcommand)]
+pub enum ReportedCommand {
+    /// Report a `simloss train` with these words
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// Report a `simloss sweep` with these words
+    #[command(subcommand)]
+    Sweep(TrainCommand),
 }
 
 /// `simloss train table`.
@@ -101,6 +135,9 @@ pub struct CompareArgs {
     /// The similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
+    /// The baselines.
+    #[command(flatten)]
+    pub baselines: BaselineArgs,
     /// The training.
     #[command(flatten)]
     pub train: TrainArgs,
@@ -187,6 +224,30 @@ impl SimilarityArgs {
     }
 }
 
+/// What else to compare with.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Baselines")]
+pub struct BaselineArgs {
+    /// Cross entropy with another truth, separated by commas: smoothing=EPS spreads the share EPS over all classes,
+    /// soft=R (or soft=L, where the similarity has a lower bound) all of it as the similarity says; or none. [default:
+    /// none; of a sweep smoothing=0.1, and of class order soft=0.5,soft=0.8 too]
+    #[arg(long, value_name = "LIST|none", value_parser = baselines)]
+    pub baselines: Option<Baselines>,
+}
+
+/// Baselines, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Baselines(pub Vec<Baseline>);
+
+/// Cross entropy with another truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Baseline {
+    /// Label smoothing with this share.
+    Smoothing(f32),
+    /// Soft labels of the similarity with this `r` or `l`.
+    Soft(f32),
+}
+
 /// How to train.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Training")]
@@ -212,9 +273,9 @@ pub struct TrainArgs {
     /// The first seed: of the split, the first parameters and the order of samples
     #[arg(long, value_name = "SEED", allow_negative_numbers = true, default_value = "1")]
     pub seed: u64,
-    /// Runs of each loss, with one seed after the other, the same for every loss
-    #[arg(long, value_name = "N", value_parser = seeds, allow_negative_numbers = true, default_value = "10")]
-    pub seeds: usize,
+    /// Runs of each loss, with one seed after the other, the same for every loss [default: 10]
+    #[arg(long, visible_alias = "runs", value_name = "N", value_parser = seeds, allow_negative_numbers = true)]
+    pub seeds: Option<usize>,
     /// Runs at a time; changes no result [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
@@ -234,6 +295,13 @@ pub struct OutArgs {
     /// Remove the runs that the folder holds, and start again
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
+    /// Train nothing, but print a command for each run that is not finished: a line for a shell, on any machine that sees
+    /// the same files. Their order and number in parallel do not matter; `simloss report` makes the report of them
+    #[arg(long)]
+    pub list: bool,
+    /// Train this run alone, as --list names it, and write no report
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["list", "overwrite"])]
+    pub only: Option<String>,
 }
 
 /// Names of classes.
@@ -279,6 +347,28 @@ fn whole(text: &str, what: &str, least: usize, most: usize) -> Result<usize, Str
     match text.trim().parse() {
         Ok(n) if (least..=most).contains(&n) => Ok(n),
         _ => Err(format!("{what} must be a whole number from {least} to {most}")),
+    }
+}
+
+fn baselines(text: &str) -> Result<Baselines, String> {
+    if text == "none" {
+        return Ok(Baselines::default());
+    }
+    let one = |text: &str| match text.split_once('=') {
+        Some(("smoothing", share)) => {
+            let sentence = "the share of label smoothing must be a number above 0 and below 1";
+            below_one(share, sentence)
+                .and_then(|x| if x > 0.0 { Ok(Baseline::Smoothing(x)) } else { Err(sentence.into()) })
+        }
+        Some(("soft", bound)) => {
+            below_one(bound, "the r or l of soft labels must be a number at least 0 and below 1").map(Baseline::Soft)
+        }
+        _ => Err("the baselines must be smoothing=EPS and soft=R, separated by commas, or none".to_owned()),
+    };
+    let all = text.split(',').map(one).collect::<Result<Vec<_>, _>>()?;
+    match all.iter().enumerate().find(|(i, baseline)| all[..*i].contains(baseline)) {
+        Some(_) => Err("a baseline is given twice".into()),
+        None => Ok(Baselines(all)),
     }
 }
 
@@ -380,5 +470,11 @@ mod tests {
         for text in ["0", "-1", "NaN", "inf", "1e-60"] {
             assert!(rate(text).is_err(), "{text}");
         }
+        for text in ["", "soft", "soft=1", "smoothing=0", "smoothing=1", "soft=0.1,", "soft=0.1,soft=.1", "none,none"] {
+            assert!(baselines(text).is_err(), "{text}");
+        }
+        assert_eq!(baselines("none"), Ok(Baselines::default()));
+        let both = vec![Baseline::Smoothing(0.1), Baseline::Soft(0.0)];
+        assert_eq!(baselines("smoothing=0.1,soft=0"), Ok(Baselines(both)));
     }
 }

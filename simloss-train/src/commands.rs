@@ -22,6 +22,8 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         None => train::demo(cli.demo, stop),
         Some(Command::Demo(args)) => train::demo(args, stop),
         Some(Command::Train(command)) => train::train(command, stop),
+        Some(Command::Sweep(command)) => train::sweep(command, stop),
+        Some(Command::Report(command)) => train::report(command, stop),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),

@@ -13,6 +13,10 @@
 //! | `results.csv`, `results.json` | what came of every run ([`results`]) |
 //! | `report.html` | the report |
 //!
+//! # Many machines
+//! Runs know nothing of each other, so each may be a process of its own ([`Plan::list`] names them, [`one`] trains one),
+//! and [`gather`] makes a comparison of those that are finished. Two processes never write one run: its folder is locked.
+//!
 //! Runs on a table compute with one thread each, and as many run at a time as there are threads; runs on images, one
 //! after the other, compute with all of them. Results do not depend on it.
 
@@ -23,9 +27,9 @@ use crate::{
     lanes::InstructionSet,
     measure::{Measure, Measures, confusion},
     progress::Progress,
-    record::{LossDescription, Outcome, Record, Selection, Settings, VERSION},
+    record::{LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
     results,
-    run::{OutDir, run},
+    run::{Objective, OutDir, run},
     similarity::{AnySimilarity, Candidate, Kind, Source},
     statistics::{Paired, Summary, holm, paired},
     task::Task,
@@ -38,7 +42,7 @@ use simloss_core::{
 };
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -56,6 +60,8 @@ pub struct Plan {
     pub source: Source,
     /// What is compared with cross entropy.
     pub candidates: Vec<Candidate>,
+    /// Cross entropy with another truth, compared too.
+    pub baselines: Vec<Candidate>,
     /// How to train. The seed is that of the first run; `threads` is how many threads there are for all runs.
     pub settings: Settings,
     /// How many seeds, one after the other.
@@ -64,6 +70,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// What to do with a comparison that is there.
     pub existing: Existing,
+    /// The words of the command line that asks for it, after the program's name.
+    pub command: Vec<String>,
 }
 
 /// What to do with a comparison that the output folder already holds.
@@ -82,10 +90,25 @@ pub enum Existing {
 pub struct Series {
     /// Its name among the others: `cross entropy`, `r = 0.3`.
     pub title: String,
-    /// `r` or `l`, where there is one.
+    /// Its folder among the others.
+    pub folder: String,
+    /// What it is compared as.
+    pub role: Role,
+    /// `r` or `l` of SimLoss, where there is one.
     pub parameter: Option<f64>,
-    /// By seed.
+    /// Those that are finished, by seed.
     pub records: Vec<Record>,
+}
+
+/// What a loss is compared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What all are compared with.
+    CrossEntropy,
+    /// SimLoss.
+    SimLoss,
+    /// Cross entropy with another truth.
+    Baseline,
 }
 
 /// What always answering the most frequent class of the training part scores on the test part.
@@ -115,8 +138,8 @@ pub struct Comparison {
 /// One measure of one loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// One number a seed.
-    pub values: Vec<f64>,
+    /// One number a run, with its seed.
+    pub values: Vec<(u64, f64)>,
     /// Their mean and spread.
     pub summary: Summary,
     /// The paired test against cross entropy; absent for cross entropy itself and where no test is possible.
@@ -140,62 +163,142 @@ struct Manifest {
     losses: Vec<LossDescription>,
     seeds: usize,
     settings: Settings,
+    /// The command line and the folder it was given in: [`asked_for`] reads them again.
+    #[serde(default)]
+    command: Vec<String>,
+    #[serde(default)]
+    folder: PathBuf,
+}
+
+/// The command line that a comparison was asked for with, and the folder where.
+///
+/// # Errors
+/// [`Error::File`] and [`Error::Format`] for a folder that holds no comparison, or one that does not say.
+pub fn asked_for(out: &Path) -> Result<(Vec<String>, PathBuf), Error> {
+    let path = out.join(MANIFEST);
+    let wrong = Error::format(&path, "a comparison");
+    let text = fs::read(&path).map_err(Error::file("read", &path))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+    if manifest.command.is_empty() {
+        return Err(wrong(&"it does not say how it was asked for; give the command again, after the folder"));
+    }
+    Ok((manifest.command, manifest.folder))
 }
 
 const MANIFEST: &str = "comparison.json";
 const RUNS: &str = "runs";
 
-/// The loss of a series.
-enum Loss<'a> {
-    CrossEntropy,
-    SimLoss(&'a AnySimilarity),
-}
-
 struct Contender<'a> {
     title: String,
     folder: String,
-    parameter: Option<f64>,
-    loss: Loss<'a>,
+    role: Role,
+    /// Of SimLoss and of soft labels.
+    similarity: Option<&'a AnySimilarity>,
     description: LossDescription,
 }
 
+/// A run by its place: the loss and the seed.
+type Job = (usize, usize);
+
 impl Plan {
     fn contenders(&self) -> Vec<Contender<'_>> {
-        let none = LossDescription {
-            similarity: Kind::None.name(),
-            reduction_factor: None,
-            lower_bound: None,
-            fingerprint: None,
-        };
         let mut all = vec![Contender {
             title: "cross entropy".into(),
             folder: "cross-entropy".into(),
-            parameter: None,
-            loss: Loss::CrossEntropy,
-            description: none,
+            role: Role::CrossEntropy,
+            similarity: None,
+            description: LossDescription::cross_entropy(),
         }];
-        for Candidate { description, similarity } in &self.candidates {
-            if matches!(similarity, AnySimilarity::None(_)) {
-                continue;
-            }
-            let kind = match &self.kind {
-                Kind::File(_) => "file".to_owned(),
-                other => other.name(),
-            };
+        let kind = match &self.kind {
+            Kind::File(_) => "file".to_owned(),
+            other => other.name(),
+        };
+        let candidates = self.candidates.iter().filter(|c| !matches!(c.similarity, AnySimilarity::None(_)));
+        for Candidate { description, similarity } in candidates.chain(&self.baselines) {
             let (title, folder) = match (description.reduction_factor, description.lower_bound) {
                 (Some(r), _) => (format!("r = {r}"), format!("{kind}-r{r}")),
                 (None, Some(l)) => (format!("l = {l}"), format!("{kind}-l{l}")),
-                (None, None) => (description.similarity.clone(), kind),
+                (None, None) => (description.similarity.clone(), kind.clone()),
             };
-            all.push(Contender {
-                title,
-                folder,
-                parameter: description.reduction_factor.or(description.lower_bound),
-                loss: Loss::SimLoss(similarity),
-                description: description.clone(),
-            });
+            let (title, folder, role) = match description.truth {
+                Truth::Class => (title, folder, Role::SimLoss),
+                Truth::Soft => (format!("soft labels, {title}"), format!("{folder}-soft"), Role::Baseline),
+                Truth::Smoothed(share) => {
+                    (format!("label smoothing {share}"), format!("smoothing-{share}"), Role::Baseline)
+                }
+            };
+            all.push(Contender { title, folder, role, similarity: Some(similarity), description: description.clone() });
         }
         all
+    }
+
+    /// All runs. Seed by seed: what is finished first is a comparison, of fewer seeds.
+    fn jobs(&self, contenders: &[Contender<'_>]) -> Vec<Job> {
+        (0..self.seeds).flat_map(|seed| (0..contenders.len()).map(move |loss| (loss, seed))).collect()
+    }
+
+    /// The name of a run: its folder below that of all.
+    fn name(&self, contender: &Contender<'_>, seed: u64) -> String {
+        format!("{}/seed-{seed}", contender.folder)
+    }
+
+    /// The record of a run, if it is finished.
+    fn finished(&self, contender: &Contender<'_>, seed: u64) -> Result<Option<Record>, Error> {
+        let path = self.runs().join(self.name(contender, seed)).join("record.json");
+        if !path.try_exists().map_err(Error::file("read", &path))? {
+            return Ok(None);
+        }
+        let record = Record::load(&path)?;
+        let fingerprint = self.task.data().fingerprint();
+        let differing = [
+            ("data", &record.data.fingerprint[..], fingerprint),
+            ("loss", &format!("{:?}", record.loss), &format!("{:?}", contender.description)),
+        ];
+        if let Some((what, recorded, asked)) = differing.into_iter().find(|(_, a, b)| a != b) {
+            let (recorded, asked) = (recorded.to_owned(), asked.to_owned());
+            return Err(Error::OtherRun { path, what, recorded, asked });
+        }
+        Ok((record.result.is_some()).then_some(record))
+    }
+
+    /// The folder with the runs.
+    fn runs(&self) -> PathBuf {
+        self.out.join(RUNS)
+    }
+
+    /// Makes the folder ready for processes that train one run each, and names the runs that are not finished.
+    ///
+    /// # Errors
+    /// As [`compare`], before the first run.
+    pub fn list(&self) -> Result<Vec<String>, Error> {
+        self.check()?;
+        let contenders = self.contenders();
+        self.prepare(&contenders)?;
+        let seeds = self.seeds();
+        let mut names = vec![];
+        for (loss, seed) in self.jobs(&contenders) {
+            if self.finished(&contenders[loss], seeds[seed])?.is_none() {
+                names.push(self.name(&contenders[loss], seeds[seed]));
+            }
+        }
+        Ok(names)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.settings.check()?;
+        if self.settings.selection == Selection::Mae && !self.task.ordered() {
+            return Err(Error::Usage(
+                "--selection mae needs classes in an order; choose accuracy or loss, or give a table an order with \
+                 --order"
+                    .into(),
+            ));
+        }
+        InstructionSet::chosen()?;
+        Ok(())
+    }
+
+    fn splits(&self) -> Result<Vec<Split>, Error> {
+        self.seeds().iter().map(|&seed| self.task.data().split(seed)).collect()
     }
 
     /// The seeds, each that of one pair of runs.
@@ -204,7 +307,7 @@ impl Plan {
     }
 
     /// Makes the output folder ready, or says why it cannot be.
-    fn prepare(&self, losses: Vec<LossDescription>) -> Result<(), Error> {
+    fn prepare(&self, contenders: &[Contender<'_>]) -> Result<(), Error> {
         let manifest = self.out.join(MANIFEST);
         let runs = self.out.join(RUNS);
         if runs.exists() && !manifest.exists() {
@@ -223,9 +326,11 @@ impl Plan {
         let manifest = Manifest {
             version: VERSION.into(),
             data: self.task.data().fingerprint().into(),
-            losses,
+            losses: contenders.iter().map(|contender| contender.description.clone()).collect(),
             seeds: self.seeds,
             settings: self.settings.clone(),
+            command: self.command.clone(),
+            folder: std::env::current_dir().unwrap_or_default(),
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::format(&self.out, "a comparison")(&e))?;
         files::replace(&self.out.join(MANIFEST), &[&text, b"\n"])
@@ -237,22 +342,12 @@ impl Plan {
 /// # Errors
 /// [`Error::Exists`] for a folder that holds a comparison; [`Error::Interrupted`]; those of [`run`].
 pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error> {
-    plan.settings.check()?;
-    if plan.settings.selection == Selection::Mae && !plan.task.ordered() {
-        return Err(Error::Usage(
-            "--selection mae needs classes in an order; choose accuracy or loss, or give a table an order with --order"
-                .into(),
-        ));
-    }
-    InstructionSet::chosen()?;
+    plan.check()?;
     let contenders = plan.contenders();
-    let seeds = plan.seeds();
-    let splits = seeds.iter().map(|&seed| plan.task.data().split(seed)).collect::<Result<Vec<_>, _>>()?;
-    plan.prepare(contenders.iter().map(|contender| contender.description.clone()).collect())?;
+    let (seeds, splits) = (plan.seeds(), plan.splits()?);
+    plan.prepare(&contenders)?;
 
-    // Seed by seed: what is finished is a comparison, of fewer seeds.
-    let jobs: Vec<(usize, usize)> =
-        (0..seeds.len()).flat_map(|seed| (0..contenders.len()).map(move |loss| (seed, loss))).collect();
+    let jobs = plan.jobs(&contenders);
     progress.started(jobs.len());
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Record>>> = Mutex::new(vec![None; jobs.len()]);
@@ -260,12 +355,9 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
     let work = || {
         while !progress.stopped() {
             let job = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(seed, loss)) = jobs.get(job) else { return };
-            match plan.one(&contenders[loss], seeds[seed], &splits[seed], progress) {
-                Ok(record) => {
-                    lock(&results)[job] = Some(record);
-                    progress.run_done();
-                }
+            let Some(&(loss, seed)) = jobs.get(job) else { return };
+            match plan.train(&contenders[loss], seeds[seed], &splits[seed], progress) {
+                Ok(record) => lock(&results)[job] = Some(record),
                 Err(error) => {
                     // The first failure ends the others, which then report that they were interrupted.
                     lock(&failure).get_or_insert(error);
@@ -288,26 +380,52 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
         None => {}
     }
     let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let records: Vec<Record> = results.into_iter().flatten().collect();
-    if records.len() < jobs.len() {
+    if results.iter().any(Option::is_none) {
         return Err(interrupted());
     }
-    let series = contenders
-        .iter()
-        .enumerate()
-        .map(|(loss, contender)| Series {
-            title: contender.title.clone(),
-            parameter: contender.parameter,
-            records: records.iter().skip(loss).step_by(contenders.len()).cloned().collect(),
-        })
-        .collect();
-    let majority = majority(&plan, &splits)?;
-    let measures = Measures::new(&plan.task, &plan.kind, &plan.source, &plan.candidates);
-    let samples = splits.first().map_or([0; 3], |s| [s.train.len(), s.validation.len(), s.test.len()]);
     drop(contenders);
-    let comparison = Comparison { plan, measures, series, majority, samples };
-    results::write(&comparison)?;
-    Ok(comparison)
+    Comparison::of(plan, &splits, results)
+}
+
+/// Runs the one run of this name, as [`Plan::list`] gives it, and nothing else.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that the plan does not have, [`Error::Busy`] where another process is at it; those of
+/// [`run`].
+pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, Error> {
+    plan.check()?;
+    let contenders = plan.contenders();
+    let seeds = plan.seeds();
+    let found =
+        plan.jobs(&contenders).into_iter().find(|&(loss, seed)| plan.name(&contenders[loss], seeds[seed]) == name);
+    let Some((loss, seed)) = found else {
+        return Err(Error::Usage(format!("there is no run {name} in this comparison; --list names them")));
+    };
+    let split = plan.task.data().split(seeds[seed])?;
+    progress.started(1);
+    let record = plan.train(&contenders[loss], seeds[seed], &split, progress);
+    progress.finished();
+    record
+}
+
+/// The comparison of those runs that are finished.
+///
+/// # Errors
+/// [`Error::Usage`] where none is; [`Error::OtherRun`] for runs on other data or with another loss; [`Error::File`] and
+/// [`Error::Format`].
+pub fn gather(plan: Plan) -> Result<Comparison, Error> {
+    plan.check()?;
+    let contenders = plan.contenders();
+    let (seeds, splits) = (plan.seeds(), plan.splits()?);
+    let records = plan.jobs(&contenders).into_iter();
+    let records = records.map(|(loss, seed)| plan.finished(&contenders[loss], seeds[seed]));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
+    if records.iter().all(Option::is_none) {
+        let runs = plan.runs();
+        return Err(Error::Usage(format!("{} holds no finished run of this comparison", runs.display())));
+    }
+    drop(contenders);
+    Comparison::of(plan, &splits, records)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -323,7 +441,7 @@ impl Plan {
         }
     }
 
-    fn one(
+    fn train(
         &self,
         contender: &Contender<'_>,
         seed: u64,
@@ -332,21 +450,25 @@ impl Plan {
     ) -> Result<Record, Error> {
         let threads = (self.settings.threads / self.at_a_time()).max(1);
         let settings = Settings { seed, threads, ..self.settings.clone() };
-        let dir = self.out.join(RUNS).join(&contender.folder).join(format!("seed-{seed}"));
+        let dir = self.runs().join(self.name(contender, seed));
         let out = OutDir { dir, resume: self.existing == Existing::Resume };
         let data = self.task.data();
         let alone = (self.at_a_time() == 1).then(|| format!("{}, seed {seed}", contender.title));
         let mut watch = progress.watch(alone);
-        let description = &contender.description;
-        match contender.loss {
-            Loss::CrossEntropy => {
+        let Contender { description, similarity, role, .. } = contender;
+        let record = match (role, similarity) {
+            (Role::SimLoss, Some(similarity)) => {
+                let objective = Objective::new(SimLoss::new((*similarity).clone()), description);
+                run(&settings, objective, data, split, Some(&out), &mut watch)
+            }
+            _ => {
                 let loss = CrossEntropy::new(data.class_names().len())?;
-                run(&settings, loss, description, data, split, Some(&out), &mut watch)
+                let objective = Objective { loss, description, similarity: *similarity };
+                run(&settings, objective, data, split, Some(&out), &mut watch)
             }
-            Loss::SimLoss(similarity) => {
-                run(&settings, SimLoss::new(similarity.clone()), description, data, split, Some(&out), &mut watch)
-            }
-        }
+        }?;
+        progress.run_done(watch.trained());
+        Ok(record)
     }
 }
 
@@ -372,6 +494,38 @@ fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
 }
 
 impl Comparison {
+    /// Of the records of all jobs, in their order; those that are missing are not finished.
+    fn of(plan: Plan, splits: &[Split], records: Vec<Option<Record>>) -> Result<Self, Error> {
+        let contenders = plan.contenders();
+        let series = contenders
+            .iter()
+            .enumerate()
+            .map(|(loss, contender)| Series {
+                title: contender.title.clone(),
+                folder: contender.folder.clone(),
+                role: contender.role,
+                parameter: match contender.role {
+                    Role::SimLoss => contender.description.reduction_factor.or(contender.description.lower_bound),
+                    Role::CrossEntropy | Role::Baseline => None,
+                },
+                records: records.iter().skip(loss).step_by(contenders.len()).flatten().cloned().collect(),
+            })
+            .collect();
+        drop(contenders);
+        let majority = majority(&plan, splits)?;
+        let measures = Measures::new(&plan.task, &plan.kind, &plan.source, &plan.candidates);
+        let samples = splits.first().map_or([0; 3], |s| [s.train.len(), s.validation.len(), s.test.len()]);
+        let comparison = Comparison { plan, measures, series, majority, samples };
+        results::write(&comparison)?;
+        Ok(comparison)
+    }
+
+    /// How many runs are finished, and how many there are.
+    pub fn finished(&self) -> [usize; 2] {
+        let done = self.series.iter().map(|series| series.records.len()).sum();
+        [done, self.series.len() * self.plan.seeds]
+    }
+
     /// Test samples by training samples, which the paired test needs.
     pub fn test_to_train(&self) -> f64 {
         self.samples[2] as f64 / self.samples[0] as f64
@@ -382,9 +536,17 @@ impl Comparison {
         record.result.as_ref()
     }
 
-    /// One number a seed, from the results of a series; `None` where a run has none.
-    pub fn by_seed(&self, series: usize, value: impl Fn(&Outcome) -> Option<f64>) -> Option<Vec<f64>> {
-        self.series.get(series)?.records.iter().map(|record| Self::outcome(record).and_then(&value)).collect()
+    /// One number a run with its seed, from the results of a series; `None` where a run has none.
+    pub fn by_seed(&self, series: usize, value: impl Fn(&Outcome) -> Option<f64>) -> Option<Vec<(u64, f64)>> {
+        let records = self.series.get(series)?.records.iter();
+        records.map(|record| Some((record.settings.seed, Self::outcome(record).and_then(&value)?))).collect()
+    }
+
+    /// The paired test of two losses over the seeds that both have.
+    pub fn paired(&self, values: &[(u64, f64)], reference: &[(u64, f64)]) -> Option<Paired> {
+        let of = |seed: u64| reference.iter().find(|(other, _)| *other == seed).map(|(_, x)| *x);
+        let (a, b): (Vec<f64>, Vec<f64>) = values.iter().filter_map(|&(seed, x)| Some((x, of(seed)?))).unzip();
+        paired(&a, &b, self.test_to_train())
     }
 
     /// The cells of a measure, one a series; `None` where a run has no such number.
@@ -395,18 +557,18 @@ impl Comparison {
         let mut columns = Vec::with_capacity(self.series.len());
         for series in &self.series {
             let mut values = Vec::with_capacity(series.records.len());
-            for outcome in series.records.iter().filter_map(Self::outcome) {
-                values.extend(self.measures.value(measure, outcome)?);
+            for record in &series.records {
+                let Some(outcome) = Self::outcome(record) else { continue };
+                values.extend(self.measures.value(measure, outcome)?.map(|x| (record.settings.seed, x)));
             }
             columns.push((values.len() == series.records.len()).then_some(values));
         }
-        let ratio = self.test_to_train();
         let reference = columns.first().cloned().flatten();
         let tests: Vec<Option<Paired>> = columns
             .iter()
             .enumerate()
             .map(|(i, values)| match (values, &reference) {
-                (Some(values), Some(reference)) if i > 0 && measure.is_tested() => paired(values, reference, ratio),
+                (Some(values), Some(reference)) if i > 0 && measure.is_tested() => self.paired(values, reference),
                 _ => None,
             })
             .collect();
@@ -417,7 +579,7 @@ impl Comparison {
             .map(|(values, test)| {
                 let corrected = test.and_then(|_| corrected.next());
                 let values = values?;
-                let summary = Summary::of(&values)?;
+                let summary = summary(&values)?;
                 Some(Cell { values, summary, test, corrected })
             })
             .collect())
@@ -429,7 +591,8 @@ impl Comparison {
             let scores: Option<Vec<f64>> = series.records.iter().map(|r| self.validation(r)).collect();
             scores.and_then(|scores| Summary::of(&scores)).map(|summary| summary.mean)
         };
-        let scored = self.series.iter().enumerate().skip(1).filter_map(|(i, series)| Some((i, score(series)?)));
+        let ours = self.series.iter().enumerate().filter(|(_, series)| series.role == Role::SimLoss);
+        let scored = ours.filter_map(|(i, series)| Some((i, score(series)?)));
         // The loss that is trained with is another one in each series, and cannot choose among them.
         let sign = if self.choice() == Selection::Mae { 1.0 } else { -1.0 };
         scored.min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).map(|(i, _)| i)
@@ -472,6 +635,11 @@ impl Comparison {
 
     /// The folder with the runs.
     pub fn runs(&self) -> PathBuf {
-        self.plan.out.join(RUNS)
+        self.plan.runs()
     }
+}
+
+/// Mean and spread, whatever the seeds.
+pub(crate) fn summary(values: &[(u64, f64)]) -> Option<Summary> {
+    Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>())
 }

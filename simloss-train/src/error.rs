@@ -84,6 +84,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// Another process writes this run.
+    #[error("{} is being written by another process; wait until it ends, or give another output folder", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The user asked to stop.
     #[error("interrupted; {}", match folder {
         Some(folder) => format!("everything up to the last whole epoch is in {}; continue with --resume", folder.display()),

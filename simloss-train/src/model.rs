@@ -267,6 +267,7 @@ fn finite(name: &str, numbers: &[f32]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Truth;
 
     fn model() -> Model {
         Model {
@@ -280,6 +281,7 @@ mod tests {
                 reduction_factor: Some(0.1),
                 lower_bound: None,
                 fingerprint: None,
+                truth: Truth::Class,
             },
             parameters: (0..17).map(|i| i as f32 / 3.0).collect(),
         }

@@ -1,9 +1,8 @@
 //! How far the runs are: bars with rate and time left on a terminal, a line now and then elsewhere.
 
 use crate::{record::Epoch, run::Watch};
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
-    fmt::Write,
     io::IsTerminal,
     sync::{
         Mutex,
@@ -30,13 +29,26 @@ struct State {
     started: Instant,
     said: Instant,
     runs: usize,
+    /// Those that are done, and of these those that were trained here: the others were done before.
     done: usize,
+    trained: usize,
 }
 
 impl State {
     fn new(runs: usize) -> Self {
         let now = Instant::now();
-        State { started: now, said: now, runs, done: 0 }
+        State { started: now, said: now, runs, done: 0, trained: 0 }
+    }
+
+    /// How long all the runs that are left take, if they take as long as those that were trained here.
+    fn left(&self) -> String {
+        if self.trained == 0 || self.done == self.runs {
+            // Nothing to go by, or nothing to do.
+            return String::new();
+        }
+        let each = self.started.elapsed().as_secs_f64() / self.trained as f64;
+        let left = Duration::from_secs_f64(each * (self.runs - self.done) as f64);
+        format!(", {:#} left", HumanDuration(left))
     }
 }
 
@@ -60,33 +72,25 @@ impl<'a> Progress<'a> {
     /// That many runs begin.
     pub(crate) fn started(&self, runs: usize) {
         *self.state() = State::new(runs);
-        let left = |state: &ProgressState, f: &mut dyn Write| {
-            // Not before a run is done: there is nothing to go by.
-            let _ = match state.pos() {
-                0 => Ok(()),
-                _ => write!(f, "{:#} left", HumanDuration(state.eta())),
-            };
-        };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {left:>10}  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .with_key("left", left);
-        self.bar.set_style(style);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs{msg}");
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_length(runs as u64);
         self.bar.reset();
         self.bar.enable_steady_tick(Duration::from_millis(200));
     }
 
-    /// One more run is done.
-    pub(crate) fn run_done(&self) {
+    /// One more run is done; `trained` here, or found finished.
+    pub(crate) fn run_done(&self, trained: bool) {
         self.bar.inc(1);
         let mut state = self.state();
         state.done += 1;
-        let rate = self.rate(&state);
+        state.trained += usize::from(trained);
+        let said = format!("{}, {}", state.left(), self.rate(&state));
         if self.lines && (state.said.elapsed() >= BETWEEN_LINES || state.done == state.runs) {
             state.said = Instant::now();
-            let left = HumanDuration(self.bar.eta());
-            eprintln!("{}/{} runs, {rate}, {left:#} left", state.done, state.runs);
+            eprintln!("{}/{} runs{said}", state.done, state.runs);
         }
+        self.bar.set_message(said);
     }
 
     /// All are.
@@ -109,12 +113,15 @@ impl<'a> Progress<'a> {
         RunWatch { progress: self, samples: 0, alone, epoch: [0; 3] }
     }
 
-    /// At most one line in a while, where there is no terminal.
-    fn line(&self, text: impl FnOnce() -> String) {
+    /// How far a run is, and how far all are; where there is no terminal at most one line in a while.
+    fn say(&self, run: impl FnOnce(String) -> String) {
         let mut state = self.state();
+        let rate = self.rate(&state);
         if self.lines && state.said.elapsed() >= BETWEEN_LINES {
             state.said = Instant::now();
-            eprintln!("{}", text());
+            eprintln!("{}/{} runs{}, {}", state.done, state.runs, state.left(), run(rate));
+        } else if !self.bar.is_hidden() {
+            self.bar.set_message(format!("{}, {}", state.left(), run(rate)));
         }
     }
 
@@ -174,11 +181,14 @@ pub(crate) struct RunWatch<'a> {
 }
 
 impl RunWatch<'_> {
+    /// Whether it was trained at all.
+    pub(crate) fn trained(&self) -> bool {
+        self.epoch[0] > 0
+    }
+
     /// Counts the samples since the last time.
-    fn rate(&mut self) -> String {
-        let progress = self.progress;
-        progress.samples.fetch_add(std::mem::take(&mut self.samples) as u64, Ordering::Relaxed);
-        progress.rate(&progress.state())
+    fn count(&mut self) {
+        self.progress.samples.fetch_add(std::mem::take(&mut self.samples) as u64, Ordering::Relaxed);
     }
 }
 
@@ -190,18 +200,17 @@ impl Watch for RunWatch<'_> {
     fn batch_done(&mut self, batch: usize, samples: usize, _loss: f32) {
         self.samples += samples;
         if self.alone.is_some() {
-            let rate = self.rate();
+            self.count();
             let ([epoch, epochs, batches], Some(title)) = (self.epoch, &self.alone) else { return };
-            let text = || format!("{title}: epoch {epoch} of at most {epochs}, batch {batch} of {batches}, {rate}");
-            self.progress.bar.set_message(text());
-            self.progress.line(text);
+            self.progress
+                .say(|rate| format!("{title}: epoch {epoch} of at most {epochs}, batch {batch} of {batches}, {rate}"));
         }
     }
 
     fn epoch_done(&mut self, _epoch: &Epoch, _best: bool) {
         if self.alone.is_none() {
-            let rate = self.rate();
-            self.progress.bar.set_message(rate);
+            self.count();
+            self.progress.say(|rate| rate);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::{fmt, path::Path};
 
 /// The version of this crate, part of every record.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -83,8 +83,27 @@ impl Settings {
     }
 }
 
+/// What is taken for the truth of a sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// Its class.
+    #[default]
+    Class,
+    /// Its class but for this share, which is spread evenly over all classes: label smoothing.
+    Smoothed(f64),
+    /// All classes, as similar as they are to its own: soft labels, for cross entropy.
+    Soft,
+}
+
+impl Truth {
+    pub(crate) fn is_class(&self) -> bool {
+        *self == Truth::Class
+    }
+}
+
 /// The loss that is trained with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossDescription {
     /// `none` (cross entropy), `order`, `circular`, `superclass`, or the name of a file.
     pub similarity: String,
@@ -94,6 +113,37 @@ pub struct LossDescription {
     pub lower_bound: Option<f64>,
     /// SHA-256 over the matrix, so that a file that changed is noticed; absent for cross entropy.
     pub fingerprint: Option<String>,
+    /// What is taken for the truth; with soft labels the loss is cross entropy, and the similarity is that of the labels.
+    #[serde(default, skip_serializing_if = "Truth::is_class")]
+    pub truth: Truth,
+}
+
+impl LossDescription {
+    /// Plain cross entropy.
+    pub fn cross_entropy() -> Self {
+        LossDescription {
+            similarity: "none".to_owned(),
+            reduction_factor: None,
+            lower_bound: None,
+            fingerprint: None,
+            truth: Truth::Class,
+        }
+    }
+}
+
+/// Part of [`Record::fingerprint`], so what is customary is left out: states written before there was another truth
+/// stay usable.
+impl fmt::Debug for LossDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LossDescription { similarity, reduction_factor, lower_bound, fingerprint, truth } = self;
+        let mut all = f.debug_struct("LossDescription");
+        all.field("similarity", similarity).field("reduction_factor", reduction_factor);
+        all.field("lower_bound", lower_bound).field("fingerprint", fingerprint);
+        if !truth.is_class() {
+            all.field("truth", truth);
+        }
+        all.finish()
+    }
 }
 
 /// The data of a run.
@@ -289,5 +339,26 @@ impl Record {
             None => Ok(()),
             Some((what, recorded, asked)) => Err(Error::OtherRun { path: path.to_owned(), what, recorded, asked }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_customary_leaves_no_trace() -> Result<(), Box<dyn std::error::Error>> {
+        // Records and states that were written before losses had a truth are read, and continued.
+        let old = r#"{"similarity":"order","reduction_factor":0.5,"lower_bound":null,"fingerprint":"ab"}"#;
+        let loss: LossDescription = serde_json::from_str(old)?;
+        assert_eq!((loss.truth, serde_json::to_string(&loss)?), (Truth::Class, old.to_owned()));
+        let text = r#"LossDescription { similarity: "order", reduction_factor: Some(0.5), lower_bound: None, fingerprint: Some("ab") }"#;
+        assert_eq!(format!("{loss:?}"), text);
+        for truth in [Truth::Soft, Truth::Smoothed(0.1)] {
+            let other = LossDescription { truth, ..loss.clone() };
+            assert_ne!(format!("{other:?}"), text);
+            assert_eq!(serde_json::from_str::<LossDescription>(&serde_json::to_string(&other)?)?, other);
+        }
+        Ok(())
     }
 }

@@ -14,10 +14,10 @@ use crate::{
     lanes::InstructionSet,
     measure::Measure,
     network::Kind,
-    record::{DataDescription, Ended, LossDescription, Scores, Settings, Test, VERSION},
+    record::{Answers, DataDescription, Ended, LossDescription, Record, Scores, Settings, Test, Truth, VERSION},
 };
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// A comparison without its epochs and confusions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,6 +147,130 @@ impl Results {
         let text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, "results")(&e))?;
         files::replace(path, &[&text, b"\n"])
     }
+}
+
+/// A run in a published record: all that is needed to compare it with others, without this program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// The comparison that the run is part of: runs of one comparison and one seed are pairs.
+    pub comparison: String,
+    /// `none` for cross entropy, else that of SimLoss or of the soft labels.
+    pub similarity: String,
+    /// `r`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r: Option<f64>,
+    /// `l`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<f64>,
+    /// What is taken for the truth, where it is not the class.
+    #[serde(default, skip_serializing_if = "Truth::is_class")]
+    pub truth: Truth,
+    /// The seed.
+    pub seed: u64,
+    /// Epochs trained.
+    pub epochs: usize,
+    /// The one that was kept, counted from 1.
+    pub best_epoch: usize,
+    /// Of the validation part, after that epoch.
+    pub val: BTreeMap<String, f64>,
+    /// Of the test part.
+    pub test: BTreeMap<String, f64>,
+    /// The number of classes.
+    pub classes: usize,
+    /// Samples to train, validate and test with.
+    pub samples: [usize; 3],
+    /// SHA-256 over the data.
+    pub data: String,
+    /// The network.
+    pub network: Kind,
+    /// How it was trained; the seed is the run's.
+    pub settings: Settings,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// Figures by name; those that are absent are left out.
+fn figures<const N: usize>(of: [(&str, Option<f64>); N]) -> BTreeMap<String, f64> {
+    of.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+impl Line {
+    fn of(comparison: &Comparison, record: &Record, called: &str) -> Result<Option<Self>, Error> {
+        let Some(outcome) = Comparison::outcome(record) else { return Ok(None) };
+        let (best, test, loss) = (outcome.best_epoch, &outcome.test, &record.loss);
+        let scores = |scores: &Scores| {
+            figures([
+                ("loss", scores.loss),
+                ("accuracy", scores.argmax.accuracy),
+                ("nll", scores.likelihood),
+                ("ece", scores.calibration),
+                ("brier", scores.brier),
+            ])
+        };
+        let of_answers = |prefix: &str, answers: &Answers| {
+            let Answers { mae, mse, .. } = answers;
+            figures([(&format!("mae{prefix}")[..], *mae), (&format!("mse{prefix}")[..], *mse)])
+        };
+        let kept = record.epochs.iter().find(|epoch| epoch.epoch == best).map(|epoch| &epoch.validation);
+        let mut val = kept.map(scores).unwrap_or_default();
+        let mut found = scores(&test.scores);
+        if comparison.plan.task.ordered() {
+            val.extend(kept.map(|kept| of_answers("", &kept.argmax)).unwrap_or_default());
+            for (prefix, answers) in
+                [("", &test.scores.argmax), ("_expectation", &test.expectation), ("_median", &test.median)]
+            {
+                found.extend(of_answers(prefix, answers));
+            }
+            found.extend(figures([("rps", test.scores.ranked), ("kappa", test.scores.argmax.kappa)]));
+        }
+        let measure = |measure| comparison.measures.value(measure, outcome);
+        found.extend(figures([
+            ("sa", measure(Measure::SuperclassAccuracy)?),
+            ("fsa", measure(Measure::FailedSuperclassAccuracy)?),
+        ]));
+        let ours = loss.similarity != "none";
+        Ok(Some(Line {
+            comparison: called.to_owned(),
+            similarity: if ours { called.to_owned() } else { loss.similarity.clone() },
+            r: loss.reduction_factor,
+            l: loss.lower_bound,
+            truth: loss.truth,
+            seed: record.settings.seed,
+            epochs: record.epochs.len(),
+            best_epoch: best,
+            val,
+            test: found,
+            classes: record.data.class_names.len(),
+            samples: record.data.samples,
+            data: record.data.fingerprint.clone(),
+            network: record.network.clone(),
+            settings: record.settings.clone(),
+            version: record.version.clone(),
+        }))
+    }
+}
+
+/// Writes all runs of a comparison to a record, in place of those that it holds of a comparison of this name.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Format`] for a file that is there and is no record; [`Error::Core`].
+pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>) -> Result<(), Error> {
+    let name = comparison.plan.kind.name();
+    let called = called.unwrap_or(&name);
+    let wrong = Error::format(path, "a record of runs");
+    let mut lines: Vec<Line> = match path.try_exists().map_err(Error::file("read", path))? {
+        true => {
+            let text = std::fs::read(path).map_err(Error::file("read", path))?;
+            serde_json::from_slice(&text).map_err(|e| wrong(&e))?
+        }
+        false => vec![],
+    };
+    lines.retain(|line| line.comparison != called);
+    for record in comparison.series.iter().flat_map(|series| &series.records) {
+        lines.extend(Line::of(comparison, record, called)?);
+    }
+    let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
+    files::replace(path, &[b"[\n", text.join(",\n").as_bytes(), b"\n]\n"])
 }
 
 fn csv(comparison: &Comparison) -> Result<Vec<u8>, Box<dyn std::error::Error>> {

@@ -11,6 +11,7 @@
 //! | `record.json` | the [`Record`] | after every epoch, and at the end |
 //! | `state.safetensors` | all that is needed to go on: parameters, moments, the best parameters | after every epoch |
 //! | `model.safetensors` | the best parameters, with what is needed to use them | when they change |
+//! | `lock` | nothing; locked as long as a process may write the others | at the beginning |
 //!
 //! Each is replaced whole. They are written in this order: the model, the record, the state. So the state is never ahead
 //! of the others, and a run killed at any time is continued from its state: what the record says of later epochs is cut
@@ -33,20 +34,23 @@ use crate::{
     lanes::InstructionSet,
     model::{Model, State},
     network::{Kind, Visitor},
-    record::{DataDescription, Ended, Epoch, LossDescription, Outcome, Record, Selection, Settings, VERSION},
+    record::{DataDescription, Ended, Epoch, LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
     samples::{Samples, Scaled},
     score::{Decoders, Scorer},
+    similarity::AnySimilarity,
     task::Data,
 };
 use simloss_core::{
     Label, Random,
     layers::Layer,
-    loss::{Criterion, Loss, Reduction, Targets},
+    loss::{Criterion, Loss, Reduction, Targets, soft_label_into},
     metrics::Mean,
     optimizer::{Adam, Optimizer},
+    similarity::Similarity as _,
     train::{Batch, Engine, Evaluation, Model as Training, Network, eval_step, train_step},
 };
 use std::{
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -86,21 +90,58 @@ pub trait Watch {
 /// Nobody looks on.
 impl Watch for () {}
 
+/// What is trained for.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective<'a, L> {
+    /// The loss of a sample and a class that is taken for its own.
+    pub loss: L,
+    /// What records say of it; it also says what is taken for the truth.
+    pub description: &'a LossDescription,
+    /// What soft labels are made from, where these are the truth.
+    pub similarity: Option<&'a AnySimilarity>,
+}
+
+impl<'a, L: Loss<f32>> Objective<'a, L> {
+    /// A loss, with the truth that the description says; not for soft labels.
+    pub fn new(loss: L, description: &'a LossDescription) -> Self {
+        Objective { loss, description, similarity: None }
+    }
+
+    fn criterion(self) -> Result<Criterion<'static, L, f32>, Error> {
+        let criterion = Criterion::new(self.loss);
+        match self.description.truth {
+            Truth::Smoothed(share) => Ok(criterion.with_label_smoothing(share as f32)?),
+            Truth::Class | Truth::Soft => Ok(criterion),
+        }
+    }
+
+    /// The soft label of each class, row by row.
+    fn soft_labels(&self) -> Result<Option<Vec<f32>>, Error> {
+        let (Truth::Soft, Some(similarity)) = (self.description.truth, self.similarity) else { return Ok(None) };
+        let classes = similarity.classes();
+        let (mut rows, mut scratch) = (vec![0.0; classes * classes], vec![0.0; similarity.scratch()]);
+        for (y, row) in rows.chunks_exact_mut(classes).enumerate() {
+            soft_label_into(similarity, Label::new(y, classes)?, &mut scratch, row)?;
+        }
+        Ok(Some(rows))
+    }
+}
+
 /// Trains a network, chooses the best epoch and tests it.
 ///
 /// Features of tables are standardised on the training part, bytes of images divided by 255. The optimizer is Adam, the
-/// reduction the mean by weight.
+/// reduction the mean over the samples.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings outside their domain, [`Error::Data`] for an empty part of the split and for images
 /// that do not fit the network, [`Error::Exists`] and [`Error::OtherRun`] for what is in the
-/// output folder, [`Error::Interrupted`], [`Error::Step`] where numbers leave their domain, [`Error::File`] and
+/// output folder, [`Error::Busy`] where another process is at it, [`Error::Interrupted`], [`Error::Step`] where numbers leave their domain, [`Error::File`] and
 /// [`Error::Format`] for files, [`Error::Core`] for a loss of another number of classes.
 ///
 /// # Example
 /// ```
 /// use simloss_core::{Label, loss::CrossEntropy};
-/// use simloss_train::{data::{Dataset, Split}, record::{LossDescription, Selection, Settings}, run::run};
+/// use simloss_train::{data::{Dataset, Split}, record::{LossDescription, Selection, Settings}, run::{Objective, run}};
 /// let labels = (0..60).map(|i| Label::new(i / 20, 3)).collect::<Result<Vec<_>, _>>()?;
 /// let features = (0..60).map(|i| (i / 20 * 10 + i % 20 / 4) as f32).collect();
 /// let names = ["low", "middle", "high"].map(str::to_owned).to_vec();
@@ -110,18 +151,15 @@ impl Watch for () {}
 ///     epochs: 30, batch: 8, rate: 0.05, patience: None, seed: 7, hidden: vec![8], augmentation: None,
 ///     selection: Selection::Accuracy, threads: 1,
 /// };
-/// let loss = LossDescription {
-///     similarity: "none".to_owned(), reduction_factor: None, lower_bound: None, fingerprint: None,
-/// };
-/// let record = run(&settings, CrossEntropy::new(3)?, &loss, &data, &split, None, &mut ())?;
+/// let plain = LossDescription::cross_entropy();
+/// let record = run(&settings, Objective::new(CrossEntropy::new(3)?, &plain), &data, &split, None, &mut ())?;
 /// let result = record.result.ok_or("not finished")?;
 /// assert_eq!(result.test.scores.argmax.accuracy, Some(1.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run<'a, L: Loss<f32> + Sync>(
     settings: &Settings,
-    loss: L,
-    loss_description: &LossDescription,
+    objective: Objective<'_, L>,
     data: impl Into<Data<'a>>,
     split: &Split,
     out: Option<&OutDir>,
@@ -138,8 +176,7 @@ pub fn run<'a, L: Loss<f32> + Sync>(
     let run = |kind: &Kind, samples: &dyn Samples, standardiser| {
         let description = DataDescription::of(data, split);
         let (out, watch) = (out, watch);
-        let run =
-            Run { settings, loss, loss_description, description, samples, standardiser, split, out, watch, set, kind };
+        let run = Run { settings, objective, description, samples, standardiser, split, out, watch, set, kind };
         kind.visit(run)?
     };
     match data {
@@ -167,8 +204,7 @@ pub fn run<'a, L: Loss<f32> + Sync>(
 /// Everything a run is given, on its way to the layers.
 struct Run<'a, L> {
     settings: &'a Settings,
-    loss: L,
-    loss_description: &'a LossDescription,
+    objective: Objective<'a, L>,
     description: DataDescription,
     samples: &'a dyn Samples,
     standardiser: Option<Standardiser>,
@@ -183,9 +219,9 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
     type Output = Result<Record, Error>;
 
     fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Record, Error> {
-        let Run { settings, loss, loss_description, description, samples, standardiser, split, out, watch, set, kind } =
-            self;
-        let network = Network::new(layers, Criterion::new(loss))?;
+        let Run { settings, objective, description, samples, standardiser, split, out, watch, set, kind } = self;
+        let (loss_description, soft_labels) = (objective.description, objective.soft_labels()?);
+        let network = Network::new(layers, objective.criterion()?)?;
         let mut engine = Threads::new(&network, settings.threads, set)?;
         let adam = Adam::new(settings.rate)?;
         let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
@@ -206,7 +242,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
         layers.initialise(&mut parameters, &mut random);
         let mut state = State::new(record.fingerprint(), parameters, <Adam<f32> as Optimizer<f32>>::MOMENTS);
 
-        let mut folder = out.map(|out| Folder { dir: &out.dir, safe: Instant::now() });
+        let mut folder = out.map(|out| Folder::of(&out.dir)).transpose()?;
         if let (Some(out), Some(folder)) = (out, &folder)
             && let Some(finished) = folder.open(out.resume, &mut record, &mut state)?
         {
@@ -223,7 +259,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
         };
 
         let mut gradient = vec![0.0; network.parameters()];
-        let mut memory = Memory::default();
+        let mut memory = Memory { soft_labels, ..Memory::default() };
         while state.epoch < settings.epochs && !out_of_patience(settings, &state) {
             let epoch = state.epoch + 1;
             let mut order = split.train.clone();
@@ -240,7 +276,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
                     Some(augmentation) => samples.augmented(chosen, augmentation)?,
                     None => samples.batch(chosen)?,
                 };
-                let (labels, losses) = memory.batch(samples, chosen);
+                let (targets, losses) = memory.batch(samples, chosen);
                 let mean = train_step(
                     &mut engine,
                     &adam,
@@ -250,12 +286,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
                         steps: &mut state.steps,
                     },
                     &mut gradient,
-                    Batch {
-                        features: &features,
-                        targets: Targets::labels(labels),
-                        reduction: Reduction::MeanByWeight,
-                        losses: &mut *losses,
-                    },
+                    Batch { features: &features, targets, reduction: Reduction::MeanByCount, losses: &mut *losses },
                 )
                 .map_err(|source| Error::Step { epoch, batch, source })?;
                 losses.iter().try_for_each(|&loss| train_loss.update(loss))?;
@@ -342,18 +373,32 @@ const EVALUATED: usize = 1024;
 /// What batches are gathered in; reused from batch to batch.
 #[derive(Default)]
 struct Memory {
+    /// The soft label of each class, row by row, where that is taken for the truth.
+    soft_labels: Option<Vec<f32>>,
+    soft: Vec<f32>,
     labels: Vec<Option<Label>>,
     losses: Vec<f32>,
     logits: Vec<f32>,
 }
 
 impl Memory {
-    /// The labels of the samples `chosen`, and room for their losses.
-    fn batch(&mut self, samples: &dyn Samples, chosen: &[u32]) -> (&[Option<Label>], &mut [f32]) {
+    /// What is taken for true of the samples `chosen`, and room for their losses.
+    fn batch(&mut self, samples: &dyn Samples, chosen: &[u32]) -> (Targets<'_, f32>, &mut [f32]) {
         self.labels.clear();
         self.labels.extend(chosen.iter().map(|&i| samples.labels().get(i as usize).copied()));
         self.losses.resize(chosen.len(), 0.0);
-        (&self.labels, &mut self.losses)
+        let targets = match &self.soft_labels {
+            None => Targets::labels(&self.labels),
+            Some(rows) => {
+                let classes = samples.class_names().len();
+                self.soft.clear();
+                for y in self.labels.iter().flatten() {
+                    self.soft.extend(rows.iter().skip(y.index() * classes).take(classes));
+                }
+                Targets::soft(&self.soft)
+            }
+        };
+        (targets, &mut self.losses)
     }
 
     /// Logits, class and loss of each of the samples `chosen`, to `each`. Returns false if it was stopped.
@@ -371,14 +416,10 @@ impl Memory {
             let features = samples.batch(chosen)?;
             let mut logits = std::mem::take(&mut self.logits);
             logits.resize(chosen.len() * classes, 0.0);
-            let (labels, losses) = self.batch(samples, chosen);
-            let (targets, losses_out) = (Targets::labels(labels), &mut *losses);
-            eval_step(
-                engine,
-                parameters,
-                Evaluation { features: &features, targets, losses: losses_out, logits: &mut logits },
-            )?;
-            for ((logits, y), &loss) in logits.chunks_exact(classes).zip(labels.iter().flatten()).zip(losses.iter()) {
+            let (targets, losses) = self.batch(samples, chosen);
+            eval_step(engine, parameters, Evaluation { features: &features, targets, losses, logits: &mut logits })?;
+            let known = self.labels.iter().flatten().zip(&self.losses);
+            for (logits, (y, &loss)) in logits.chunks_exact(classes).zip(known) {
                 each(logits, *y, loss)?;
             }
             self.logits = logits;
@@ -395,9 +436,24 @@ struct Folder<'a> {
     dir: &'a Path,
     /// When all was on the disk.
     safe: Instant,
+    /// Held as long as this run may write: another process with the same run is refused.
+    _lock: File,
 }
 
-impl Folder<'_> {
+impl<'a> Folder<'a> {
+    /// Makes the folder, and its files this process's own.
+    fn of(dir: &'a Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
+        let path = dir.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(Error::file("create", &path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Folder { dir, safe: Instant::now(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy { path: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(Error::File { action: "lock", path, source }),
+        }
+    }
+
     /// How the files of this epoch are written. Changes no byte of them.
     fn safety(&mut self) -> Safe {
         if self.safe.elapsed() < Duration::from_secs(1) {
@@ -419,10 +475,9 @@ impl Folder<'_> {
         self.dir.join("state.safetensors")
     }
 
-    /// Makes the folder and puts the record there, or continues with what is there: then `record` gets the epochs and
+    /// Puts the record there, or continues with what is there: then `record` gets the epochs and
     /// `state` everything. Returns the record of a run that needs nothing more.
     fn open(&self, resume: bool, record: &mut Record, state: &mut State) -> Result<Option<Record>, Error> {
-        std::fs::create_dir_all(self.dir).map_err(Error::file("create", self.dir))?;
         let path = self.record();
         if path.try_exists().map_err(Error::file("read", &path))? {
             if !resume {

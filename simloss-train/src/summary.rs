@@ -2,11 +2,11 @@
 
 use crate::{
     Error,
-    compare::{Cell, Comparison},
+    compare::{self, Cell, Comparison, Role},
     measure::{Better, Measure},
     record::{Answers, Outcome, Selection},
     similarity::Kind,
-    statistics::{SIGNIFICANCE, Summary, holm, paired},
+    statistics::{SIGNIFICANCE, Summary, holm},
     task::Task,
 };
 use std::fmt::Write;
@@ -86,12 +86,12 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
         .into_iter()
         .map(|(name, of)| {
             let summaries = |series| {
-                let summary = |number| values(series, of, number).and_then(|values| Summary::of(&values));
+                let summary = |number| values(series, of, number).and_then(|values| compare::summary(&values));
                 [summary(|a| a.accuracy), summary(error)]
             };
             let tested: fn(&Answers) -> Option<f64> = if errors { |a| a.mae } else { |a| a.accuracy };
             let pair = values(chosen, of, tested).zip(values(Some(0), of, tested));
-            tests.push(pair.and_then(|(its, plain)| paired(&its, &plain, comparison.test_to_train())));
+            tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
             Answer { name, plain: summaries(Some(0)), chosen: summaries(chosen), p: None }
         })
         .collect();
@@ -151,6 +151,12 @@ pub(crate) fn similarity(comparison: &Comparison) -> String {
 /// [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn findings(comparison: &Comparison) -> Result<Vec<String>, Error> {
     let mut said = vec![];
+    let [done, all] = comparison.finished();
+    if done < all {
+        let runs = comparison.series.iter().map(|series| format!("{} {}", series.title, series.records.len()));
+        let runs = runs.collect::<Vec<_>>().join(", ");
+        said.push(format!("{done} of {all} runs are finished ({runs}); what follows is of these."));
+    }
     let measures = comparison.measures.list();
     if comparison.series.len() > 1 {
         for &measure in measures.iter().filter(|measure| measure.is_tested()) {
@@ -274,7 +280,8 @@ fn decoders(comparison: &Comparison) -> Option<String> {
 
 /// What likelihood and calibration do as the similarity grows.
 fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
-    let Some(last) = comparison.series.len().checked_sub(1).filter(|&last| last > 0) else { return Ok(None) };
+    let ours = |series: &compare::Series| series.role == Role::SimLoss && !series.records.is_empty();
+    let Some(last) = comparison.series.iter().rposition(ours) else { return Ok(None) };
     let mut parts = vec![];
     for (measure, name) in [(Measure::Likelihood, "NLL"), (Measure::Calibration, "ECE")] {
         let cells = comparison.cells(measure)?;

@@ -11,13 +11,14 @@
 //!
 //! [`SimLoss`] is the paper's loss, [`CrossEntropy`] what it is compared with, [`PublishedSimLoss`] the formula of the
 //! published code, epsilon and all, for comparison only. Each is a [`Loss`]; a [`Criterion`] adds weights, soft targets
-//! and the mean over a batch.
+//! (such as those of [`soft_label_into`]) and the mean over a batch.
 
 mod criterion;
 mod cross_entropy;
 pub(crate) mod kernel;
 mod published;
 mod simloss;
+mod soft;
 
 use crate::{
     Error, Label,
@@ -29,6 +30,7 @@ pub use cross_entropy::CrossEntropy;
 use nalgebra::SVector;
 pub use published::PublishedSimLoss;
 pub use simloss::SimLoss;
+pub use soft::soft_label_into;
 
 /// Memory that a loss works in, beyond its inputs and outputs; from [`Criterion::scratch`] or [`Loss::scratch`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -24,6 +24,9 @@
 //! its `8 C^2` bytes are too many (64,800 at C = 90), a [`Share`] takes 16 and a [`Mean`] at most 32.
 //! [`ClassificationMetrics`] holds everything about the probabilities and the most probable class.
 //!
+//! # After training
+//! [`fit_temperature`] finds the one number that makes probabilities of validation samples most likely.
+//!
 //! # Several decoders
 //! A [`ConfusionTable`] for each decoder that answers with a class, [`ValueErrors`] for each that answers with a value.
 //!
@@ -35,9 +38,11 @@ mod classification;
 mod confusion;
 mod mean;
 mod scores;
+mod temperature;
 
 pub use calibration::{Bin, Calibration};
 pub use classification::{CALIBRATION_BINS, ClassificationMetrics};
 pub use confusion::{ConfusionMatrix, ConfusionTable};
 pub use mean::{Mean, Share, ValueErrors};
 pub use scores::{brier, rank, ranked_probability};
+pub use temperature::{fit_temperature, tempered_into};

@@ -1,8 +1,8 @@
 //! The options of training on images: the published protocols are their defaults.
 
 use super::{
-    AgeArgs, Cifar100Args, FolderArgs, OutArgs, Patience, SelectionArg, SimilarityArgs, UnnamedArgs, batch, epochs,
-    patience, rate, seeds, threads, whole,
+    AgeArgs, BaselineArgs, Cifar100Args, FolderArgs, OutArgs, Patience, SelectionArg, SimilarityArgs, UnnamedArgs,
+    batch, epochs, patience, rate, seeds, threads, whole,
 };
 use crate::network::SMALL;
 use clap::{Args, ValueEnum};
@@ -58,6 +58,9 @@ pub struct ImageCompareArgs {
     /// The similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
+    /// The baselines.
+    #[command(flatten)]
+    pub baselines: BaselineArgs,
     /// The training.
     #[command(flatten)]
     pub train: ImageTrainArgs,
@@ -92,9 +95,9 @@ pub struct ImageTrainArgs {
     /// The first seed: of the split, the first parameters, the order and augmentation of images
     #[arg(long, value_name = "SEED", allow_negative_numbers = true, default_value = "1")]
     pub seed: u64,
-    /// Runs of each loss, with one seed after the other, the same for every loss
-    #[arg(long, value_name = "N", value_parser = seeds, allow_negative_numbers = true, default_value = "1")]
-    pub seeds: usize,
+    /// Runs of each loss, with one seed after the other, the same for every loss [default: 1, of a sweep 10]
+    #[arg(long, visible_alias = "runs", value_name = "N", value_parser = seeds, allow_negative_numbers = true)]
+    pub seeds: Option<usize>,
     /// Threads to decode and train with; changes no result [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,

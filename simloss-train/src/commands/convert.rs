@@ -105,12 +105,7 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         class_values: values.unwrap_or_else(|| (0..classes).map(|class| class as f64).collect()),
         class_names,
         standardiser: None,
-        loss: LossDescription {
-            similarity: "unknown".to_owned(),
-            reduction_factor: None,
-            lower_bound: None,
-            fingerprint: None,
-        },
+        loss: LossDescription { similarity: "unknown".to_owned(), ..LossDescription::cross_entropy() },
         network,
         parameters,
     };

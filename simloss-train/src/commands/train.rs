@@ -1,72 +1,138 @@
-//! `simloss demo` and `simloss train`: losses compared on a table or on images.
+//! `simloss demo`, `train`, `sweep` and `report`: losses compared on a table or on images.
+//!
+//! They are one: a [`Plan`] is made of the command line, and a [`Purpose`] says what to do with it.
 
 use super::load::{self, Images, note};
 use crate::{
     Error,
     cli::{
-        Ages, CompareArgs, ImageCompareArgs, NetworkArg, OutArgs, TableCommand, TrainAgeCommand, TrainCifar100Command,
-        TrainCommand, TrainFolderCommand,
+        Ages, Baseline, BaselineArgs, Baselines, Cli, Command, CompareArgs, ImageCompareArgs, NetworkArg, OutArgs,
+        ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
+        TrainFolderCommand,
     },
-    compare::{Existing, Plan, compare},
+    compare::{Comparison, Existing, Plan, asked_for, compare, gather, one},
     images::{ImageSet, cifar, classes},
     measure::Measures,
     network::Kind as Network,
     progress::Progress,
-    record::Settings,
-    report,
-    similarity::{Candidate, Kind, Loaded, Request, names::Unnamed},
+    record::{LossDescription, Settings, Truth},
+    report, results,
+    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, names::Unnamed},
     summary,
     table::{self, Columns, Table},
     task::Task,
     wine,
 };
+use clap::Parser;
 use std::{fmt::Write, path::Path, path::PathBuf, sync::atomic::AtomicBool};
 
+/// What a plan is made for.
+#[derive(Clone, Copy, Default)]
+struct Purpose<'a> {
+    /// Whether it is a sweep: with baselines, and going on with what is there.
+    sweep: bool,
+    /// To report what is finished, where it is not to train.
+    report: Option<Reported<'a>>,
+}
+
+/// Where to report from, and the record to write, with the name of the comparison in it.
+#[derive(Clone, Copy)]
+struct Reported<'a> {
+    dir: &'a Path,
+    record: Option<&'a Path>,
+    called: Option<&'a str>,
+}
+
 pub(super) fn train(command: TrainCommand, stop: &AtomicBool) -> Result<String, Error> {
+    of(command, Purpose::default(), stop)
+}
+
+pub(super) fn sweep(command: TrainCommand, stop: &AtomicBool) -> Result<String, Error> {
+    of(command, Purpose { sweep: true, report: None }, stop)
+}
+
+pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String, Error> {
+    let ReportCommand { dir, record, called, asked } = command;
+    let (dir, record) = (absolute(&dir)?, record.map(|path| absolute(&path)).transpose()?);
+    let reported = Reported { dir: &dir, record: record.as_deref(), called: called.as_deref() };
+    let of = |sweep, command| of(command, Purpose { sweep, report: Some(reported) }, stop);
+    match asked {
+        Some(ReportedCommand::Train(command)) => return of(false, command),
+        Some(ReportedCommand::Sweep(command)) => return of(true, command),
+        None => {}
+    }
+    let (words, folder) = asked_for(&dir)?;
+    let wrong = |problem: &dyn std::fmt::Display| {
+        let hint = format!("its command line cannot be used ({problem}); give it again, after the folder");
+        Error::format(&dir.join("comparison.json"), "a comparison")(&hint)
+    };
+    let program = std::iter::once("simloss".to_owned());
+    let cli = Cli::try_parse_from(program.chain(words)).map_err(|error| wrong(&error))?;
+    // Its words mean what they meant where they were said.
+    std::env::set_current_dir(&folder).map_err(Error::file("enter", &folder))?;
+    match cli.command {
+        None => demo_for(cli.demo, Purpose { sweep: false, report: Some(reported) }, stop),
+        Some(Command::Demo(args)) => demo_for(args, Purpose { sweep: false, report: Some(reported) }, stop),
+        Some(Command::Train(command)) => of(false, command),
+        Some(Command::Sweep(command)) => of(true, command),
+        Some(_) => Err(wrong(&"it compares nothing")),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(Error::file("find", path))
+}
+
+fn of(command: TrainCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     match command {
-        TrainCommand::Table(command) => of_table(command, stop),
-        TrainCommand::Cifar100(command) => cifar100(command, stop),
-        TrainCommand::Age(command) => age(command, stop),
-        TrainCommand::Folder(command) => folder(command, stop),
+        TrainCommand::Table(command) => of_table(command, purpose, stop),
+        TrainCommand::Cifar100(command) => cifar100(command, purpose, stop),
+        TrainCommand::Age(command) => age(command, purpose, stop),
+        TrainCommand::Folder(command) => folder(command, purpose, stop),
     }
 }
 
 pub(super) fn demo(args: CompareArgs, stop: &AtomicBool) -> Result<String, Error> {
+    demo_for(args, Purpose::default(), stop)
+}
+
+fn demo_for(args: CompareArgs, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let default = args.out.out.is_none();
     let out = args.out.out.clone().unwrap_or_else(|| "out/demo".into());
-    let existing = match existing(&args.out) {
+    let existing = match existing(&args.out, purpose) {
         // What the demo wrote to its own folder comes back in a minute.
         Existing::Keep if default => Existing::Replace,
         other => other,
     };
-    table_comparison(wine::table()?, args, (out, existing), stop)
+    table_comparison(wine::table()?, args, (out, existing), purpose, stop)
 }
 
-fn of_table(command: TableCommand, stop: &AtomicBool) -> Result<String, Error> {
+fn of_table(command: TableCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let TableCommand { file, label, order, ignore, compare: args } = command;
-    let out = out(&args.out, file.file_stem().map_or(&*file, Path::new));
+    let out = out(&args.out, file.file_stem().map_or(&*file, Path::new), purpose);
     let table = table::read(&file, &Columns { label, order, ignore })?;
-    table_comparison(table, args, out, stop)
+    table_comparison(table, args, out, purpose, stop)
 }
 
-fn existing(args: &OutArgs) -> Existing {
-    match (args.resume, args.overwrite) {
-        (true, _) => Existing::Resume,
-        (false, true) => Existing::Replace,
+fn existing(args: &OutArgs, purpose: Purpose<'_>) -> Existing {
+    match (args.overwrite, args.resume || args.only.is_some() || purpose.sweep) {
+        (true, _) => Existing::Replace,
+        (false, true) => Existing::Resume,
         (false, false) => Existing::Keep,
     }
 }
 
 /// The folder that was asked for, else one with the name of the data, and what to do with what it holds.
-fn out(args: &OutArgs, name: &Path) -> (PathBuf, Existing) {
+fn out(args: &OutArgs, name: &Path, purpose: Purpose<'_>) -> (PathBuf, Existing) {
     let named = || PathBuf::from("out").join(name.file_name().unwrap_or("images".as_ref()));
-    (args.out.clone().unwrap_or_else(named), existing(args))
+    (args.out.clone().unwrap_or_else(named), existing(args, purpose))
 }
 
 fn table_comparison(
     table: Table,
     args: CompareArgs,
     out: (PathBuf, Existing),
+    purpose: Purpose<'_>,
     stop: &AtomicBool,
 ) -> Result<String, Error> {
     let request = args.similarity.request(Kind::Order);
@@ -92,30 +158,140 @@ fn table_comparison(
         selection: train.selection.map_or_else(|| measures.selection(), Into::into),
         threads: load::threads(train.threads),
     };
-    comparison(Task::Table(table), request, loaded, settings, train.seeds, out, stop)
+    let asked =
+        Asked { request, baselines: args.baselines, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
+    asked.comparison(Task::Table(table), loaded, settings, stop)
 }
 
-fn comparison(
-    task: Task,
+/// What the command line says of a comparison of any data.
+struct Asked<'a> {
     request: Request,
-    loaded: Loaded,
-    settings: impl FnOnce(&Measures) -> Settings,
+    baselines: BaselineArgs,
     seeds: usize,
-    (out, existing): (PathBuf, Existing),
-    stop: &AtomicBool,
-) -> Result<String, Error> {
-    let Loaded { source, notes, .. } = loaded;
-    let mut candidates = request.candidates(&source, task.data().class_names().len())?;
-    // r = 0 is cross entropy, to the bits, and that is there already.
-    candidates.retain(|Candidate { description, .. }| description.reduction_factor != Some(0.0));
-    notes.iter().for_each(|text| note(text));
+    out: (PathBuf, Existing),
+    asked: OutArgs,
+    purpose: Purpose<'a>,
+}
 
-    let settings = settings(&Measures::new(&task, &request.kind, &source, &candidates));
-    let plan = Plan { task, kind: request.kind, source, candidates, settings, seeds, out, existing };
-    let progress = Progress::new(stop);
-    let comparison = compare(plan, &progress)?;
-    report::write(&comparison)?;
-    let mut text = summary::text(&comparison)?;
+/// The soft labels that a sweep compares with where classes are in an order, and its label smoothing.
+const SOFT: [f32; 2] = [0.5, 0.8];
+const SMOOTHING: f32 = 0.1;
+
+impl Asked<'_> {
+    /// Cross entropy with another truth.
+    fn baselines(&self, source: &Source, classes: usize) -> Result<Vec<Candidate>, Error> {
+        let kind = &self.request.kind;
+        let all = match (&self.baselines.baselines, self.purpose) {
+            (Some(Baselines(given)), _) => given.clone(),
+            (None, Purpose { sweep: false, .. }) => vec![],
+            (None, Purpose { sweep: true, .. }) => {
+                let soft = if *kind == Kind::Order { &SOFT[..] } else { &[] };
+                std::iter::once(Baseline::Smoothing(SMOOTHING)).chain(soft.iter().map(|&r| Baseline::Soft(r))).collect()
+            }
+        };
+        let mut found = vec![];
+        for baseline in all {
+            let (truth, request) = match baseline {
+                Baseline::Smoothing(share) => {
+                    let request = Request {
+                        kind: Kind::None,
+                        reduction_factors: vec![],
+                        lower_bounds: vec![],
+                        ..self.request.clone()
+                    };
+                    (Truth::Smoothed(decimal(share)), request)
+                }
+                Baseline::Soft(_) if *kind == Kind::None => {
+                    return Err(Error::Usage("soft labels need a similarity, which --similarity gives".into()));
+                }
+                Baseline::Soft(bound) => {
+                    let [mut reduction_factors, mut lower_bounds] = [vec![], vec![]];
+                    match kind {
+                        Kind::File(_) | Kind::Vectors => lower_bounds.push(bound),
+                        _ => reduction_factors.push(bound),
+                    }
+                    (Truth::Soft, Request { reduction_factors, lower_bounds, ..self.request.clone() })
+                }
+            };
+            let source = if request.kind == Kind::None { &Source::None } else { source };
+            let candidates = request.candidates(source, classes)?.into_iter();
+            found.extend(candidates.map(|Candidate { description, similarity }| Candidate {
+                description: LossDescription { truth, ..description },
+                similarity,
+            }));
+        }
+        Ok(found)
+    }
+
+    fn comparison(
+        self,
+        task: Task,
+        loaded: Loaded,
+        settings: impl FnOnce(&Measures) -> Settings,
+        stop: &AtomicBool,
+    ) -> Result<String, Error> {
+        let Loaded { source, notes, .. } = loaded;
+        let classes = task.data().class_names().len();
+        let baselines = self.baselines(&source, classes)?;
+        let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
+        let mut candidates = request.candidates(&source, classes)?;
+        // r = 0 is cross entropy, to the bits, and that is there already.
+        candidates.retain(|Candidate { description, .. }| description.reduction_factor != Some(0.0));
+        notes.iter().for_each(|text| note(text));
+
+        let settings = settings(&Measures::new(&task, &request.kind, &source, &candidates));
+        let (kind, command) = (request.kind, words());
+        let mut plan = Plan { task, kind, source, candidates, baselines, settings, seeds, out, existing, command };
+        let progress = Progress::new(stop);
+        if let Some(Reported { dir, record, called }) = purpose.report {
+            plan.out = dir.to_owned();
+            let comparison = gather(plan)?;
+            if let Some(path) = record {
+                results::record(&comparison, path, called)?;
+            }
+            return said(&comparison);
+        }
+        if asked.list {
+            let [folder, program] = [std::env::current_dir(), std::env::current_exe()].map(|path| {
+                let path = path.map_err(Error::file("find", Path::new("the folder and the program")))?;
+                Ok::<_, Error>(quoted(&path.to_string_lossy()))
+            });
+            let words: Vec<String> = plan.command.iter().map(|word| quoted(word)).collect();
+            let before = format!("cd {} && {} {} --only", folder?, program?, words.join(" "));
+            return Ok(plan.list()?.iter().map(|name| format!("{before} {}\n", quoted(name))).collect());
+        }
+        if let Some(name) = &asked.only {
+            let record = one(&plan, name, &progress)?;
+            let best = record.result.map_or(0, |result| result.best_epoch);
+            return Ok(format!("{name}: {} epochs, the best is {best}\n", record.epochs.len()));
+        }
+        said(&compare(plan, &progress)?)
+    }
+}
+
+/// The words of the command line that make a plan, after the program's name.
+fn words() -> Vec<String> {
+    // What is not text cannot be said again; the rest of the line is as good as nothing then.
+    let words = std::env::args_os().skip(1).map(|word| word.into_string().ok()).collect::<Option<Vec<_>>>();
+    let mut words = words.unwrap_or_default();
+    words.retain(|word| word != "--list" && word != "--overwrite");
+    words
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Writes the report, and says what stands in it.
+fn said(comparison: &Comparison) -> Result<String, Error> {
+    report::write(comparison)?;
+    let mut text = summary::text(comparison)?;
     let _ = writeln!(text, "\nReport:             {}", comparison.report().display());
     let _ = writeln!(text, "Records and models: {}", comparison.runs().display());
     Ok(text)
@@ -133,7 +309,7 @@ struct Protocol<'a> {
     augmentation: Option<usize>,
 }
 
-fn cifar100(command: TrainCifar100Command, stop: &AtomicBool) -> Result<String, Error> {
+fn cifar100(command: TrainCifar100Command, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let TrainCifar100Command { images, unnamed, compare: args } = command;
     let protocol = Protocol {
         network: &|classes| Network::LeNet { classes },
@@ -145,13 +321,13 @@ fn cifar100(command: TrainCifar100Command, stop: &AtomicBool) -> Result<String, 
         augmentation: Some(4),
     };
     protocol.request(&args).check()?;
-    let out = out(&args.out, Path::new("cifar100"));
+    let out = out(&args.out, Path::new("cifar100"), purpose);
     let loading =
         Images { size: [cifar::SIDE; 2], threads: load::threads(args.train.threads), cache: &images.cache, stop };
-    image_comparison(loading.cifar100(&images.path, false)?, &protocol, args, out, stop)
+    image_comparison(loading.cifar100(&images.path, false)?, &protocol, args, out, purpose, stop)
 }
 
-fn age(command: TrainAgeCommand, stop: &AtomicBool) -> Result<String, Error> {
+fn age(command: TrainAgeCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let TrainAgeCommand { images, compare: args } = command;
     let protocol = Protocol {
         network: &|classes| Network::Ages { classes },
@@ -163,14 +339,14 @@ fn age(command: TrainAgeCommand, stop: &AtomicBool) -> Result<String, Error> {
         augmentation: None,
     };
     protocol.request(&args).check()?;
-    let out = out(&args.out, Path::new("age"));
+    let out = out(&args.out, Path::new("age"), purpose);
     let loading = Images { size: [60; 2], threads: load::threads(args.train.threads), cache: &images.cache, stop };
     let ages = images.ages.unwrap_or(Ages::PUBLISHED);
     let set = loading.ages(&images.folder, ages.range(), images.labels.as_deref())?;
-    image_comparison(set, &protocol, args, out, stop)
+    image_comparison(set, &protocol, args, out, purpose, stop)
 }
 
-fn folder(command: TrainFolderCommand, stop: &AtomicBool) -> Result<String, Error> {
+fn folder(command: TrainFolderCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let TrainFolderCommand { images, network: which, size: asked, unnamed, compare: args } = command;
     let network: &dyn Fn(usize) -> Network = match which {
         NetworkArg::Small => &|classes| Network::Small { size: asked.unwrap_or(32), classes },
@@ -195,7 +371,7 @@ fn folder(command: TrainFolderCommand, stop: &AtomicBool) -> Result<String, Erro
     if args.similarity.similarity.is_some() {
         protocol(false, Kind::None).request(&args).check()?;
     }
-    let out = out(&args.out, &images.folder);
+    let out = out(&args.out, &images.folder, purpose);
     let loading = Images { size, threads: load::threads(args.train.threads), cache: &images.cache, stop };
     let set = loading.classes(&images.folder)?;
     // Names that are numbers are in their order.
@@ -205,7 +381,7 @@ fn folder(command: TrainFolderCommand, stop: &AtomicBool) -> Result<String, Erro
         Some(_) => Kind::Superclass,
         None => Kind::None,
     };
-    image_comparison(set, &protocol(ordered, similarity), args, out, stop)
+    image_comparison(set, &protocol(ordered, similarity), args, out, purpose, stop)
 }
 
 impl Protocol<'_> {
@@ -219,6 +395,7 @@ fn image_comparison(
     protocol: &Protocol<'_>,
     args: ImageCompareArgs,
     out: (PathBuf, Existing),
+    purpose: Purpose<'_>,
     stop: &AtomicBool,
 ) -> Result<String, Error> {
     let request = protocol.request(&args);
@@ -251,5 +428,7 @@ fn image_comparison(
     };
     let network = (protocol.network)(set.classes());
     let task = Task::Images { set, network, ordered: protocol.ordered };
-    comparison(task, request, loaded, settings, train.seeds, out, stop)
+    let seeds = train.seeds.unwrap_or(if purpose.sweep { 10 } else { 1 });
+    let asked = Asked { request, baselines: args.baselines, seeds, out, asked: args.out, purpose };
+    asked.comparison(task, loaded, settings, stop)
 }

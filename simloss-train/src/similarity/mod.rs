@@ -23,7 +23,7 @@ use crate::{
     Error,
     data::hex,
     input::{BadNumber, InFile},
-    record::LossDescription,
+    record::{LossDescription, Truth},
 };
 use matrix::Matrix;
 use names::{Aliases, Unnamed, Wanted};
@@ -484,6 +484,7 @@ impl Request {
             reduction_factor: r.map(decimal),
             lower_bound: l.map(decimal),
             fingerprint,
+            truth: Truth::Class,
         };
         Ok(Candidate { description, similarity })
     }
@@ -511,7 +512,7 @@ fn copy<P: AsRef<[u16]>, L: AsRef<[f32]>>(
 }
 
 /// The decimal number that a person wrote for `x`: 0.1, not 0.10000000149.
-fn decimal(x: f32) -> f64 {
+pub(crate) fn decimal(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
 

@@ -1,0 +1,149 @@
+//! `simloss sweep` and `simloss report`: a grid with baselines, in one process or many, to the same bytes.
+
+mod place;
+
+use place::{Outcome, Place, files};
+use predicates::{prelude::PredicateBooleanExt, str::contains};
+use simloss_train::{
+    record::{Record, Truth},
+    results::Line,
+};
+use std::{collections::BTreeMap, error::Error, fmt::Write, fs, process::Command};
+
+/// Four grades that one column tells apart, most of the time.
+fn grades() -> String {
+    let mut text = "length,width,grade\n".to_owned();
+    for i in 0..80u32 {
+        let (grade, jitter) = (i % 4, f64::from(i * 7919 % 31) / 31.0 - 0.5);
+        let _ = writeln!(text, "{:.4},{:.4},{}", f64::from(grade) + 1.5 * jitter, jitter, grade + 1);
+    }
+    text
+}
+
+const LINE: &str = "sweep table g.csv --label grade -r 0.3,0.6 --runs 2 --epochs 4 --hidden 8";
+
+/// The files of all runs, but for the empty ones that were locked.
+fn runs(place: &Place, out: &str) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
+    let root = place.path(out).join("runs");
+    let all = files(&root)?.into_iter().filter(|path| !path.ends_with("lock"));
+    all.map(|path| Ok((path.strip_prefix(&root)?.display().to_string(), fs::read(&path)?))).collect()
+}
+
+#[test]
+fn many_processes_write_what_one_writes() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    place
+        .simloss(&format!("{LINE} --out whole"))
+        .success()
+        .stdout(contains("label smoothing 0.1").and(contains("soft labels, r = 0.5")).and(contains("r = 0.6")));
+    let whole = runs(&place, "whole")?;
+    // Cross entropy, two of SimLoss, three baselines; two seeds; record, model and state of each.
+    assert_eq!(whole.len(), 6 * 2 * 3);
+
+    let listed = place.simloss(&format!("{LINE} --out spread --list")).success().get_output().stdout.clone();
+    let listed = String::from_utf8(listed)?;
+    assert_eq!(listed.lines().count(), 6 * 2);
+    assert!(listed.lines().all(|line| line.starts_with("cd /") && line.contains(" --only ")), "{listed}");
+    place.file("list", &listed)?;
+    let spread = "xargs -d '\\n' -n 1 -P 2 sh -c < list";
+    let status = Command::new("sh").args(["-c", spread]).current_dir(place.path("")).status()?;
+    assert!(status.success());
+    assert!(runs(&place, "spread")? == whole);
+    assert!(!place.path("spread/report.html").exists());
+    // The report is that of one process, too.
+    place.simloss("report spread").success().stdout(contains("spread/report.html"));
+    for file in ["report.html", "results.csv"] {
+        assert!(place.read(&format!("spread/{file}"))? == place.read(&format!("whole/{file}"))?, "{file}");
+    }
+    // Nothing is left to do, and doing it again changes nothing.
+    place.simloss(&format!("{LINE} --out spread --list")).success().stdout("");
+    place.simloss(&format!("{LINE} --out spread")).success();
+    assert!(runs(&place, "spread")? == whole);
+    Ok(())
+}
+
+#[test]
+fn two_processes_never_write_one_run() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    let only = |run: &str| format!("{LINE} --out o --only {run}");
+    place.simloss(&only("order-r0.3/seed-1")).success().stdout(contains("order-r0.3/seed-1: 4 epochs"));
+    let lock = fs::File::options().write(true).open(place.path("o/runs/order-r0.3/seed-1/lock"))?;
+    lock.lock()?;
+    let before = runs(&place, "o")?;
+    place
+        .simloss(&only("order-r0.3/seed-1"))
+        .code(1)
+        .stderr(contains("o/runs/order-r0.3/seed-1 is being written by another process; wait until it ends"));
+    assert!(runs(&place, "o")? == before);
+    // Another run is no concern of its.
+    place.simloss(&only("order-r0.3/seed-2")).success();
+    lock.unlock()?;
+    place.simloss(&only("order-r0.3/seed-1")).success();
+    place.refuses(&only("order-r0.4/seed-1"), "there is no run order-r0.4/seed-1 in this comparison; --list names them")
+}
+
+#[test]
+fn what_is_finished_is_reported() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    place.simloss(&format!("{LINE} --out o --list")).success();
+    place.refuses("report o", "holds no finished run")?;
+    for run in ["cross-entropy/seed-1", "order-r0.6/seed-1", "cross-entropy/seed-2", "smoothing-0.1/seed-2"] {
+        place.simloss(&format!("{LINE} --out o --only {run}")).success();
+    }
+    place.simloss("report o --record r.json").success().stdout(contains("4 of 12 runs are finished"));
+    let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
+    let seen: Vec<_> = lines.iter().map(|line| (&line.similarity[..], line.r, line.truth, line.seed)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("none", None, Truth::Class, 1),
+            ("none", None, Truth::Class, 2),
+            ("order", Some(0.6), Truth::Class, 1),
+            ("none", None, Truth::Smoothed(0.1), 2),
+        ]
+    );
+    let record = Record::load(&place.path("o/runs/order-r0.6/seed-1/record.json"))?;
+    let test = record.result.ok_or("not finished")?.test;
+    assert_eq!(lines[2].test.get("mae").copied(), test.scores.argmax.mae);
+    assert_eq!(lines[2].test.get("mae_expectation").copied(), test.expectation.mae);
+    assert_eq!((lines[2].epochs, lines[2].classes), (4, 4));
+    // Of another name they are others, of the same the same.
+    place.simloss("report o --record r.json --called else").success();
+    place.simloss("report o --record r.json").success();
+    assert_eq!(serde_json::from_str::<Vec<Line>>(&place.read("r.json")?)?.len(), 8);
+    // The command may be said again, and must be that of the runs.
+    place.simloss(&format!("report o {LINE}")).success();
+    place.file("h.csv", grades().replace("3\n", "2\n"))?;
+    place.refuses(&format!("report o {}", LINE.replace("g.csv", "h.csv")), "holds a run with another data")?;
+    place.refuses("report nowhere", "nowhere/comparison.json: No such file")?;
+    place.file("r.json", "{}")?;
+    place.refuses("report o --record r.json", "r.json is not a record of runs")
+}
+
+#[test]
+fn baselines_have_truths_of_their_own() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    let line = "train table g.csv --label grade -r 0.5 --seeds 1 --epochs 5 --hidden 8 --out";
+    place.simloss(&format!("{line} o --baselines smoothing=0.25,soft=0.5,soft=0")).success();
+    let load = |name: &str| Record::load(&place.path(&format!("o/runs/{name}/seed-1/record.json")));
+    let (plain, smooth, soft) = (load("cross-entropy")?, load("smoothing-0.25")?, load("order-r0.5-soft")?);
+    assert_eq!((smooth.loss.truth, soft.loss.truth), (Truth::Smoothed(0.25), Truth::Soft));
+    assert_eq!((smooth.loss.reduction_factor, soft.loss.reduction_factor), (None, Some(0.5)));
+    // Soft labels with r = 0 are the classes: the epochs of cross entropy, to the bits.
+    assert_eq!(load("order-r0-soft")?.epochs, plain.epochs);
+    // The losses of the first epoch have floors: the entropies of the truths.
+    let first = |record: &Record| record.epochs[0].train_loss.unwrap_or(0.0);
+    let entropy = |t: &[f64]| -t.iter().map(|t| t * t.ln()).sum::<f64>();
+    assert!(first(&smooth) >= entropy(&[0.8125, 0.0625, 0.0625, 0.0625]));
+    assert!(first(&soft) >= entropy(&[8.0 / 15.0, 4.0 / 15.0, 2.0 / 15.0, 1.0 / 15.0]));
+    assert_eq!(Record::load(&place.path("o/runs/order-r0.5/seed-1/record.json"))?.loss.truth, Truth::Class);
+    place.refuses(&format!("{line} p --baselines soft=1"), "at least 0 and below 1")?;
+    place.refuses(
+        "train table g.csv --label grade --similarity none --baselines soft=0.5 --out p",
+        "soft labels need a similarity",
+    )
+}
