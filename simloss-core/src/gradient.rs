@@ -137,15 +137,19 @@ impl<V: Value> Gathered<V> {
         Gathered { values: [V::splat(t, V::Scalar::ZERO); GROUP], count: 0, first, present }
     }
 
-    /// The gradients of the next parameters, at most [`GROUP`].
+    /// The gradients of the next parameters.
     #[inline(always)]
-    pub(crate) fn push(&mut self, t: V::Token, values: &[V], sink: &mut impl GradientSink<V::Scalar>) {
-        if self.count + values.len() > GROUP {
-            self.flush(t, sink);
+    pub(crate) fn push(&mut self, t: V::Token, mut values: &[V], sink: &mut impl GradientSink<V::Scalar>) {
+        while !values.is_empty() {
+            if self.count == GROUP {
+                self.flush(t, sink);
+            }
+            let (_, free) = split_mut(&mut self.values, self.count);
+            let (now, later) = split(values, free.len().min(values.len()));
+            copy(now, free);
+            self.count += now.len();
+            values = later;
         }
-        let (_, free) = split_mut(&mut self.values, self.count);
-        copy(values, free);
-        self.count += values.len();
     }
 
     /// Hands over what is gathered.

@@ -152,18 +152,22 @@ pub fn deep_table(inputs: usize, [first, second]: [usize; 2], classes: usize) ->
 
 /// The published network for CIFAR-100, of images of 3x32x32: conv5 3-6, relu, pool, conv5 6-16, relu, pool, dense
 /// 400-120, relu, 120-84, relu, 84-classes.
+///
+/// Relu comes after the pool here: `max(0, max x) = max(max(0, x))`, in bits and gradients too, of a quarter of the values.
 pub fn lenet(classes: usize) -> impl Layers {
-    let first = then(relu(conv(3, 32, 6, 5)), MaxPool::new(6, 28, 28));
-    let second = then(relu(conv(6, 14, 16, 5)), MaxPool::new(16, 10, 10));
+    let first = then(conv(3, 32, 6, 5), relu(MaxPool::new(6, 28, 28)));
+    let second = then(conv(6, 14, 16, 5), relu(MaxPool::new(16, 10, 10)));
     let dense = then(relu(Dense::new(400, 120)), relu(Dense::new(120, 84)));
     then(then(first, second), then(dense, Dense::new(84, classes)))
 }
 
 /// The published network for ages, of faces of 3x60x60: conv5 3-20, relu, pool, conv7 20-40, relu, pool, conv11 40-80,
 /// relu, dense 80-120, relu, 120-classes.
+///
+/// Relu comes after the pool, as in [`lenet`].
 pub fn ages(classes: usize) -> impl Layers {
-    let first = then(relu(conv(3, 60, 20, 5)), MaxPool::new(20, 56, 56));
-    let second = then(relu(conv(20, 28, 40, 7)), MaxPool::new(40, 22, 22));
+    let first = then(conv(3, 60, 20, 5), relu(MaxPool::new(20, 56, 56)));
+    let second = then(conv(20, 28, 40, 7), relu(MaxPool::new(40, 22, 22)));
     let third = relu(conv(40, 11, 80, 11));
     let dense = then(relu(Dense::new(80, 120)), Dense::new(120, classes));
     then(then(first, second), then(third, dense))
@@ -178,9 +182,9 @@ const fn small_side(size: usize) -> usize {
 /// 64-classes.
 pub fn small(size: usize, classes: usize) -> impl Layers {
     let (once, side) = (size.saturating_sub(2), small_side(size));
-    let first = then(relu(conv(3, size, 8, 3)), MaxPool::new(8, once, once));
+    let first = then(conv(3, size, 8, 3), relu(MaxPool::new(8, once, once)));
     let (half, twice) = (once / 2, (once / 2).saturating_sub(2));
-    let second = then(relu(conv(8, half, 16, 3)), MaxPool::new(16, twice, twice));
+    let second = then(conv(8, half, 16, 3), relu(MaxPool::new(16, twice, twice)));
     let dense = then(relu(Dense::new(16 * side * side, 64)), Dense::new(64, classes));
     then(then(first, second), dense)
 }

@@ -86,6 +86,9 @@ const fn ten(left: usize) -> usize {
     largest([10, 6, 4, 2, 1], left)
 }
 
+/// Values of a block of rows that stay in the nearest cache, of 16 lanes.
+const NEAR: usize = 448;
+
 impl Conv2d {
     const fn rows(&self) -> usize {
         (self.height + 1).saturating_sub(self.kernel)
@@ -113,9 +116,9 @@ impl Conv2d {
         }
     }
 
-    /// Outputs `o..o + O` at row `i`, columns `j..j + X`.
+    /// Outputs `o..o + O` at row `i`, columns `j..j + X`. `K` is the kernel, or 0.
     #[inline(always)]
-    fn tile<V: Value, const O: usize, const X: usize>(
+    fn tile<V: Value, const O: usize, const X: usize, const K: usize>(
         &self,
         t: V::Token,
         parameters: &[V::Scalar],
@@ -123,6 +126,7 @@ impl Conv2d {
         y: &mut [V],
         [o, i, j]: [usize; 3],
     ) {
+        let kernel = if K > 0 { K } else { self.kernel };
         let (weights, biases) = split(parameters, self.weights());
         let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; O];
         for (n, sums) in sums.iter_mut().enumerate() {
@@ -130,14 +134,14 @@ impl Conv2d {
             *sums = [V::splat(t, bias); X];
         }
         for c in 0..self.channels {
-            for u in 0..self.kernel {
+            for u in 0..kernel {
                 let start = (c * self.height + i + u) * self.width + j;
-                let Some(x) = x.get(start..start + X + self.kernel - 1) else { return };
+                let Some(x) = x.get(start..start + X + kernel - 1) else { return };
                 let mut kernels = [&weights[..0]; O];
-                for (n, kernel) in kernels.iter_mut().enumerate() {
+                for (n, row) in kernels.iter_mut().enumerate() {
                     let at = self.weight(o + n, c, u, 0);
-                    let Some(row) = weights.get(at..at + self.kernel) else { return };
-                    *kernel = row;
+                    let Some(weights) = weights.get(at..at + kernel) else { return };
+                    *row = weights;
                 }
                 for (v, x) in x.windows(X).enumerate() {
                     for (sums, kernel) in sums.iter_mut().zip(kernels) {
@@ -158,9 +162,19 @@ impl Conv2d {
         }
     }
 
-    /// Gradients of inputs `c..c + N` at row `i`, columns `j..j + X`; `X` is 1 or 2.
+    /// All outputs in whole registers. `K` is the kernel, or 0.
     #[inline(always)]
-    fn back_tile<V: Value, const N: usize, const X: usize>(
+    fn tiles<V: Value, const K: usize>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
+        cut!(o in self.outputs, four, [4 2 1] O => for i in 0..self.rows() {
+            cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
+                self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j]);
+            })
+        });
+    }
+
+    /// Gradients of inputs `c..c + N` at row `i`, columns `j..j + X`; `X` is 1 or 2. `K` is the kernel, or 0.
+    #[inline(always)]
+    fn back_tile<V: Value, const N: usize, const X: usize, const K: usize>(
         &self,
         t: V::Token,
         weights: &[V::Scalar],
@@ -169,36 +183,49 @@ impl Conv2d {
         [c, i, j]: [usize; 3],
     ) {
         let (rows, columns) = (self.rows(), self.columns());
-        let last = self.kernel.saturating_sub(1);
+        let kernel = if K > 0 { K } else { self.kernel };
+        let last = kernel.saturating_sub(1);
         // Output rows i - u that exist: u from i - (rows - 1) to i, within the kernel. Columns likewise: of two inputs
         // side by side the left one has one weight more at the lower end, the right one at the upper.
         let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(last));
         let from = |j: usize| (j + 1).saturating_sub(columns);
-        let (left, both) =
-            if X == 2 { (from(j)..from(j + 1), from(j + 1)..=j.min(last)) } else { (0..0, from(j)..=j.min(last)) };
-        let right = j.min(last) + 1..(j + X).min(self.kernel);
+        let to = j.min(last) + 1;
+        let (left, both) = if X == 2 { (from(j)..from(j + 1), from(j + 1)..to) } else { (0..0, from(j)..to) };
+        let right = to..(j + X).min(kernel);
         let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; N];
         for o in 0..self.outputs {
             for u in first_u..=last_u {
                 let start = (o * rows + i - u) * columns;
                 let Some(dy) = dy.get(start..start + columns) else { return };
-                let mut kernels = [&weights[..0]; N];
-                for (n, kernel) in kernels.iter_mut().enumerate() {
-                    let at = self.weight(o, c + n, u, 0);
-                    let Some(row) = weights.get(at..at + self.kernel) else { return };
-                    *kernel = row;
-                }
+                // Row u of the kernels from o to c, c + 1, ...: one check for all.
+                let (at, next) = (self.weight(o, c, u, 0), kernel * kernel);
+                let Some(kernels) = weights.get(at..at + (N - 1) * next + kernel) else { return };
                 for v in left.clone() {
                     let Some(&g) = dy.get(j - v) else { return };
-                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
-                        let Some(&w) = kernel.get(v) else { return };
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        let Some(&w) = kernels.get(n * next + v) else { return };
                         sums[0] = sums[0].add(g.mul(V::splat(t, w)));
                     }
                 }
+                if K > 0 && both.start == 0 && both.end == K {
+                    // Most inputs meet the whole kernel.
+                    let Some(dy) = dy.get(j - last..j + X) else { return };
+                    for v in 0..K {
+                        let Some(g) = dy.get(last - v..last - v + X) else { return };
+                        for (n, sums) in sums.iter_mut().enumerate() {
+                            let Some(&w) = kernels.get(n * next + v) else { return };
+                            let w = V::splat(t, w);
+                            for (sum, &g) in sums.iter_mut().zip(g) {
+                                *sum = sum.add(g.mul(w));
+                            }
+                        }
+                    }
+                    continue;
+                }
                 for v in both.clone() {
                     let Some(g) = dy.get(j - v..j - v + X) else { return };
-                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
-                        let Some(&w) = kernel.get(v) else { return };
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        let Some(&w) = kernels.get(n * next + v) else { return };
                         let w = V::splat(t, w);
                         for (sum, &g) in sums.iter_mut().zip(g) {
                             *sum = sum.add(g.mul(w));
@@ -207,8 +234,8 @@ impl Conv2d {
                 }
                 for v in right.clone() {
                     let Some(&g) = dy.get(j + 1 - v) else { return };
-                    for (sums, kernel) in sums.iter_mut().zip(kernels) {
-                        let Some(&w) = kernel.get(v) else { return };
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        let Some(&w) = kernels.get(n * next + v) else { return };
                         sums[X - 1] = sums[X - 1].add(g.mul(V::splat(t, w)));
                     }
                 }
@@ -222,18 +249,28 @@ impl Conv2d {
         }
     }
 
-    /// Gradients of the weights `W[o, c, u..u + U, v..v + X]`, one sum over positions per lane.
+    /// Gradients of all inputs in whole registers. `K` is the kernel, or 0.
+    #[inline(always)]
+    fn back_tiles<V: Value, const K: usize>(&self, t: V::Token, weights: &[V::Scalar], dy: &[V], dx: &mut [V]) {
+        cut!(c in self.channels, ten, [10 6 4 2 1] N => for i in 0..self.height {
+            cut!(j in self.width, two, [2 1] X => self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j]))
+        });
+    }
+
+    /// Adds to `sums`, the gradients of the weights `W[o, c, u..u + U, v..v + X]`, what the rows `from..to` of outputs give:
+    /// one sum over positions per lane.
     #[inline(always)]
     fn weight_tile<V: Value, const U: usize, const X: usize>(
         &self,
-        t: V::Token,
         x: &[V],
         dy: &[V],
         [o, c, u, v]: [usize; 4],
-    ) -> Option<[[V; X]; U]> {
+        [from, to]: [usize; 2],
+        sums: &mut [[V; X]; U],
+    ) -> Option<()> {
         let (rows, columns) = (self.rows(), self.columns());
-        let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; U];
-        for i in 0..rows {
+        let mut moved = *sums;
+        for i in from..to {
             let start = (o * rows + i) * columns;
             let dy = dy.get(start..start + columns)?;
             let mut x_rows = [&x[..0]; U];
@@ -242,7 +279,7 @@ impl Conv2d {
                 *row = x.get(start..start + columns + X - 1)?;
             }
             for (j, &g) in dy.iter().enumerate() {
-                for (sums, row) in sums.iter_mut().zip(x_rows) {
+                for (sums, row) in moved.iter_mut().zip(x_rows) {
                     let x = row.get(j..j + X)?;
                     for (sum, &x) in sums.iter_mut().zip(x) {
                         *sum = sum.add(g.mul(x));
@@ -250,7 +287,51 @@ impl Conv2d {
                 }
             }
         }
-        Some(sums)
+        *sums = moved;
+        Some(())
+    }
+
+    /// Gradients of the weights from `o` to `c`, where the kernel has `X` columns: a few rows of outputs after another, so
+    /// that these and the inputs they saw stay near for all rows of the kernel.
+    #[inline(always)]
+    fn kernel_gradients<V: Value, const X: usize>(
+        &self,
+        t: V::Token,
+        x: &[V],
+        dy: &[V],
+        [o, c]: [usize; 2],
+        gathered: &mut Gathered<V>,
+        sink: &mut impl GradientSink<V::Scalar>,
+    ) {
+        let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; X];
+        let rows = (NEAR / (self.width + self.columns())).max(1);
+        for from in (0..self.rows()).step_by(rows) {
+            let block = [from, (from + rows).min(self.rows())];
+            cut!(u in X, even::<3>, [3 2 1] U => {
+                let Some(sums) = sums.get_mut(u..u + U).and_then(|sums| sums.first_chunk_mut::<U>()) else { return };
+                let Some(()) = self.weight_tile::<V, U, X>(x, dy, [o, c, u, 0], block, sums) else { return };
+            });
+        }
+        gathered.push(t, sums.as_flattened(), sink);
+    }
+
+    /// Gradients of the weights `W[o, c, u, v..v + X]`.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // what is read, which weights, and where they go
+    fn row_gradients<V: Value, const X: usize>(
+        &self,
+        t: V::Token,
+        x: &[V],
+        dy: &[V],
+        [o, c]: [usize; 2],
+        [u, v]: [usize; 2],
+        gathered: &mut Gathered<V>,
+        sink: &mut impl GradientSink<V::Scalar>,
+    ) {
+        let mut sums = [[V::splat(t, V::Scalar::ZERO); X]];
+        if self.weight_tile(x, dy, [o, c, u, v], [0, self.rows()], &mut sums).is_some() {
+            gathered.push(t, sums.as_flattened(), sink);
+        }
     }
 
     /// Gradients of the weights from `o` to `c`, all rows and columns of the kernel, in their order.
@@ -260,28 +341,24 @@ impl Conv2d {
         t: V::Token,
         x: &[V],
         dy: &[V],
-        [o, c]: [usize; 2],
+        at: [usize; 2],
         gathered: &mut Gathered<V>,
         sink: &mut impl GradientSink<V::Scalar>,
     ) {
-        if V::WIDTH == 1 {
-            for u in 0..self.kernel {
-                cut!(v in self.kernel, five, [5 1] X => {
-                    let Some([sums]) = self.weight_tile::<V, 1, X>(t, x, dy, [o, c, u, v]) else { return };
-                    gathered.push(t, &sums, sink);
-                });
+        if V::WIDTH > 1 {
+            match self.kernel {
+                3 => return self.kernel_gradients::<V, 3>(t, x, dy, at, gathered, sink),
+                5 => return self.kernel_gradients::<V, 5>(t, x, dy, at, gathered, sink),
+                7 => return self.kernel_gradients::<V, 7>(t, x, dy, at, gathered, sink),
+                _ => {}
             }
-        } else if self.kernel <= 7 {
-            // Whole rows of the kernel, so that two of them follow each other.
-            cut!(u in self.kernel, two, [2 1] U => cut!(v in self.kernel, even::<7>, [7 6 5 4 3 2 1] X => {
-                let Some(sums) = self.weight_tile::<V, U, X>(t, x, dy, [o, c, u, v]) else { return };
-                gathered.push(t, sums.as_flattened(), sink);
-            }));
-        } else {
-            for u in 0..self.kernel {
+        }
+        for u in 0..self.kernel {
+            if V::WIDTH == 1 {
+                cut!(v in self.kernel, five, [5 1] X => self.row_gradients::<V, X>(t, x, dy, at, [u, v], gathered, sink));
+            } else {
                 cut!(v in self.kernel, even::<7>, [7 6 5 4 3 2 1] X => {
-                    let Some([sums]) = self.weight_tile::<V, 1, X>(t, x, dy, [o, c, u, v]) else { return };
-                    gathered.push(t, &sums, sink);
+                    self.row_gradients::<V, X>(t, x, dy, at, [u, v], gathered, sink);
                 });
             }
         }
@@ -376,20 +453,20 @@ impl Passes for Conv2d {
     fn forward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
         if V::WIDTH == 1 {
             cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
-                cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]))
+                cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j]))
             });
         } else if V::WIDTH < GROUP {
             cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
                 cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                    self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
+                    self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j]);
                 })
             });
         } else {
-            cut!(o in self.outputs, four, [4 2 1] O => for i in 0..self.rows() {
-                cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                    self.tile::<V, O, X>(t, parameters, x, y, [o, i, j]);
-                })
-            });
+            match self.kernel {
+                // Longer rows are their own loop: the compiler's unrolling of 7 columns was slower by 6 %.
+                5 => self.tiles::<V, 5>(t, parameters, x, y),
+                _ => self.tiles::<V, 0>(t, parameters, x, y),
+            }
         }
     }
 
@@ -399,13 +476,15 @@ impl Passes for Conv2d {
         if V::WIDTH < GROUP {
             cut!(c in self.channels, four, [4 2 1] N => for i in 0..self.height {
                 for j in 0..self.width {
-                    self.back_tile::<V, N, 1>(t, weights, dy, dx, [c, i, j]);
+                    self.back_tile::<V, N, 1, 0>(t, weights, dy, dx, [c, i, j]);
                 }
             });
         } else {
-            cut!(c in self.channels, ten, [10 6 4 2 1] N => for i in 0..self.height {
-                cut!(j in self.width, two, [2 1] X => self.back_tile::<V, N, X>(t, weights, dy, dx, [c, i, j]))
-            });
+            match self.kernel {
+                5 => self.back_tiles::<V, 5>(t, weights, dy, dx),
+                7 => self.back_tiles::<V, 7>(t, weights, dy, dx),
+                _ => self.back_tiles::<V, 0>(t, weights, dy, dx),
+            }
         }
     }
 
