@@ -759,7 +759,7 @@ proptest! {
         seed: u64,
         samples in 1usize..18,
         [inputs, hidden, outputs] in [1usize..14, 1usize..10, 1usize..7],
-        [channels, kernel, spare, wide, filters] in [1usize..6, 1usize..7, 0usize..4, 0usize..9, 1usize..5],
+        [channels, kernel, spare, wide, filters] in [1usize..6, 1usize..10, 0usize..4, 0usize..9, 1usize..5],
     ) {
         layer_in_lanes(Dense::new(inputs, outputs), seed, samples)?;
         let dense = Layer::<f32>::relu(Dense::new(inputs, hidden));
