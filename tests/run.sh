@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STANDARD="fmt clippy doc test targets firmware demo bench data pytorch"
-DEEP="deep-exp deep-laws deep-stability"
+DEEP="deep-exp deep-laws deep-stability deep-bits"
 SKIPPED=77
 NO_DATA=78
 
@@ -32,6 +32,7 @@ about() {
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
+    deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
   esac
 }
 
@@ -133,6 +134,11 @@ step_deep-laws() {
 
 step_deep-stability() {
   cargo run --release -q -p simloss-bench --locked --bin stability -- --cases 20
+}
+
+step_deep-bits() {
+  cargo test -q -p simloss-train --locked --test same_bits -- --include-ignored &&
+    cargo test --release -q -p simloss-train --locked --test same_bits -- --include-ignored
 }
 
 case ${1:-} in

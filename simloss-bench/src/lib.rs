@@ -12,6 +12,7 @@
 
 pub mod bounds;
 pub mod cases;
+pub mod curve;
 pub mod exact;
 pub mod instructions;
 pub mod measure;
