@@ -4,9 +4,6 @@
 //! What comes out is held against `golden/same_bits.json`, which every build and machine shares. After a change that is
 //! meant to change bits, the message of a failing test says what to write there.
 
-mod place;
-
-use place::{Outcome, Place};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use simloss_core::Random;
@@ -19,6 +16,9 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
+
+type Outcome = Result<(), Box<dyn Error>>;
 
 const GOLDEN: &str = include_str!("golden/same_bits.json");
 
@@ -44,7 +44,7 @@ fn bits(run: &Path) -> Result<Bits, Box<dyn Error>> {
 }
 
 /// CIFAR-100 of noise, lighter or darker by class: `images` to train and validate, an eighth of that to test.
-fn cifar(place: &Place, images: usize) -> Outcome {
+fn cifar(dir: &Path, images: usize) -> Outcome {
     let mut random = Random::new(7);
     let mut records = |images: usize| -> Vec<u8> {
         let mut bytes = vec![];
@@ -56,16 +56,17 @@ fn cifar(place: &Place, images: usize) -> Outcome {
         bytes
     };
     let lines = |n: usize, letter: char| (0..n).map(|i| format!("{letter}{i:02}\n")).collect::<String>();
-    fs::create_dir(place.path("cifar"))?;
-    place.file("cifar/train.bin", records(images))?.file("cifar/test.bin", records(images / 8))?;
-    place.file("cifar/fine_label_names.txt", lines(100, 'n'))?;
-    place.file("cifar/coarse_label_names.txt", lines(20, 'g'))?;
-    Ok(())
+    let dir = dir.join("cifar");
+    fs::create_dir(&dir)?;
+    fs::write(dir.join("train.bin"), records(images))?;
+    fs::write(dir.join("test.bin"), records(images / 8))?;
+    fs::write(dir.join("fine_label_names.txt"), lines(100, 'n'))?;
+    Ok(fs::write(dir.join("coarse_label_names.txt"), lines(20, 'g'))?)
 }
 
-fn simloss(place: &Place, arguments: &str, set: &str, out: &str) -> Command {
+fn simloss(dir: &Path, arguments: &str, set: &str, out: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simloss"));
-    command.current_dir(place.0.path()).env("SIMLOSS_SIMD", set).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir(dir).env("SIMLOSS_SIMD", set).stdout(Stdio::null()).stderr(Stdio::null());
     command.args("train cifar100 cifar --similarity none --seed 5".split(' ')).args(arguments.split(' '));
     command.args(["--out", out]);
     command
@@ -80,14 +81,15 @@ fn golden(size: &str) -> Result<Bits, Box<dyn Error>> {
 
 /// Every instruction set of this processor, on one thread and on two.
 fn everywhere(size: &str, images: usize, arguments: &str) -> Outcome {
-    let place = Place::new()?;
-    cifar(&place, images)?;
+    let dir = TempDir::new()?;
+    let dir = dir.path();
+    cifar(dir, images)?;
     for set in InstructionSet::available() {
         for threads in [1, 2] {
             let out = format!("{}-{threads}", set.name());
-            let status = simloss(&place, &format!("{arguments} --threads {threads}"), set.name(), &out).status()?;
+            let status = simloss(dir, &format!("{arguments} --threads {threads}"), set.name(), &out).status()?;
             assert!(status.success(), "{out}: {status}");
-            assert_eq!(bits(&place.path(&out).join(RUN))?, golden(size)?, "{size}: {out} differs from the golden bits");
+            assert_eq!(bits(&dir.join(&out).join(RUN))?, golden(size)?, "{size}: {out} differs from the golden bits");
         }
     }
     Ok(())
@@ -109,11 +111,12 @@ fn three_epochs_have_the_golden_bits_everywhere() -> Outcome {
 #[test]
 #[ignore = "trains for minutes: ./tests/run.sh deep-bits"]
 fn a_killed_run_goes_on_to_the_golden_bits() -> Outcome {
-    let place = Place::new()?;
-    cifar(&place, LONG.0)?;
+    let dir = TempDir::new()?;
+    let dir = dir.path();
+    cifar(dir, LONG.0)?;
     let set = InstructionSet::chosen()?.name();
-    let run = place.path("killed").join(RUN);
-    let mut child = simloss(&place, LONG.1, set, "killed").spawn()?;
+    let run = dir.join("killed").join(RUN);
+    let mut child = simloss(dir, LONG.1, set, "killed").spawn()?;
     let begun = Instant::now();
     while !run.join("state.safetensors").exists() {
         assert!(begun.elapsed() < Duration::from_secs(300), "no epoch within five minutes");
@@ -122,7 +125,7 @@ fn a_killed_run_goes_on_to_the_golden_bits() -> Outcome {
     child.kill()?;
     child.wait()?;
     assert_eq!(Record::load(&run.join("record.json"))?.result, None, "it ended before it was killed");
-    let status = simloss(&place, &format!("{} --resume", LONG.1), set, "killed").status()?;
+    let status = simloss(dir, &format!("{} --resume", LONG.1), set, "killed").status()?;
     assert!(status.success(), "{status}");
     assert_eq!(bits(&run)?, golden("long")?, "the killed run differs from the golden bits");
     Ok(())
