@@ -51,7 +51,7 @@ fn without_a_command_it_is_the_demo() -> Outcome {
     // A folder that was named is not.
     place.refuses("demo --seeds 2 --epochs 3 -r 0.5 --out out/demo", "out/demo already holds a run; add --resume")?;
     place.simloss("demo --seeds 1 --epochs 3 -r 0.5 --out out/demo --overwrite").success();
-    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 2 * 4);
+    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 2 * 5);
     Ok(())
 }
 
@@ -64,7 +64,7 @@ fn a_table_of_ones_own() -> Outcome {
     let results = place.read("a/results.csv")?;
     assert_eq!(results.lines().count(), 1 + 2 * 3, "{results}");
     assert!(
-        results.starts_with("loss,seed,best_epoch,accuracy,\"MAE, class\",\"MAE, expected\",NLL,ECE\n"),
+        results.starts_with("loss,seed,best_epoch,accuracy,\"MAE, class\",\"MAE, expected\",\"MSE, class\",NLL,ECE\n"),
         "{results}"
     );
     for file in ["record.json", "model.safetensors"] {

@@ -38,8 +38,8 @@ fn many_processes_write_what_one_writes() -> Outcome {
         .success()
         .stdout(contains("label smoothing 0.1").and(contains("soft labels, r = 0.5")).and(contains("r = 0.6")));
     let whole = runs(&place, "whole")?;
-    // Cross entropy, two of SimLoss, three baselines; two seeds; record, model and state of each.
-    assert_eq!(whole.len(), 6 * 2 * 3);
+    // Cross entropy, two of SimLoss, three baselines; two seeds; record, model, state and details of each.
+    assert_eq!(whole.len(), 6 * 2 * 4);
 
     let listed = place.simloss(&format!("{LINE} --out spread --list")).success().get_output().stdout.clone();
     let listed = String::from_utf8(listed)?;
@@ -146,4 +146,80 @@ fn baselines_have_truths_of_their_own() -> Outcome {
         "train table g.csv --label grade --similarity none --baselines soft=0.5 --out p",
         "soft labels need a similarity",
     )
+}
+
+/// The title of every plot of a page, and how many marks in the colours of data it has.
+fn plots(page: &str) -> Vec<(String, usize)> {
+    let mut found = vec![];
+    for (before, after) in page.match_indices("<div class=\"plot\"").map(|(at, _)| page.split_at(at)) {
+        let title =
+            before.rsplit_once("<h3>").and_then(|(_, rest)| rest.split_once("</h3>")).map_or("", |(title, _)| title);
+        let svg = after.split_once("</svg>").map_or("", |(svg, _)| svg);
+        let coloured = |element: &&str| ["#B45309", "#1D5FD6", "#0F7B5F"].iter().any(|colour| element.contains(colour));
+        found.push((title.to_owned(), svg.split('<').filter(coloured).count()));
+    }
+    found
+}
+
+#[test]
+fn every_plot_has_marks() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    place.simloss(&format!("{LINE} --out o")).success();
+    let page = place.read("o/report.html")?;
+    let found = plots(&page);
+    let titles: Vec<&str> = found.iter().map(|(title, _)| &title[..]).collect();
+    for title in [
+        "Accuracy of the most probable class",
+        "Mean absolute error",
+        "Mean squared error of the most probable class",
+        "Learning curves",
+        "Training loss",
+        "True and predicted classes",
+        "Mean prediction for class 1",
+        "Calibration, cross entropy",
+        "Similarity, r = 0.3",
+    ] {
+        let alike =
+            |other: &&&str| **other == title || (title.starts_with("Similarity") && other.starts_with("Similarity"));
+        assert!(titles.iter().any(|other| alike(&other)), "{title}: {titles:?}");
+    }
+    assert!(found.iter().all(|(_, marks)| *marks > 1), "{found:?}");
+    // One file: nothing is fetched, nothing runs.
+    assert!(
+        !page.contains("http://") && !page.contains("https://") && !page.contains("<script") && !page.contains("url(")
+    );
+    assert!(page.contains("MAE, class: the best answer of plain cross entropy is the "));
+    let table = place.read("o/report.md")?;
+    assert!(
+        table.contains("| loss | runs | accuracy | MAE, class | MAE, expected | MSE, class | NLL | ECE |"),
+        "{table}"
+    );
+    assert!(table.contains("| label smoothing 0.1 | 2 |"), "{table}");
+
+    // Groups: the least risk of a wrong one, and their confusion.
+    let text = grades();
+    let named = text.lines().map(|line| match line.rsplit_once(',') {
+        Some((rest, grade)) if grade != "grade" => format!("{rest},g{grade}\n"),
+        _ => format!("{line}\n"),
+    });
+    place
+        .file("n.csv", named.collect::<String>())?
+        .file("s.csv", "class,superclass\ng1,low\ng2,low\ng3,high\ng4,high\n")?;
+    let line =
+        "sweep table n.csv --label grade --similarity superclass --superclasses s.csv -r 0.3,0.6 --runs 2 --epochs 4";
+    place
+        .simloss(&format!("{line} --hidden 8 --out p"))
+        .success()
+        .stdout(contains("least superclass risk").and(contains("SA: the best answer of plain cross entropy")));
+    let page = place.read("p/report.html")?;
+    assert!(page.contains("cross entropy, superclasses") && page.contains("g1 +1"));
+    assert!(plots(&page).iter().all(|(_, marks)| *marks > 1), "{:?}", plots(&page));
+    // What stands beside a record is computed again where it is missing, to the same bytes.
+    let details = "p/runs/superclass-r0.3/seed-2/details.json";
+    let before = place.read(details)?;
+    fs::remove_file(place.path(details))?;
+    place.simloss("report p").success();
+    assert_eq!(place.read(details)?, before);
+    Ok(())
 }

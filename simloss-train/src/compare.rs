@@ -9,7 +9,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `comparison.json` | what is compared: marks the folder as one that holds a comparison |
-//! | `runs/<loss>/seed-<n>/` | the files of a [`run`](crate::run) |
+//! | `runs/<loss>/seed-<n>/` | the files of a [`run`](crate::run), and its [`details`] |
 //! | `results.csv`, `results.json` | what came of every run ([`results`]) |
 //! | `report.html` | the report |
 //!
@@ -23,6 +23,7 @@
 use crate::{
     Error,
     data::Split,
+    details::{self, Details},
     files,
     lanes::InstructionSet,
     measure::{Measure, Measures, confusion},
@@ -98,7 +99,12 @@ pub struct Series {
     pub parameter: Option<f64>,
     /// Those that are finished, by seed.
     pub records: Vec<Record>,
+    /// What else is known of each.
+    pub details: Vec<Details>,
 }
+
+/// A run that is finished.
+type Finished = (Record, Details);
 
 /// What a loss is compared as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,14 +356,14 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
     let jobs = plan.jobs(&contenders);
     progress.started(jobs.len());
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Record>>> = Mutex::new(vec![None; jobs.len()]);
+    let results: Mutex<Vec<Option<Finished>>> = Mutex::new(vec![None; jobs.len()]);
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let work = || {
         while !progress.stopped() {
             let job = next.fetch_add(1, Ordering::Relaxed);
             let Some(&(loss, seed)) = jobs.get(job) else { return };
             match plan.train(&contenders[loss], seeds[seed], &splits[seed], progress) {
-                Ok(record) => lock(&results)[job] = Some(record),
+                Ok(finished) => lock(&results)[job] = Some(finished),
                 Err(error) => {
                     // The first failure ends the others, which then report that they were interrupted.
                     lock(&failure).get_or_insert(error);
@@ -405,7 +411,7 @@ pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, E
     progress.started(1);
     let record = plan.train(&contenders[loss], seeds[seed], &split, progress);
     progress.finished();
-    record
+    Ok(record?.0)
 }
 
 /// The comparison of those runs that are finished.
@@ -417,9 +423,16 @@ pub fn gather(plan: Plan) -> Result<Comparison, Error> {
     plan.check()?;
     let contenders = plan.contenders();
     let (seeds, splits) = (plan.seeds(), plan.splits()?);
-    let records = plan.jobs(&contenders).into_iter();
-    let records = records.map(|(loss, seed)| plan.finished(&contenders[loss], seeds[seed]));
-    let records = records.collect::<Result<Vec<_>, _>>()?;
+    let mut records = vec![];
+    for (loss, seed) in plan.jobs(&contenders) {
+        let (contender, split) = (&contenders[loss], &splits[seed]);
+        let record = plan.finished(contender, seeds[seed])?;
+        let details = record.map(|record| {
+            let details = plan.details(contender, seeds[seed], split, &record, plan.settings.threads)?;
+            Ok::<_, Error>((record, details))
+        });
+        records.push(details.transpose()?);
+    }
     if records.iter().all(Option::is_none) {
         let runs = plan.runs();
         return Err(Error::Usage(format!("{} holds no finished run of this comparison", runs.display())));
@@ -447,7 +460,7 @@ impl Plan {
         seed: u64,
         split: &Split,
         progress: &Progress<'_>,
-    ) -> Result<Record, Error> {
+    ) -> Result<Finished, Error> {
         let threads = (self.settings.threads / self.at_a_time()).max(1);
         let settings = Settings { seed, threads, ..self.settings.clone() };
         let dir = self.runs().join(self.name(contender, seed));
@@ -467,8 +480,23 @@ impl Plan {
                 run(&settings, objective, data, split, Some(&out), &mut watch)
             }
         }?;
+        let details = self.details(contender, seed, split, &record, threads)?;
         progress.run_done(watch.trained());
-        Ok(record)
+        Ok((record, details))
+    }
+
+    /// What else is known of a finished run.
+    fn details(
+        &self,
+        contender: &Contender<'_>,
+        seed: u64,
+        split: &Split,
+        record: &Record,
+        threads: usize,
+    ) -> Result<Details, Error> {
+        let dir = self.runs().join(self.name(contender, seed));
+        let measures = Measures::new(&self.task, &self.kind, &self.source, &[]);
+        details::of(&dir, record, self.task.data(), measures.superclasses(), split, threads)
     }
 }
 
@@ -495,12 +523,14 @@ fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
 
 impl Comparison {
     /// Of the records of all jobs, in their order; those that are missing are not finished.
-    fn of(plan: Plan, splits: &[Split], records: Vec<Option<Record>>) -> Result<Self, Error> {
+    fn of(plan: Plan, splits: &[Split], finished: Vec<Option<Finished>>) -> Result<Self, Error> {
         let contenders = plan.contenders();
+        let of = |loss: usize| finished.iter().skip(loss).step_by(contenders.len()).flatten().cloned().unzip();
         let series = contenders
             .iter()
             .enumerate()
-            .map(|(loss, contender)| Series {
+            .map(|(loss, contender)| (contender, of(loss)))
+            .map(|(contender, (records, details))| Series {
                 title: contender.title.clone(),
                 folder: contender.folder.clone(),
                 role: contender.role,
@@ -508,7 +538,8 @@ impl Comparison {
                     Role::SimLoss => contender.description.reduction_factor.or(contender.description.lower_bound),
                     Role::CrossEntropy | Role::Baseline => None,
                 },
-                records: records.iter().skip(loss).step_by(contenders.len()).flatten().cloned().collect(),
+                records,
+                details,
             })
             .collect();
         drop(contenders);

@@ -71,6 +71,8 @@ pub struct Prediction<'a> {
     pub expectation: f32,
     /// One number per class.
     pub probabilities: &'a [f32],
+    /// The same before the softmax.
+    pub logits: &'a [f32],
 }
 
 /// Samples that are computed at a time.
@@ -147,7 +149,8 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
                 let argmax = argmax(logits)?;
                 confusion.update(label, argmax)?;
                 let expectation = expectation(Probabilities::new(&probabilities)?, &values)?;
-                each(Prediction { sample, label, argmax, expectation, probabilities: &probabilities })?;
+                let probabilities = &probabilities;
+                each(Prediction { sample, label, argmax, expectation, probabilities, logits })?;
             }
         }
         let (superclass, failed) = match &samples.superclasses() {
@@ -190,7 +193,7 @@ impl<'a> Table<'a> {
 
     /// One row more.
     pub fn add(&mut self, prediction: Prediction<'_>) {
-        let Prediction { sample, label, argmax, expectation, probabilities } = prediction;
+        let Prediction { sample, label, argmax, expectation, probabilities, .. } = prediction;
         let name = |label: Label| self.samples.class_names().get(label.index()).cloned().unwrap_or_default();
         let first = [self.samples.path(sample), name(label), name(argmax)];
         let numbers = [expectation].iter().chain(probabilities).map(f32::to_string).collect::<Vec<_>>();

@@ -17,13 +17,14 @@
 //! | [`similarity`] | from options and files to rows |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
-//! | [`compare`], [`statistics`], [`results`], [`summary`], [`report`] | many trainings, and what may be said of them |
+//! | [`compare`], [`details`], [`statistics`], [`results`], [`summary`], [`report`] | many trainings, and what may be said of them |
 
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod compare;
 pub mod data;
+pub mod details;
 pub mod engine;
 mod error;
 pub mod evaluate;

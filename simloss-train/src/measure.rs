@@ -17,6 +17,8 @@ pub enum Measure {
     ClassError,
     /// Mean absolute error of the expected value.
     ExpectedError,
+    /// Mean squared error of the most probable class's value.
+    ClassSquaredError,
     /// Mean distance round the circle, in classes, of the most probable class.
     CircularError,
     /// Share of right superclasses.
@@ -47,6 +49,7 @@ impl Measure {
             Measure::Accuracy => "accuracy",
             Measure::ClassError => "MAE, class",
             Measure::ExpectedError => "MAE, expected",
+            Measure::ClassSquaredError => "MSE, class",
             Measure::CircularError => "error, circle",
             Measure::SuperclassAccuracy => "SA",
             Measure::FailedSuperclassAccuracy => "FSA",
@@ -62,6 +65,7 @@ impl Measure {
             Measure::Accuracy => "accuracy of the most probable class",
             Measure::ClassError => "mean absolute error of the most probable class",
             Measure::ExpectedError => "mean absolute error of the expected value",
+            Measure::ClassSquaredError => "mean squared error of the most probable class",
             Measure::CircularError => "mean distance round the circle of the most probable class",
             Measure::SuperclassAccuracy => "superclass accuracy of the most probable class",
             Measure::FailedSuperclassAccuracy => "failed superclass accuracy (right superclass among wrong classes)",
@@ -80,6 +84,7 @@ impl Measure {
             | Measure::Similarity => Better::Higher,
             Measure::ClassError
             | Measure::ExpectedError
+            | Measure::ClassSquaredError
             | Measure::CircularError
             | Measure::Likelihood
             | Measure::Calibration => Better::Lower,
@@ -108,7 +113,7 @@ impl Measures {
         if matches!(kind, Kind::Circular) {
             list.push(Measure::CircularError);
         } else if task.ordered() {
-            list.extend([Measure::ClassError, Measure::ExpectedError]);
+            list.extend([Measure::ClassError, Measure::ExpectedError, Measure::ClassSquaredError]);
         }
         let superclasses = match source {
             Source::Superclass(of) => Some(of.clone()),
@@ -128,6 +133,11 @@ impl Measures {
         }
         list.extend([Measure::Likelihood, Measure::Calibration]);
         Measures { list, superclasses, reference }
+    }
+
+    /// The superclass of each class, where classes are grouped.
+    pub fn superclasses(&self) -> Option<&[u16]> {
+        self.superclasses.as_deref()
     }
 
     /// The measures, in the order of the columns.
@@ -151,6 +161,7 @@ impl Measures {
             Measure::Accuracy => test.scores.argmax.accuracy,
             Measure::ClassError => test.scores.argmax.mae,
             Measure::ExpectedError => test.expectation.mae,
+            Measure::ClassSquaredError => test.scores.argmax.mse,
             Measure::CircularError => {
                 let classes = test.confusion.len();
                 let distance = |y: usize, c: usize| y.abs_diff(c).min(classes - y.abs_diff(c)) as f64;

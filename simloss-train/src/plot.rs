@@ -56,6 +56,10 @@ pub(crate) enum Look {
     Thread,
     /// A strong line without points.
     Trend,
+    /// A line of so many percent of its colour, one of a family.
+    Shade(u8),
+    /// A dashed line.
+    Dashed,
 }
 
 /// A plot of lines.
@@ -151,6 +155,13 @@ impl Chart {
                     }
                     Look::Thread => {
                         chart.draw_series(LineSeries::new(middle, colour.mix(0.22).stroke_width(1)))?;
+                    }
+                    Look::Shade(percent) => {
+                        let colour = colour.mix(f64::from(percent) / 100.0);
+                        chart.draw_series(LineSeries::new(middle, colour.stroke_width(2)))?;
+                    }
+                    Look::Dashed => {
+                        chart.draw_series(DashedLineSeries::new(middle, 5, 4, colour.stroke_width(2)))?;
                     }
                     Look::Trend => {
                         chart.draw_series(LineSeries::new(middle, colour.stroke_width(3)))?;

@@ -4,14 +4,15 @@
 
 use crate::{
     Error,
-    compare::{Cell, Comparison},
+    compare::{self, Cell, Comparison, Series},
+    details::{Details, Trust},
     files,
     measure::Measure,
     plot::{Chart, HeatMap, Line, Look, Role},
     record::{Selection, VERSION},
     similarity::{Candidate, describe::Description},
     statistics::{SIGNIFICANCE, Summary},
-    summary::{self, p_value, spread},
+    summary::{self, Claim, p_value, spread},
     task::Task,
 };
 use askama::Template;
@@ -25,6 +26,7 @@ const TABULATED: usize = 16;
 struct Report {
     version: &'static str,
     name: String,
+    honest: String,
     subject: String,
     similarity: String,
     findings: Vec<String>,
@@ -35,6 +37,7 @@ struct Report {
     heads: Vec<Head>,
     rows: Vec<Row>,
     tests: Vec<Test>,
+    claims: Vec<Claim>,
     figures: Vec<Figure>,
     answers_caption: String,
     answer_heads: Vec<String>,
@@ -119,12 +122,14 @@ struct ConfusionCell {
     text: String,
 }
 
-/// Writes the report of a comparison, whole or not at all.
+/// Writes the report of a comparison as a page, and its table in Markdown, each whole or not at all.
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Draw`], [`Error::Core`].
 pub fn write(comparison: &Comparison) -> Result<(), Error> {
     let page = report(comparison)?;
+    let table = comparison.plan.out.join("report.md");
+    files::replace(&table, &[summary::markdown(comparison)?.as_bytes()])?;
     files::replace(&comparison.report(), &[render("the report", &page)?.as_bytes()])
 }
 
@@ -153,7 +158,8 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
     let tested = comparison.series.len() > 1 && comparison.plan.seeds > 1;
     let (heads, rows) = results(comparison)?;
     let (answer_heads, answers) = answers(comparison);
-    let errors = comparison.measures.list().contains(&Measure::ClassError);
+    let answered = summary::answered(comparison);
+    let errors = answered.contains(&Measure::ClassError);
     let mut answers_caption = match chosen {
         None => "Test samples, mean ± standard deviation.".to_owned(),
         Some(chosen) => format!(
@@ -163,22 +169,30 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
                 2 => String::new(),
                 _ => format!("; {} was chosen on the validation samples", comparison.series[chosen].title),
             },
-            if errors { "MAE" } else { "accuracy" }
+            if errors { "MAE" } else { answered.last().map_or("accuracy", |measure| measure.short()) }
         ),
     };
     if errors {
         answers_caption.push_str(" The median class is the one of least expected error (minimum risk).");
     }
+    if answered.contains(&Measure::SuperclassAccuracy) {
+        answers_caption.push_str(" Least superclass risk: the answer whose superclass is the most probable one.");
+    }
     let mut confusions = vec![confusion(comparison, 0, "plain-tone")?];
     if let Some(chosen) = chosen {
         confusions.push(confusion(comparison, chosen, "simloss-tone")?);
     }
+    confusions.extend(superclass_confusions(comparison)?);
+    let honest = summary::plain_with_other_answers(comparison);
+    let mut findings = summary::findings(comparison)?;
+    findings.retain(|finding| !honest.contains(finding));
     Ok(Report {
         version: VERSION,
         name: comparison.plan.task.data().name().to_owned(),
         subject: sentence(&summary::subject(comparison)),
         similarity: sentence(&summary::similarity(comparison)),
-        findings: summary::findings(comparison)?.iter().map(|finding| unbroken(finding)).collect(),
+        honest: unbroken(&honest.join(" ")),
+        findings: findings.iter().map(|finding| unbroken(finding)).collect(),
         seeds: comparison.plan.seeds,
         tested,
         significance: SIGNIFICANCE,
@@ -195,6 +209,7 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
         heads,
         rows,
         tests: tests(comparison)?,
+        claims: summary::claims(comparison)?,
         figures: figures(comparison)?,
         answers_caption,
         answer_heads,
@@ -277,28 +292,26 @@ fn unbroken(text: &str) -> String {
 }
 
 fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
-    let errors = comparison.measures.list().contains(&Measure::ClassError);
+    let measures = summary::answered(comparison);
     let mut losses = vec!["cross entropy".to_owned()];
     losses.extend(comparison.chosen().map(|chosen| comparison.series[chosen].title.clone()));
-    let mut heads = vec![];
-    for loss in &losses {
-        heads.push(format!("{loss}: accuracy"));
-        heads.extend(errors.then(|| format!("{loss}: MAE")));
-    }
+    let name = |measure: &Measure| if *measure == Measure::ClassError { "MAE" } else { measure.short() };
+    let mut heads: Vec<String> =
+        losses.iter().flat_map(|loss| measures.iter().map(move |m| format!("{loss}: {}", name(m)))).collect();
     let both = losses.len() > 1;
     heads.extend(both.then(|| "p".into()));
     let rows = summary::answers(comparison)
         .into_iter()
         .map(|answer| {
-            let mut fields = vec![];
-            for numbers in [Some(answer.plain), both.then_some(answer.chosen)].into_iter().flatten() {
-                for (measure, summary) in [Measure::Accuracy, Measure::ClassError].into_iter().zip(numbers) {
-                    if measure == Measure::Accuracy || errors {
-                        fields.push(Field::plain(summary.map_or_else(String::new, |s| spread(measure, &s))));
-                    }
-                }
+            let written = |numbers: &[Option<Summary>]| -> Vec<Field> {
+                let all = measures.iter().zip(numbers);
+                all.map(|(&m, summary)| Field::plain(summary.map_or_else(String::new, |s| spread(m, &s)))).collect()
+            };
+            let mut fields = written(&answer.plain);
+            if both {
+                fields.extend(written(&answer.chosen));
+                fields.push(Field::p(answer.p));
             }
-            fields.extend(both.then(|| Field::p(answer.p)));
             Row { title: answer.name.into(), class: "", fields }
         })
         .collect();
@@ -321,8 +334,176 @@ fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
         }
     }
     figures.extend(learning(comparison)?);
+    figures.extend(losses(comparison)?);
+    figures.extend(distributions(comparison)?);
+    figures.extend(of_one_class(comparison)?);
+    figures.extend(reliability(comparison)?);
     figures.extend(chosen_map(comparison)?);
     Ok(figures)
+}
+
+/// Cross entropy, and the SimLoss that is chosen.
+fn shown(comparison: &Comparison) -> Vec<(&Series, Role, &'static str)> {
+    let both = [(Some(0), Role::Plain, "plain"), (comparison.chosen(), Role::SimLoss, "simloss")];
+    let known = both.into_iter().filter_map(|(i, role, class)| Some((comparison.series.get(i?)?, role, class)));
+    known.filter(|(series, ..)| !series.records.is_empty()).collect()
+}
+
+/// The loss that each is trained with, epoch by epoch.
+fn losses(comparison: &Comparison) -> Result<Option<Figure>, Error> {
+    let (mut lines, mut keys) = (vec![], vec![]);
+    for (series, role, class) in shown(comparison) {
+        for record in &series.records {
+            let points = record.epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, epoch.train_loss?, 0.0)));
+            lines.push(Line { role, points: points.collect(), look: Look::Shade(70) });
+        }
+        keys.push(Key { class, text: series.title.clone() });
+    }
+    let chart = Chart { x: "epoch".into(), y: "training loss".into(), lines, percent: false };
+    let caption = "Mean loss of the training samples, one line a run. Each loss is measured in itself: heights of \
+                   different losses say nothing about each other.";
+    Ok(chart.svg()?.map(|svg| Figure { title: "Training loss".into(), svg, caption: caption.into(), keys }))
+}
+
+/// How often each class of an order is answered, and how often it is true.
+fn distributions(comparison: &Comparison) -> Result<Option<Figure>, Error> {
+    if !comparison.measures.list().contains(&Measure::ClassError) {
+        return Ok(None);
+    }
+    let values = comparison.plan.task.data().class_values();
+    let line = |role, counts: Vec<u64>| {
+        let all = counts.iter().sum::<u64>().max(1) as f64;
+        let points = values.iter().zip(counts).map(|(&x, n)| (x, n as f64 / all, 0.0)).collect();
+        Line { role, points, look: Look::Trend }
+    };
+    let (mut lines, mut keys) = (vec![], vec![]);
+    for (i, role, class) in [(Some(0), Role::Plain, "plain"), (comparison.chosen(), Role::SimLoss, "simloss")] {
+        let Some(series) = i.and_then(|i| comparison.series.get(i)).filter(|s| !s.records.is_empty()) else { continue };
+        let confusion = comparison.confusion(i.unwrap_or(0))?;
+        if lines.is_empty() {
+            lines.push(line(Role::Second, confusion.iter().map(|row| row.iter().sum()).collect()));
+            keys.push(Key { class: "second", text: "true".into() });
+        }
+        lines.push(line(role, (0..values.len()).map(|c| confusion.iter().map(|row| row[c]).sum()).collect()));
+        keys.push(Key { class, text: series.title.clone() });
+    }
+    let chart = Chart { x: "class".into(), y: "share of test samples".into(), lines, percent: true };
+    let caption = "How often each class is the most probable one, and how often it is true, all test parts together.";
+    Ok(chart.svg()?.map(|svg| Figure {
+        title: "True and predicted classes".into(),
+        svg,
+        caption: caption.into(),
+        keys,
+    }))
+}
+
+/// What networks say, on average, of samples of one class in an order.
+fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
+    if !comparison.measures.list().contains(&Measure::ClassError) {
+        return Ok(None);
+    }
+    let data = comparison.plan.task.data();
+    let Some(one) = comparison.series.iter().flat_map(|series| &series.details).map(|d| &d.of_one_class).next() else {
+        return Ok(None);
+    };
+    let (mut lines, mut keys) = (vec![], vec![]);
+    let drawn = comparison.series.iter().filter(|s| s.role != compare::Role::Baseline && !s.details.is_empty());
+    for series in drawn {
+        let runs = series.details.len() as f64;
+        let mean = |c: usize| series.details.iter().map(|d| d.of_one_class.probabilities[c]).sum::<f64>() / runs;
+        let points = data.class_values().iter().enumerate().map(|(c, &x)| (x, mean(c), 0.0)).collect();
+        let (role, look, class) = match series.parameter {
+            // The greater the parameter, the stronger the line.
+            Some(x) => (Role::SimLoss, Look::Shade(25 + (75.0 * x) as u8), "simloss"),
+            None => (Role::Plain, Look::Trend, "plain"),
+        };
+        lines.push(Line { role, points, look });
+        if keys.len() < 2 {
+            let text =
+                if class == "plain" { "cross entropy" } else { "SimLoss, the stronger the greater its parameter" };
+            keys.push(Key { class, text: text.into() });
+        }
+    }
+    let name = &data.class_names()[one.class];
+    let chart = Chart { x: "class".into(), y: "mean probability".into(), lines, percent: true };
+    let caption = format!(
+        "What the networks say of test samples of class {name}, the most frequent one: the mean of their probabilities."
+    );
+    Ok(chart.svg()?.map(|svg| Figure { title: format!("Mean prediction for class {name}"), svg, caption, keys }))
+}
+
+/// Confidence against the share that is right, before and after temperature scaling, of both losses.
+fn reliability(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
+    let mut figures = vec![];
+    for (series, role, class) in shown(comparison) {
+        let pooled = |of: fn(&Details) -> &Trust| {
+            let bins = series.details.first().map_or(0, |d| of(d).bins.len());
+            let points = (0..bins).filter_map(|b| {
+                let all = series.details.iter().filter_map(|d| of(d).bins.get(b));
+                let (samples, right, confidence) = all.fold((0u64, 0u64, 0.0), |(n, r, c), bin| {
+                    (n + bin.samples, r + bin.right, c + bin.confidence * bin.samples as f64)
+                });
+                (samples > 0).then(|| (confidence / samples as f64, right as f64 / samples as f64, 0.0))
+            });
+            points.collect::<Vec<_>>()
+        };
+        let lines = vec![
+            Line { role: Role::Second, points: vec![(0.0, 0.0, 0.0), (1.0, 1.0, 0.0)], look: Look::Dashed },
+            Line { role, points: pooled(|d| &d.before), look: Look::Points },
+            Line { role, points: pooled(|d| &d.after), look: Look::Shade(45) },
+        ];
+        let mean = |of: &dyn Fn(&Details) -> Option<f64>| {
+            let values: Option<Vec<f64>> = series.details.iter().map(of).collect();
+            values.and_then(|values| Summary::of(&values)).map_or(f64::NAN, |summary| summary.mean)
+        };
+        let caption = format!(
+            "Test samples by confidence. Scaled by the temperature that fits the validation samples best (mean {:.2}), the \
+             ECE goes from {:.3} to {:.3} and the NLL from {:.3} to {:.3}; no answer changes.",
+            mean(&|d| Some(d.temperature)),
+            mean(&|d| d.before.calibration),
+            mean(&|d| d.after.calibration),
+            mean(&|d| d.before.likelihood),
+            mean(&|d| d.after.likelihood),
+        );
+        let keys = vec![
+            Key { class, text: "as trained (points)".into() },
+            Key { class, text: "after temperature scaling (pale)".into() },
+            Key { class: "second level", text: "as confident as right".into() },
+        ];
+        let chart = Chart { x: "confidence".into(), y: "share that is right".into(), lines, percent: true };
+        let title = format!("Calibration, {}", series.title);
+        figures.extend(chart.svg()?.map(|svg| Figure { title, svg, caption, keys }));
+    }
+    Ok(figures)
+}
+
+/// Confusions of superclasses, where classes are grouped.
+fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Error> {
+    let Some(of) = comparison.measures.superclasses() else { return Ok(vec![]) };
+    let mut groups: Vec<u16> = of.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    let place = |class: usize| groups.binary_search(&of[class]).unwrap_or(0);
+    let names = comparison.plan.task.data().class_names();
+    let name = |group: &u16| {
+        let mut members = names.iter().zip(of).filter(|(_, other)| *other == group).map(|(name, _)| name.as_str());
+        let first = members.next().unwrap_or_default().to_owned();
+        match members.count() {
+            0 => first,
+            more => format!("{first} +{more}"),
+        }
+    };
+    let names: Vec<String> = groups.iter().map(name).collect();
+    let mut found = vec![];
+    for (i, tone) in [(Some(0), "plain-tone"), (comparison.chosen(), "simloss-tone")] {
+        let Some((i, series)) = i.and_then(|i| Some((i, comparison.series.get(i)?))) else { continue };
+        let mut counts = vec![vec![0u64; groups.len()]; groups.len()];
+        for (y, row) in comparison.confusion(i)?.iter().enumerate() {
+            row.iter().enumerate().for_each(|(c, n)| counts[place(y)][place(c)] += n);
+        }
+        found.push(drawn(&format!("{}, superclasses", series.title), tone, &names, &counts)?);
+    }
+    Ok(found)
 }
 
 /// A measure, or two of one unit, over the grid.
@@ -423,8 +604,12 @@ fn learning(comparison: &Comparison) -> Result<Option<Figure>, Error> {
 
 fn confusion(comparison: &Comparison, series: usize, tone: &'static str) -> Result<Confusion, Error> {
     let counts = comparison.confusion(series)?;
-    let names = comparison.plan.task.data().class_names();
-    let title = comparison.series[series].title.clone();
+    drawn(&comparison.series[series].title, tone, comparison.plan.task.data().class_names(), &counts)
+}
+
+/// Counts as a heat map, or as a table where classes are few.
+fn drawn(title: &str, tone: &'static str, names: &[String], counts: &[Vec<u64>]) -> Result<Confusion, Error> {
+    let title = title.to_owned();
     let share = |row: &[u64], n: u64| n as f64 / row.iter().sum::<u64>().max(1) as f64;
     if names.len() > TABULATED {
         let entries: Vec<f32> = counts.iter().flat_map(|row| row.iter().map(|&n| share(row, n) as f32)).collect();

@@ -10,6 +10,7 @@
 use crate::{
     Error,
     compare::Comparison,
+    details::Details,
     files,
     lanes::InstructionSet,
     measure::Measure,
@@ -195,7 +196,7 @@ fn figures<const N: usize>(of: [(&str, Option<f64>); N]) -> BTreeMap<String, f64
 }
 
 impl Line {
-    fn of(comparison: &Comparison, record: &Record, called: &str) -> Result<Option<Self>, Error> {
+    fn of(comparison: &Comparison, record: &Record, details: &Details, called: &str) -> Result<Option<Self>, Error> {
         let Some(outcome) = Comparison::outcome(record) else { return Ok(None) };
         let (best, test, loss) = (outcome.best_epoch, &outcome.test, &record.loss);
         let scores = |scores: &Scores| {
@@ -227,6 +228,10 @@ impl Line {
         found.extend(figures([
             ("sa", measure(Measure::SuperclassAccuracy)?),
             ("fsa", measure(Measure::FailedSuperclassAccuracy)?),
+            ("sa_least_risk", details.superclass_of_least_risk),
+            ("temperature", Some(details.temperature)),
+            ("nll_scaled", details.after.likelihood),
+            ("ece_scaled", details.after.calibration),
         ]));
         let ours = loss.similarity != "none";
         Ok(Some(Line {
@@ -266,8 +271,8 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
         false => vec![],
     };
     lines.retain(|line| line.comparison != called);
-    for record in comparison.series.iter().flat_map(|series| &series.records) {
-        lines.extend(Line::of(comparison, record, called)?);
+    for (record, details) in comparison.series.iter().flat_map(|series| series.records.iter().zip(&series.details)) {
+        lines.extend(Line::of(comparison, record, details, called)?);
     }
     let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
     files::replace(path, &[b"[\n", text.join(",\n").as_bytes(), b"\n]\n"])

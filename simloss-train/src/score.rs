@@ -5,7 +5,7 @@ use simloss_core::{
     Error, Label,
     decoders::{CostTable, Probabilities, expectation, median},
     loss::{CrossEntropy, Loss, softmax_into},
-    metrics::{ClassificationMetrics, ConfusionTable, Mean, ValueErrors},
+    metrics::{Bin, ClassificationMetrics, ConfusionTable, Mean, ValueErrors},
 };
 
 /// Collects the scores of samples.
@@ -41,6 +41,11 @@ impl<'a> Scorer<'a> {
         self.metrics.update(p, y, cross_entropy)?;
         self.loss.update(loss)?;
         Ok(p)
+    }
+
+    /// The samples by confidence.
+    pub(crate) fn bins(&self) -> &[Bin] {
+        self.metrics.calibration.bins()
     }
 
     /// The scores.

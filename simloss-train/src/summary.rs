@@ -3,8 +3,10 @@
 use crate::{
     Error,
     compare::{self, Cell, Comparison, Role},
+    details::Details,
     measure::{Better, Measure},
-    record::{Answers, Outcome, Selection},
+    network::Kind as Network,
+    record::{Answers, Record, Selection},
     similarity::Kind,
     statistics::{SIGNIFICANCE, Summary, holm},
     task::Task,
@@ -20,8 +22,10 @@ pub(crate) fn number(measure: Measure, x: f64) -> String {
         Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy => {
             format!("{:.1} %", 100.0 * x)
         }
+        Measure::ClassSquaredError if x.abs() >= 10.0 => format!("{x:.1}"),
         Measure::ClassError
         | Measure::ExpectedError
+        | Measure::ClassSquaredError
         | Measure::CircularError
         | Measure::Similarity
         | Measure::Likelihood
@@ -39,6 +43,7 @@ pub(crate) fn spread(measure: Measure, summary: &Summary) -> String {
         Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy => {
             format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * deviation)
         }
+        Measure::ClassSquaredError if mean.abs() >= 10.0 => format!("{mean:.1} ± {deviation:.1}"),
         _ => format!("{mean:.3} ± {deviation:.3}"),
     }
 }
@@ -58,52 +63,292 @@ pub(crate) fn p_value(p: f64) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) name: &'static str,
-    /// Accuracy and mean absolute error of cross entropy, where the answer has them.
-    pub(crate) plain: [Option<Summary>; 2],
+    /// What cross entropy has by the [measures](answered) of answers, where this answer has them.
+    pub(crate) plain: Vec<Option<Summary>>,
     /// The same of the chosen SimLoss.
-    pub(crate) chosen: [Option<Summary>; 2],
-    /// The p value of no difference between the two, in the mean absolute error (else in the accuracy), corrected over
-    /// the answers.
+    pub(crate) chosen: Vec<Option<Summary>>,
+    /// The p value of no difference between the two, in the last measure, corrected over the answers.
     pub(crate) p: Option<f64>,
+}
+
+/// What answers are judged by: accuracy, and what another answer than the most probable class can be best for.
+pub(crate) fn answered(comparison: &Comparison) -> Vec<Measure> {
+    let all = comparison.measures.list().iter().copied();
+    let other = all.filter(|m| matches!(m, Measure::ClassError | Measure::SuperclassAccuracy)).last();
+    std::iter::once(Measure::Accuracy).chain(other).collect()
+}
+
+/// What a network answers, given its probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decoder {
+    Argmax,
+    Expectation,
+    Median,
+    SuperclassRisk,
+}
+
+impl Decoder {
+    fn name(self) -> &'static str {
+        match self {
+            Decoder::Argmax => "most probable class",
+            Decoder::Expectation => "expected value",
+            Decoder::Median => "median class",
+            Decoder::SuperclassRisk => "least superclass risk",
+        }
+    }
+
+    /// Those that make sense.
+    fn all(comparison: &Comparison) -> Vec<Self> {
+        let measures = comparison.measures.list();
+        let mut all = vec![Decoder::Argmax];
+        if measures.contains(&Measure::ClassError) {
+            all.extend([Decoder::Expectation, Decoder::Median]);
+        }
+        if measures.contains(&Measure::SuperclassAccuracy) {
+            all.push(Decoder::SuperclassRisk);
+        }
+        all
+    }
+
+    /// A measure of its answers: one number a run with its seed; `None` where there is none.
+    fn values(self, comparison: &Comparison, series: usize, measure: Measure) -> Option<Vec<(u64, f64)>> {
+        let series = comparison.series.get(series)?;
+        let runs = series.records.iter().zip(&series.details);
+        let value = |record: &Record, details: &Details| {
+            let outcome = Comparison::outcome(record)?;
+            let of = |answers: &Answers| match measure {
+                Measure::Accuracy => answers.accuracy,
+                Measure::ClassError => answers.mae,
+                Measure::ClassSquaredError => answers.mse,
+                _ => None,
+            };
+            match self {
+                Decoder::Argmax => comparison.measures.value(measure, outcome).ok().flatten(),
+                Decoder::Expectation => of(&outcome.test.expectation),
+                Decoder::Median => of(&outcome.test.median),
+                Decoder::SuperclassRisk if measure == Measure::SuperclassAccuracy => details.superclass_of_least_risk,
+                Decoder::SuperclassRisk => None,
+            }
+        };
+        let values: Option<Vec<_>> = runs.map(|(r, d)| Some((r.settings.seed, value(r, d)?))).collect();
+        values.filter(|values| !values.is_empty())
+    }
 }
 
 /// Every decoder, for both losses, and the floor: always answering with the most frequent class.
 pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
-    let chosen = comparison.chosen();
-    let values = |series: Option<usize>, of: fn(&Outcome) -> &Answers, number: fn(&Answers) -> Option<f64>| {
-        comparison.by_seed(series?, |outcome| number(of(outcome)))
-    };
-    let errors = comparison.measures.list().contains(&Measure::ClassError);
-    type Decoder = fn(&Outcome) -> &Answers;
-    let mut all: Vec<(&'static str, Decoder)> = vec![("most probable class", |o| &o.test.scores.argmax)];
-    if errors {
-        all.push(("expected value", |o| &o.test.expectation));
-        all.push(("median class", |o| &o.test.median));
-    }
-    let error: fn(&Answers) -> Option<f64> = if errors { |a| a.mae } else { |_| None };
+    let measures = answered(comparison);
+    let (chosen, tested) = (comparison.chosen(), measures.last().copied().unwrap_or(Measure::Accuracy));
     let mut tests = vec![];
-    let mut found: Vec<Answer> = all
-        .into_iter()
-        .map(|(name, of)| {
-            let summaries = |series| {
-                let summary = |number| values(series, of, number).and_then(|values| compare::summary(&values));
-                [summary(|a| a.accuracy), summary(error)]
-            };
-            let tested: fn(&Answers) -> Option<f64> = if errors { |a| a.mae } else { |a| a.accuracy };
-            let pair = values(chosen, of, tested).zip(values(Some(0), of, tested));
-            tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
-            Answer { name, plain: summaries(Some(0)), chosen: summaries(chosen), p: None }
-        })
-        .collect();
+    let mut found = vec![];
+    for decoder in Decoder::all(comparison) {
+        let values = |series: Option<usize>, measure| decoder.values(comparison, series?, measure);
+        let summaries =
+            |series| measures.iter().map(|&measure| compare::summary(&values(series, measure)?)).collect::<Vec<_>>();
+        let pair = values(chosen, tested).zip(values(Some(0), tested));
+        tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
+        found.push(Answer { name: decoder.name(), plain: summaries(Some(0)), chosen: summaries(chosen), p: None });
+    }
     let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
     for (answer, test) in found.iter_mut().zip(&tests) {
         answer.p = test.and_then(|_| corrected.next());
     }
     let majority = &comparison.majority;
-    let error = if errors { Summary::of(&majority.error) } else { None };
-    let plain = [Summary::of(&majority.accuracy), error];
-    found.push(Answer { name: "always the same class", plain, chosen: [None; 2], p: None });
+    let floor = |measure: &Measure| match measure {
+        Measure::Accuracy => Summary::of(&majority.accuracy),
+        Measure::ClassError => Summary::of(&majority.error),
+        _ => None,
+    };
+    let plain = measures.iter().map(floor).collect();
+    found.push(Answer { name: "always the same class", plain, chosen: vec![None; measures.len()], p: None });
     found
+}
+
+/// What plain cross entropy does with its best answer, against the best of SimLoss: first its most probable class, which
+/// is what was published, then its best answer. One sentence a measure that another answer can be best for.
+pub(crate) fn plain_with_other_answers(comparison: &Comparison) -> Vec<String> {
+    let measures = comparison.measures.list().iter().copied();
+    let shown = [Measure::ClassError, Measure::ClassSquaredError, Measure::SuperclassAccuracy];
+    measures.filter(|m| shown.contains(m)).filter_map(|measure| against_plain(comparison, measure)).collect()
+}
+
+fn against_plain(comparison: &Comparison, measure: Measure) -> Option<String> {
+    type Found = (usize, Decoder, Vec<(u64, f64)>, f64);
+    let sign = if measure.better() == Better::Higher { -1.0 } else { 1.0 };
+    let best = |series: &mut dyn Iterator<Item = usize>, decoders: &[Decoder]| -> Option<Found> {
+        let all = series.flat_map(|i| decoders.iter().map(move |&decoder| (i, decoder)));
+        let known = all.filter_map(|(i, decoder)| {
+            let values = decoder.values(comparison, i, measure)?;
+            let mean = compare::summary(&values)?.mean;
+            Some((i, decoder, values, mean))
+        });
+        known.min_by(|a, b| (sign * a.3).total_cmp(&(sign * b.3)))
+    };
+    let ours = || (0..comparison.series.len()).filter(|&i| comparison.series[i].role == Role::SimLoss);
+    let all = Decoder::all(comparison);
+    let plain = best(&mut std::iter::once(0), &all)?;
+    let mut text = format!(
+        "{}: the best answer of plain cross entropy is the {}, {}.",
+        measure.short(),
+        plain.1.name(),
+        number(measure, plain.3)
+    );
+    for (decoders, what) in
+        [(&all[..1], "under its most probable class, as published"), (&all[..], "under its best answer")]
+    {
+        let its = best(&mut ours(), decoders)?;
+        let _ = write!(text, " The best SimLoss {what} ({}", comparison.series[its.0].title);
+        if decoders.len() > 1 {
+            let _ = write!(text, ", {}", its.1.name());
+        }
+        let _ = write!(text, ") has {}: ", number(measure, its.3));
+        let p = comparison.paired(&its.2, &plain.2).map(|test| test.p);
+        let plain_leads = sign * plain.3 < sign * its.3;
+        text.push_str(&match (p, plain_leads) {
+            (Some(p), true) if p < SIGNIFICANCE => {
+                format!("plain cross entropy with a better answer beats it (p {}).", p_value(p))
+            }
+            (Some(p), false) if p < SIGNIFICANCE => {
+                format!("better than plain cross entropy with any answer (p {}).", p_value(p))
+            }
+            (Some(p), _) => format!("no difference beyond chance (p {}).", p_value(p)),
+            (None, true) => "not better than plain cross entropy with a better answer; not tested.".to_owned(),
+            (None, false) => "the better number, but not tested.".to_owned(),
+        });
+    }
+    Some(text)
+}
+
+/// A claim of the published paper, and what these runs say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) text: &'static str,
+    /// Confirmed, not confirmed, or not testable.
+    pub(crate) verdict: &'static str,
+    /// The figures behind it.
+    pub(crate) figures: String,
+}
+
+/// The claims of the paper that an experiment of this kind can answer.
+///
+/// # Errors
+/// [`Error::Core`] for confusion matrices of other classes.
+pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
+    let Task::Images { network, .. } = &comparison.plan.task else { return Ok(vec![]) };
+    let (ages, cifar) = (matches!(network, Network::Ages { .. }), matches!(network, Network::LeNet { .. }));
+    let bounded = comparison.plan.candidates.iter().any(|c| c.description.lower_bound.is_some());
+    let list = comparison.measures.list();
+    // Significant differences of SimLoss from cross entropy, by the direction.
+    let sure = |measure: Measure, better: bool, which: &dyn Fn(f64) -> bool| -> Result<Vec<(usize, String)>, Error> {
+        let mut found = vec![];
+        for (i, (series, cell)) in comparison.series.iter().zip(comparison.cells(measure)?).enumerate() {
+            let Some(cell) = cell.filter(|_| series.parameter.is_some_and(which)) else { continue };
+            let Some(test) = cell.test.filter(|_| cell.is_significant()) else { continue };
+            if better == ((test.difference.mean > 0.0) == (measure.better() == Better::Higher)) {
+                let sign = if test.difference.mean > 0.0 { "+" } else { "" };
+                let by = format!("{sign}{}", number(measure, test.difference.mean));
+                found.push((i, format!("{} {by} at {} (d_z {:.1})", measure.short(), series.title, test.effect)));
+            }
+        }
+        Ok(found)
+    };
+    let testable = |measure: Measure, which: &dyn Fn(f64) -> bool| -> Result<bool, Error> {
+        let cells = comparison.cells(measure)?;
+        Ok(comparison.series.iter().zip(cells).any(|(series, cell)| {
+            series.parameter.is_some_and(which) && cell.is_some_and(|cell| cell.corrected.is_some())
+        }))
+    };
+    let verdict = |testable: bool, confirmed: bool| match (testable, confirmed) {
+        (false, _) => "not testable here",
+        (true, true) => "confirmed",
+        (true, false) => "not confirmed",
+    };
+    let said = |found: Vec<(usize, String)>| match found.is_empty() {
+        true => "no such difference beyond chance".to_owned(),
+        false => found.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; "),
+    };
+    let mut claims = vec![];
+    if ages || cifar {
+        let mut all = vec![];
+        let mut several = 0;
+        for &measure in list.iter().filter(|measure| measure.is_tested()) {
+            let found = sure(measure, true, &|_| true)?;
+            several += usize::from(!found.is_empty());
+            all.extend(found);
+        }
+        claims.push(Claim {
+            text: "1. Significant gains over cross entropy on several measures",
+            verdict: verdict(testable(Measure::Accuracy, &|_| true)?, several > 1),
+            figures: said(all),
+        });
+    }
+    if cifar && bounded {
+        let large = |l: f64| l >= 0.9;
+        let found = sure(Measure::Accuracy, true, &large)?;
+        claims.push(Claim {
+            text: "2. On CIFAR-100 a small influence of the similarity (l from 0.9) helps accuracy",
+            verdict: verdict(testable(Measure::Accuracy, &large)?, !found.is_empty()),
+            figures: said(found),
+        });
+        let small = |l: f64| l <= 0.3;
+        let mut found = sure(Measure::SuperclassAccuracy, true, &small)?;
+        found.extend(sure(Measure::FailedSuperclassAccuracy, true, &small)?);
+        claims.push(Claim {
+            text: "3. On CIFAR-100 a large influence (l up to 0.3) helps superclasses (SA or FSA)",
+            verdict: verdict(testable(Measure::SuperclassAccuracy, &small)?, !found.is_empty()),
+            figures: said(found),
+        });
+    }
+    if ages {
+        let (gained, lost) = (sure(Measure::ClassError, true, &|_| true)?, sure(Measure::Accuracy, false, &|_| true)?);
+        let both = gained.iter().any(|(i, _)| lost.iter().any(|(j, _)| i == j));
+        claims.push(Claim {
+            text: "4. On ages r trades accuracy against MAE (at some r the one is worse and the other better)",
+            verdict: verdict(testable(Measure::ClassError, &|_| true)?, both),
+            figures: said(gained.into_iter().chain(lost).collect()),
+        });
+    }
+    Ok(claims)
+}
+
+/// The results as a table in Markdown, with the findings and claims.
+///
+/// # Errors
+/// [`Error::Core`] for confusion matrices of other classes.
+pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
+    let mut out = format!("# SimLoss against cross entropy: {}\n\n", comparison.plan.task.data().name());
+    let _ = writeln!(out, "{}. {}.\n", subject(comparison), similarity(comparison));
+    for finding in findings(comparison)? {
+        let _ = writeln!(out, "- {finding}");
+    }
+    let measures = comparison.measures.list();
+    let heads: Vec<&str> = measures.iter().map(|measure| measure.short()).collect();
+    let _ = writeln!(out, "\n| loss | runs | {} |\n|---|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    let columns = measures.iter().map(|&measure| comparison.cells(measure)).collect::<Result<Vec<_>, _>>()?;
+    for (i, series) in comparison.series.iter().enumerate() {
+        let _ = write!(out, "| {} | {} |", series.title, series.records.len());
+        for (&measure, cells) in measures.iter().zip(&columns) {
+            let text = cells[i].as_ref().map_or_else(String::new, |cell| {
+                let star = if cell.is_significant() { " *" } else { "" };
+                spread(measure, &cell.summary) + star
+            });
+            let _ = write!(out, " {text} |");
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(
+        out,
+        "\nMean ± standard deviation over runs, test samples. *: differs from cross entropy, corrected p \
+                           below {SIGNIFICANCE}."
+    );
+    let claims = claims(comparison)?;
+    if !claims.is_empty() {
+        let _ = writeln!(out, "\n| published claim | here | figures |\n|---|---|---|");
+        for Claim { text, verdict, figures } in claims {
+            let _ = writeln!(out, "| {text} | {verdict} | {figures} |");
+        }
+    }
+    Ok(out)
 }
 
 /// What the comparison is of, in one line.
@@ -157,6 +402,7 @@ pub(crate) fn findings(comparison: &Comparison) -> Result<Vec<String>, Error> {
         let runs = runs.collect::<Vec<_>>().join(", ");
         said.push(format!("{done} of {all} runs are finished ({runs}); what follows is of these."));
     }
+    said.extend(plain_with_other_answers(comparison));
     let measures = comparison.measures.list();
     if comparison.series.len() > 1 {
         for &measure in measures.iter().filter(|measure| measure.is_tested()) {
@@ -257,25 +503,7 @@ fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
         }
     }
     text.push('.');
-    if let Some(decoders) = decoders(comparison) {
-        let _ = write!(text, " {decoders}");
-    }
     Ok(Some(text))
-}
-
-/// How plain cross entropy does under the best answer, which costs nothing.
-fn decoders(comparison: &Comparison) -> Option<String> {
-    let answers = answers(comparison);
-    let least = |numbers: fn(&Answer) -> Option<Summary>| {
-        let known = answers.iter().filter_map(|answer| Some((answer.name, numbers(answer)?.mean)));
-        known.min_by(|a, b| a.1.total_cmp(&b.1))
-    };
-    let ((plain, x), (its, y)) = (least(|a| a.plain[1])?, least(|a| a.chosen[1])?);
-    let (x, y) = (number(Measure::ClassError, x), number(Measure::ClassError, y));
-    Some(format!(
-        "Another answer needs no other loss: the least MAE of plain cross entropy is {x}, with the {plain}; its own is \
-         {y}, with the {its}."
-    ))
 }
 
 /// What likelihood and calibration do as the similarity grows.
@@ -344,7 +572,8 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     let mut out = String::new();
     let mut rows = vec![vec!["loss".to_owned()]];
     rows.extend(comparison.series.iter().map(|series| vec![series.title.clone()]));
-    for &measure in comparison.measures.list() {
+    // The squared error says much the same as the absolute one, and a terminal is narrow.
+    for &measure in comparison.measures.list().iter().filter(|&&measure| measure != Measure::ClassSquaredError) {
         let cells = comparison.cells(measure)?;
         rows[0].push(measure.short().into());
         for (row, cell) in rows[1..].iter_mut().zip(&cells) {
@@ -377,24 +606,25 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     }
     out.push('\n');
 
-    let errors = comparison.measures.list().contains(&Measure::ClassError);
+    let measures = answered(comparison);
     let chosen = comparison.chosen().map(|chosen| comparison.series[chosen].title.as_str());
-    let mut names = vec!["answer".to_owned(), "cross entropy: accuracy".into()];
-    names.extend(errors.then(|| "MAE".into()));
-    if let Some(chosen) = chosen {
-        names.push(format!("{chosen}: accuracy"));
-        names.extend(errors.then(|| "MAE".into()));
-        names.push("p".into());
+    let mut names = vec!["answer".to_owned()];
+    let short = |measure: &Measure| match measure {
+        Measure::ClassError => "MAE".to_owned(),
+        other => other.short().to_owned(),
+    };
+    for loss in std::iter::once("cross entropy").chain(chosen) {
+        let shorts =
+            measures.iter().enumerate().map(|(i, m)| if i == 0 { format!("{loss}: {}", short(m)) } else { short(m) });
+        names.extend(shorts);
     }
+    names.extend(chosen.map(|_| "p".to_owned()));
     let mut rows = vec![names];
     for answer in answers(comparison) {
         let mut row = vec![answer.name.to_owned()];
-        let mut add = |numbers: &[Option<Summary>; 2]| {
-            for (measure, summary) in [Measure::Accuracy, Measure::ClassError].into_iter().zip(numbers) {
-                if measure == Measure::Accuracy || errors {
-                    row.push(summary.map_or_else(String::new, |s| spread(measure, &s)));
-                }
-            }
+        let mut add = |numbers: &[Option<Summary>]| {
+            let written = measures.iter().zip(numbers);
+            row.extend(written.map(|(&m, summary)| summary.map_or_else(String::new, |s| spread(m, &s))));
         };
         add(&answer.plain);
         if chosen.is_some() {
@@ -406,7 +636,8 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     }
     out.push_str(&columns(&rows));
     if chosen.is_some() {
-        let what = if errors { "MAE" } else { "accuracy" };
+        let errors = measures.contains(&Measure::ClassError);
+        let what = measures.last().map_or_else(String::new, short);
         let mut note = format!("p: paired test of the {what} of the two losses under one answer, Holm corrected.");
         if errors {
             note.push_str(" The median class is the one of least expected error (minimum risk).");
