@@ -1,6 +1,9 @@
 //! Documents and records say the same.
 
-use simloss_bench::record::{self, Row};
+use simloss_bench::{
+    curve::{self, Line},
+    record::{self, Row},
+};
 use simloss_tests::Outcome;
 use simloss_train::{
     record::Selection,
@@ -16,6 +19,10 @@ const FIRMWARE: &str = include_str!("../docs/records/firmware.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
 const PERFORMANCE: &str = include_str!("../docs/performance.md");
 const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
+const CURVE: &str = include_str!("../docs/records/curve.json");
+const CURVE_PLOT: &str = include_str!("../docs/records/curve.svg");
+/// One JSON object a line: a ratio, after one that says how they were made.
+const SIDE_BY_SIDE: &str = include_str!("../docs/records/peers-speed.json");
 const TIMES: &str = include_str!("../docs/records/benches.json");
 const README: &str = include_str!("../README.md");
 const REPRODUCTION: &str = include_str!("../docs/reproduction.md");
@@ -301,6 +308,82 @@ fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
         );
     }
     let (_, times) = record::read::<record::Time>(TIMES)?;
+    let exponential =
+        times.iter().find(|time| time.bench == "4096 exponentials/core, in lanes/f32").ok_or("no bench")?;
+    let said = format!("one exponential for each logit ({:.2} ns)", exponential.ns);
+    assert!(PERFORMANCE.contains(&said), "docs/performance.md should say: {said}");
     assert!(times.len() >= 50 && times.iter().all(|time| time.interval[0] <= time.ns && time.ns <= time.interval[1]));
+    Ok(())
+}
+
+#[test]
+fn the_cost_curve_is_that_of_its_record() -> Outcome {
+    let (_, lines) = record::read::<Line>(CURVE)?;
+    let mut steps = String::from(
+        "| network | classes | batch | step, 1 thread | 2 threads | evaluation, 1 thread | 2 threads |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    let mut epochs = String::from(
+        "| network | threads | training image | of that, data | validation image | metrics, of the epoch |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let mut memory = String::from("| network | images | epochs | needed | peak | ratio |\n|---|---|---|---|---|---|\n");
+    for line in &lines {
+        match line {
+            Line::Step { net, classes, batch, threads: 1, us, evaluation_us: evaluation } => {
+                let same = |other: &&Line| {
+                    matches!(other, Line::Step { net: n, classes: c, batch: b, threads: 2, .. }
+                        if (n, c, b) == (net, classes, batch))
+                };
+                let Some(Line::Step { us: us_2, evaluation_us: evaluation_2, .. }) = lines.iter().find(same) else {
+                    return Err(format!("{net}, {batch}: no line of two threads").into());
+                };
+                let times = [us, us_2, evaluation, evaluation_2].map(|us| format!("{us:.1}"));
+                writeln!(steps, "| {net} | {classes} | {batch} | {} |", times.join(" | "))?;
+                // Evaluation is at least 2.5 times as fast as a step, where there is more than a few images.
+                assert!(*batch < 64 || us / evaluation >= 2.5, "{line:?}");
+            }
+            Line::Step { .. } => {}
+            Line::Epoch { net, threads, us, data, validation_us, metrics, .. } => {
+                let [data, metrics] = [data, metrics].map(|share| format!("{:.1} %", 100.0 * share));
+                writeln!(epochs, "| {net} | {threads} | {us:.1} | {data} | {validation_us:.1} | {metrics} |")?;
+            }
+            Line::Memory { net, images, epochs, peak_bytes: peak, needed_bytes: needed, .. } => {
+                let ratio = *peak as f64 / *needed as f64;
+                let [needed, peak] = [needed, peak].map(|bytes| format!("{:.1} MB", *bytes as f64 / 1e6));
+                writeln!(memory, "| {net} | {images} | {epochs} | {needed} | {peak} | {ratio:.2} |")?;
+            }
+        }
+    }
+    for (name, expected) in [("curve", steps), ("epochs", epochs), ("memory", memory)] {
+        assert!(
+            lines.len() > 30 && between(PERFORMANCE, name) == expected,
+            "docs/performance.md should have, at '{name}':\n{expected}"
+        );
+    }
+    assert!(curve::plot(&lines)? == CURVE_PLOT, "docs/records/curve.svg is not the drawing of docs/records/curve.json");
+    Ok(())
+}
+
+/// How many times as fast as PyTorch: the median, least and greatest of the rounds.
+#[derive(serde::Deserialize)]
+struct Beside {
+    what: String,
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+#[test]
+fn ratios_to_pytorch_are_those_of_the_record() -> Outcome {
+    let mut lines = SIDE_BY_SIDE.lines();
+    let about: serde_json::Value = serde_json::from_str(lines.next().unwrap_or_default())?;
+    assert!(["command", "version", "processor", "pytorch"].iter().all(|key| about[key].is_string()), "{about}");
+    let mut table = String::from("| | times as fast as PyTorch | least | most |\n|---|---|---|---|\n");
+    for line in lines {
+        let Beside { what, median, min, max } = serde_json::from_str(line)?;
+        writeln!(table, "| {what} | {median:.2} | {min:.2} | {max:.2} |")?;
+    }
+    assert!(between(PERFORMANCE, "pytorch") == table, "docs/performance.md should have, at 'pytorch':\n{table}");
     Ok(())
 }

@@ -144,7 +144,7 @@ fn small_batches() -> Outcome {
 fn batches_that_threads_share() -> Outcome {
     let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(40, 300)), Dense::new(300, 7));
     for (n, threads) in [(41, &[1, 2, 3][..]), (64, &[2]), (130, &[2, 3])] {
-        // Batches of several sizes through one engine: buffers of the larger must not show in the smaller.
+        // Batches of several sizes through one engine: gradients of the larger must not show in the smaller.
         let (large, small) = (Samples::draw(n, 40, 7)?, Samples::draw(n / 3, 40, 7)?);
         let trace = same_as_serial(net, simloss(7)?, threads, &[&large, &small])?;
         assert!(trace.steps.iter().all(Result::is_ok));
@@ -153,8 +153,8 @@ fn batches_that_threads_share() -> Outcome {
 }
 
 #[test]
-fn more_gradients_than_buffers() -> Outcome {
-    // 2,002,000 parameters: the buffers hold 8 groups, the batch has 10.
+fn many_gradients_are_added_in_the_order_of_their_groups() -> Outcome {
+    // 2,002,000 parameters: 245 ranges, in which three threads wait for each other.
     let samples = Samples::draw(10 * GROUP - 3, 1000, 2)?;
     let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(1000, 1998)), Dense::new(1998, 2));
     let network = Network::new(net, Criterion::new(CrossEntropy::new(2)?))?;

@@ -1,13 +1,13 @@
 //! The groups of a batch on several threads, in SIMD registers, with the bits of the core's serial engine.
 //!
 //! ```text
-//! batch -> groups of 16 samples -> any thread: forward, loss, backward -> one buffer of gradients per group
-//!       -> any thread: a range of the parameters, all groups in order -> the gradient of the batch
+//! batch -> groups of 16 samples -> any thread: forward, loss, backward -> the thread's gradients of one group
+//!       -> range after range of the parameters, as soon as the group before was there -> the gradient of the batch
 //! ```
 //!
-//! Whichever thread computes a group, its gradient goes to a buffer of its own, and buffers are added in the order of
-//! the groups: threads share the work by parameters then, not by groups. So the number of threads, and which of them
-//! was faster, changes nothing. Batches whose work would not pay for waking the threads are computed by the caller.
+//! Whichever thread computes a group, its gradient goes to that thread's own memory, and from there to the total in the
+//! order of the groups: thread behind thread, range behind range, none waits long. So the number of threads, and which of
+//! them was faster, changes nothing. Batches whose work would not pay for waking the threads are computed by the caller.
 //!
 //! Threads are those of a rayon pool, started once: a step of a small network takes 100 microseconds, as long as
 //! starting a few threads does. Of rayon only the pool is used; who computes what is decided here, by a queue.
@@ -27,7 +27,7 @@ use simloss_core::{
     optimizer::{Optimizer, apply},
     train::{Batch, Engine, Evaluation, Features, Network, Work},
 };
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Rows of a table, chosen by their index: a batch without a copy.
 ///
@@ -107,12 +107,8 @@ impl Features<f32> for Rows<'_> {
     }
 }
 
-/// Bytes of gradients that may wait for their turn: what nearer caches hold. More threads may need more; groups beyond it
-/// wait themselves.
-const BUFFERS: usize = 4 << 20;
-
-/// Numbers that one thread commits at a time: they stay in its nearest cache while all groups are added.
-const RANGE: usize = 4096;
+/// Numbers that are added to the total at a time, while other threads add elsewhere.
+const RANGE: usize = 8192;
 
 /// Parameters times samples below which a batch is not worth a second thread.
 const SMALL: usize = 1 << 18;
@@ -144,7 +140,6 @@ pub struct Threads<'a, 'c, N, L> {
     network: &'a Network<'c, N, L, f32>,
     pool: Option<rayon::ThreadPool>,
     workers: Workers,
-    buffers: Vec<f32>,
 }
 
 /// One worker per thread, in the lanes that were chosen.
@@ -168,11 +163,14 @@ struct Crew<V: Vector> {
 struct Worker<V> {
     scalars: Vec<f32>,
     values: Vec<V>,
+    /// The gradient of a group, zero between groups.
+    sum: Vec<f32>,
 }
 
 impl<V: Vector> Worker<V> {
-    fn work(&mut self) -> Work<'_, V> {
-        Work { scalars: &mut self.scalars, values: &mut self.values }
+    /// What a group is computed in, and its gradient.
+    fn parts(&mut self) -> (Work<'_, V>, &mut [f32]) {
+        (Work { scalars: &mut self.scalars, values: &mut self.values }, &mut self.sum)
     }
 }
 
@@ -198,11 +196,11 @@ impl<N: Layer<f32>, L: Loss<f32>, F: Features<f32>> Shared<'_, '_, N, L, F> {
     fn gradient<V: Vector>(
         self,
         t: V::Token,
-        worker: &mut Worker<V>,
+        work: &mut Work<'_, V>,
         (group, losses, sum): (usize, &mut [f32], &mut [f32]),
     ) -> Result<(), Failed> {
         let Shared { network, parameters, features, targets } = self;
-        let (work, sink) = (&mut worker.work(), &mut GroupGradient(sum));
+        let sink = &mut GroupGradient(sum);
         let result = network.gradient_of_group(t, parameters, features, targets, group, work, losses, sink);
         result.map_err(|error| (group, error))
     }
@@ -211,19 +209,76 @@ impl<N: Layer<f32>, L: Loss<f32>, F: Features<f32>> Shared<'_, '_, N, L, F> {
     fn losses<V: Vector>(
         self,
         t: V::Token,
-        worker: &mut Worker<V>,
+        work: &mut Work<'_, V>,
         (group, losses, logits): (usize, &mut [f32], &mut [f32]),
     ) -> Result<(), Failed> {
         let Shared { network, parameters, features, targets } = self;
-        let work = &mut worker.work();
         let result = network.losses_of_group(t, parameters, features, targets, group, work, losses, logits);
         result.map_err(|error| (group, error))
     }
 }
 
-/// Adds a range of the gradients of groups, in their order, to that of the batch, and leaves zeroes.
+/// The gradient of a batch, to which groups are added in their order.
+struct Turns<'t> {
+    ranges: Vec<(Mutex<Turn<'t>>, Condvar)>,
+}
+
+/// A range of it.
+struct Turn<'t> {
+    /// The group that is added next.
+    next: usize,
+    /// Whether no more will be: a group failed.
+    stopped: bool,
+    total: &'t mut [f32],
+}
+
+impl<'t> Turns<'t> {
+    fn new(total: &'t mut [f32]) -> Self {
+        let turn = |total| (Mutex::new(Turn { next: 0, stopped: false, total }), Condvar::new());
+        Turns { ranges: total.chunks_mut(RANGE).map(turn).collect() }
+    }
+
+    /// Adds the gradient of a group once all groups before it were added, and leaves zeroes; nothing after a failure.
+    fn add<V: Vector>(&self, t: V::Token, group: usize, sum: &mut [f32]) {
+        for ((turn, moved), sum) in self.ranges.iter().zip(sum.chunks_mut(RANGE)) {
+            let waiting = moved.wait_while(lock(turn), |turn| turn.next < group && !turn.stopped);
+            let mut turn = waiting.unwrap_or_else(PoisonError::into_inner);
+            if turn.stopped {
+                return;
+            }
+            V::call(t, CommitJob { sum, total: &mut *turn.total });
+            turn.next = group + 1;
+            drop(turn);
+            moved.notify_all();
+        }
+    }
+
+    /// Lets nobody wait for a group that will not come.
+    fn stop(&self) {
+        for (turn, moved) in &self.ranges {
+            lock(turn).stopped = true;
+            moved.notify_all();
+        }
+    }
+}
+
+/// Stops the turns unless its group was added: after an error, and in a panic, which must not become a deadlock.
+struct Unless<'a, 't> {
+    turns: &'a Turns<'t>,
+    added: bool,
+}
+
+impl Drop for Unless<'_, '_> {
+    fn drop(&mut self) {
+        if !self.added {
+            self.turns.stop();
+        }
+    }
+}
+
+/// Adds a range of the gradient of a group to that of the batch, and leaves zeroes.
 struct CommitJob<'j> {
-    groups: Vec<&'j mut [f32]>,
+    sum: &'j mut [f32],
     total: &'j mut [f32],
 }
 
@@ -232,9 +287,7 @@ impl<V: Vector> Job<V> for CommitJob<'_> {
 
     #[inline(always)]
     fn run(self, t: V::Token) {
-        for group in self.groups {
-            commit::<V>(t, group, self.total);
-        }
+        commit::<V>(t, self.sum, self.total);
     }
 }
 
@@ -266,50 +319,44 @@ type Failed = (usize, CoreError);
 impl<V: Vector> Crew<V> {
     fn new<N: Layer<f32>, L: Loss<f32>>(token: V::Token, network: &Network<'_, N, L, f32>, threads: usize) -> Self {
         let needed = network.scratch::<V>(true, false);
-        let worker =
-            || Worker { scalars: vec![0.0; needed.scalars], values: vec![V::splat(token, 0.0); needed.values] };
+        let zero = V::splat(token, 0.0);
+        let worker = || Worker { scalars: vec![0.0; needed.scalars], values: vec![zero; needed.values], sum: vec![] };
         Crew { token, workers: (0..threads).map(|_| worker()).collect() }
     }
 
     fn gradient<N: Layer<f32> + Sync, L: Loss<f32> + Sync, F: Features<f32> + Sync>(
         &mut self,
         pool: Option<&rayon::ThreadPool>,
-        buffers: &mut Vec<f32>,
         shared: Shared<'_, '_, N, L, F>,
         losses: &mut [f32],
         total: &mut [f32],
     ) -> Result<(), Failed> {
         let token = self.token;
-        let (groups, n) = (losses.len().div_ceil(GROUP), total.len().max(1));
-        let compute =
-            |worker: &mut Worker<V>, group: (usize, &mut [f32], &mut [f32])| shared.gradient(token, worker, group);
-        if groups <= 1 {
+        let compute = |worker: &mut Worker<V>, group, losses: &mut [f32], total: Option<&mut [f32]>| {
+            let (mut work, sum) = worker.parts();
+            shared.gradient(token, &mut work, (group, losses, total.unwrap_or(sum)))
+        };
+        if losses.len() <= GROUP {
             // As in the core: a single group is its own total.
-            return self.workers.first_mut().map_or(Ok(()), |worker| compute(worker, (0, losses, total)));
+            return self.workers.first_mut().map_or(Ok(()), |worker| compute(worker, 0, losses, Some(total)));
         }
-
-        // One thread has no use for more buffers than its nearest cache holds.
-        let (bytes, least) = if pool.is_some() { (BUFFERS, 2 * self.workers.len()) } else { (RANGE, 1) };
-        let wave = (bytes / size_of::<f32>() / n).max(least).min(groups);
-        if buffers.len() < wave * n {
-            buffers.resize(wave * n, 0.0);
+        let n = total.len();
+        for worker in &mut self.workers {
+            worker.sum.resize(n, 0.0);
         }
-        for (before, losses) in losses.chunks_mut(wave * GROUP).enumerate() {
-            let present = losses.len().div_ceil(GROUP);
-            let groups = (before * wave..).zip(losses.chunks_mut(GROUP)).zip(buffers.chunks_mut(n));
-            share(pool, &mut self.workers, groups.map(|((group, losses), sum)| (group, losses, sum)), compute)?;
-
-            let mut ranges: Vec<_> = buffers.chunks_mut(n).take(present).map(|sum| sum.chunks_mut(RANGE)).collect();
-            let ranges = total.chunks_mut(RANGE).map(|total| {
-                let groups = ranges.iter_mut().map(|ranges| ranges.next().unwrap_or_default()).collect();
-                CommitJob { groups, total }
-            });
-            share(pool, &mut self.workers, ranges, |_, job| {
-                V::call(token, job);
-                Ok(())
-            })?;
+        let turns = Turns::new(total);
+        let result = share(pool, &mut self.workers, losses.chunks_mut(GROUP).enumerate(), |worker, (group, losses)| {
+            let mut turn = Unless { turns: &turns, added: false };
+            compute(worker, group, losses, None)?;
+            turns.add::<V>(token, group, &mut worker.sum);
+            turn.added = true;
+            Ok(())
+        });
+        if result.is_err() {
+            // What was not added must not be part of the next batch.
+            self.workers.iter_mut().for_each(|worker| worker.sum.fill(0.0));
         }
-        Ok(())
+        result
     }
 
     fn losses<N: Layer<f32> + Sync, L: Loss<f32> + Sync, F: Features<f32> + Sync>(
@@ -325,7 +372,7 @@ impl<V: Vector> Crew<V> {
             let logits = rows.next().unwrap_or_default();
             (group, losses, logits)
         });
-        share(pool, &mut self.workers, groups, |worker, group| shared.losses(token, worker, group))
+        share(pool, &mut self.workers, groups, |worker, group| shared.losses(token, &mut worker.parts().0, group))
     }
 }
 
@@ -396,7 +443,7 @@ impl<'a, 'c, N: Layer<f32>, L: Loss<f32>> Threads<'a, 'c, N, L> {
             InstructionSet::Avx512 | InstructionSet::Avx2 => InstructionSet::token(set, || None)?,
             InstructionSet::Scalar => Workers::Scalar(Crew::new((), network, threads)),
         };
-        Ok(Threads { network, pool, workers, buffers: vec![] })
+        Ok(Threads { network, pool, workers })
     }
 
     /// The error of a group as one sample at a time finds it: which of several comes first depends on the lanes.
@@ -409,7 +456,7 @@ impl<'a, 'c, N: Layer<f32>, L: Loss<f32>> Threads<'a, 'c, N, L> {
         let [worker, ..] = &mut crew.workers[..] else { return error };
         let present = samples.saturating_sub(group * GROUP).min(GROUP);
         let losses = &mut [0.0; GROUP][..present];
-        shared.losses((), worker, (group, losses, &mut [])).err().map_or(error, |(_, error)| error)
+        shared.losses((), &mut worker.parts().0, (group, losses, &mut [])).err().map_or(error, |(_, error)| error)
     }
 }
 
@@ -427,22 +474,16 @@ impl<N: Layer<f32> + Sync, L: Loss<f32> + Sync> Engine<f32> for Threads<'_, '_, 
         total: &mut [f32],
     ) -> Result<(), CoreError> {
         let shared = Shared { network: self.network, parameters, features, targets };
-        let mut buffers = std::mem::take(&mut self.buffers);
         let work = losses.len().saturating_mul(total.len());
         let pool = self.pool.as_ref().filter(|_| work >= SMALL);
         let result = match &mut self.workers {
             #[cfg(target_arch = "x86_64")]
-            Workers::Avx512(crew) => crew.gradient(pool, &mut buffers, shared, losses, total),
+            Workers::Avx512(crew) => crew.gradient(pool, shared, losses, total),
             #[cfg(target_arch = "x86_64")]
-            Workers::Avx2(crew) => crew.gradient(pool, &mut buffers, shared, losses, total),
-            Workers::Scalar(crew) => crew.gradient(pool, &mut buffers, shared, losses, total),
+            Workers::Avx2(crew) => crew.gradient(pool, shared, losses, total),
+            Workers::Scalar(crew) => crew.gradient(pool, shared, losses, total),
         };
-        self.buffers = buffers;
-        result.map_err(|failed| {
-            // What was not committed must not be part of the next batch.
-            self.buffers.fill(0.0);
-            Self::one_at_a_time(shared, losses.len(), failed)
-        })
+        result.map_err(|failed| Self::one_at_a_time(shared, losses.len(), failed))
     }
 
     fn losses<F: Features<f32> + Sync>(
