@@ -70,6 +70,13 @@ const fn largest<const N: usize>(sizes: [usize; N], left: usize) -> usize {
     sizes[i]
 }
 
+/// The rows of a kernel of `columns` columns whose sums stay in registers, where `left` are left: 32 of whole groups, else
+/// 16, of which some hold what is multiplied.
+const fn rows_in_registers<V: Value>(columns: usize, left: usize) -> usize {
+    let sums = if V::WIDTH < GROUP { 14 } else { 28 };
+    left.div_ceil(left.div_ceil(sums / columns))
+}
+
 const fn four(left: usize) -> usize {
     largest([4, 2, 1], left)
 }
@@ -162,10 +169,11 @@ impl Conv2d {
         }
     }
 
-    /// All outputs in whole registers. `K` is the kernel, or 0.
+    /// All outputs, in lanes. `K` is the kernel, or 0.
     #[inline(always)]
     fn tiles<V: Value, const K: usize>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
-        cut!(o in self.outputs, four, [4 2 1] O => for i in 0..self.rows() {
+        let channels = if V::WIDTH < GROUP { two } else { four };
+        cut!(o in self.outputs, channels, [4 2 1] O => for i in 0..self.rows() {
             cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
                 self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j]);
             })
@@ -249,10 +257,11 @@ impl Conv2d {
         }
     }
 
-    /// Gradients of all inputs in whole registers. `K` is the kernel, or 0.
+    /// Gradients of all inputs, in lanes. `K` is the kernel, or 0.
     #[inline(always)]
     fn back_tiles<V: Value, const K: usize>(&self, t: V::Token, weights: &[V::Scalar], dy: &[V], dx: &mut [V]) {
-        cut!(c in self.channels, ten, [10 6 4 2 1] N => for i in 0..self.height {
+        let channels = if V::WIDTH < GROUP { four } else { ten };
+        cut!(c in self.channels, channels, [10 6 4 2 1] N => for i in 0..self.height {
             cut!(j in self.width, two, [2 1] X => self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j]))
         });
     }
@@ -307,7 +316,7 @@ impl Conv2d {
         let rows = (NEAR / (self.width + self.columns())).max(1);
         for from in (0..self.rows()).step_by(rows) {
             let block = [from, (from + rows).min(self.rows())];
-            cut!(u in X, even::<3>, [3 2 1] U => {
+            cut!(u in X, |left| rows_in_registers::<V>(X, left), [5 4 3 2 1] U => {
                 let Some(sums) = sums.get_mut(u..u + U).and_then(|sums| sums.first_chunk_mut::<U>()) else { return };
                 let Some(()) = self.weight_tile::<V, U, X>(x, dy, [o, c, u, 0], block, sums) else { return };
             });
@@ -455,12 +464,6 @@ impl Passes for Conv2d {
             cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
                 cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j]))
             });
-        } else if V::WIDTH < GROUP {
-            cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
-                cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                    self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j]);
-                })
-            });
         } else {
             match self.kernel {
                 // Longer rows are their own loop: the compiler's unrolling of 7 columns was slower by 6 %.
@@ -473,7 +476,7 @@ impl Passes for Conv2d {
     #[inline(always)]
     fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
         let (weights, _) = split(parameters, self.weights());
-        if V::WIDTH < GROUP {
+        if V::WIDTH == 1 {
             cut!(c in self.channels, four, [4 2 1] N => for i in 0..self.height {
                 for j in 0..self.width {
                     self.back_tile::<V, N, 1, 0>(t, weights, dy, dx, [c, i, j]);
