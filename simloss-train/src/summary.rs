@@ -73,8 +73,8 @@ pub(crate) struct Answer {
 
 /// What answers are judged by: accuracy, and what another answer than the most probable class can be best for.
 pub(crate) fn answered(comparison: &Comparison) -> Vec<Measure> {
-    let all = comparison.measures.list().iter().copied();
-    let other = all.filter(|m| matches!(m, Measure::ClassError | Measure::SuperclassAccuracy)).last();
+    let mut all = comparison.measures.list().iter().copied();
+    let other = all.rfind(|m| matches!(m, Measure::ClassError | Measure::SuperclassAccuracy));
     std::iter::once(Measure::Accuracy).chain(other).collect()
 }
 
