@@ -106,6 +106,28 @@ fn of_a_sample_far_from_its_class() -> Outcome {
     close("far", &z, &gradient, |z| loss.value_of_slice(z, label, &mut [0.0; 4], &mut [0.0; 4]))
 }
 
+/// Wrong or right by any number of logits, the gradient is neither clamped nor lost: `p` of the other class, and its
+/// negative.
+#[test]
+fn of_a_sample_at_any_gap() -> Outcome {
+    fn at(loss: &impl Loss<f32>, gap: f32) -> Outcome {
+        let label = simloss_core::Label::new(0, 2)?;
+        let mut gradient = [0.0; 2];
+        loss.gradient_of_slice(&[0.0, gap], label, &mut [0.0; 2], &mut gradient)?;
+        let p = 1.0 / (1.0 + f64::from(-gap).exp());
+        for (found, expected) in [(gradient[0], -p), (gradient[1], p)] {
+            assert!((f64::from(found) / expected - 1.0).abs() < 1e-6, "{found} for {expected} at a gap of {gap}");
+        }
+        Ok(())
+    }
+    let identity = AnySimilarity::order(2, 0.0)?;
+    for gap in [-80.0, -40.0, -20.0, -17.0, -1.0, 0.0, 1.0, 17.0, 20.0, 21.0, 40.0, 88.0, 90.0, 104.0, 1e4] {
+        at(&CrossEntropy::new(2)?, gap)?;
+        at(&SimLoss::new(&identity), gap)?;
+    }
+    Ok(())
+}
+
 /// What weighs on a batch of five samples and eight classes.
 struct Weights {
     class: Vec<f64>,

@@ -309,6 +309,7 @@ fn the_module_compiles_and_is_what_is_written() -> Outcome {
     let loss = head::loss(&mut table)?;
     let shape = Layer::<f32>::shape(&head::layers());
     assert_eq!((shape.inputs, shape.outputs, shape.parameters), (head::FEATURES, head::CLASSES, head::PARAMETERS));
+    assert_eq!(head::VALUES, 2 * (shape.tape + shape.outputs));
     let mut found = [0.0; head::PARAMETERS];
     decode(&head::BLOB, &Header::new(&shape, 0)?, &mut found, &mut [])?;
     assert_eq!(bits(&found), bits(&parameters));

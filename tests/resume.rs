@@ -68,6 +68,24 @@ fn contents(dir: &Path) -> Result<Vec<Vec<u8>>, std::io::Error> {
     FILES.iter().map(|name| fs::read(dir.join(name))).collect()
 }
 
+/// Samples of every batch.
+#[derive(Default)]
+struct Sizes(Vec<usize>);
+
+impl Watch for Sizes {
+    fn batch_done(&mut self, _: usize, samples: usize, _: f32) {
+        self.0.push(samples);
+    }
+}
+
+#[test]
+fn the_last_batch_is_trained_with_though_it_is_smaller() -> Outcome {
+    let (folder, mut sizes) = (tempfile::tempdir()?, Sizes::default());
+    train(&settings(2), folder.path(), false, &mut sizes)?;
+    assert_eq!(sizes.0, [25, 25, 25, 25, 25, 19, 25, 25, 25, 25, 25, 19]);
+    Ok(())
+}
+
 /// Stops after so many batches.
 struct After(usize);
 

@@ -12,7 +12,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test targets firmware demo bench data pytorch"
+STANDARD="fmt clippy doc test targets firmware demo story faces bench data pytorch"
 DEEP="deep-exp deep-laws deep-stability deep-bits"
 SKIPPED=77
 NO_DATA=78
@@ -26,6 +26,8 @@ about() {
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
     firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no panic or allocator is linked" ;;
     demo) echo "the main job runs on the embedded data within a minute" ;;
+    story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
+    faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
@@ -98,6 +100,26 @@ step_demo() {
   local status=$?
   rm -rf "$out"
   return $status
+}
+
+# story NAME ARGUMENTS..
+story() {
+  need qemu-system-arm qemu-system-arm || return $SKIPPED
+  target thumbv7em-none-eabihf || return $SKIPPED
+  tests/firmware/story.sh "$@"
+}
+
+step_story() {
+  story wine && story lenet
+}
+
+step_faces() {
+  local data=../shared/data
+  if [ ! -e $data/UTKFace-4k.tar ] || [ ! -e $data/checkpoints/utkface_r0.8.safetensors ]; then
+    echo "needs $data: UTKFace-4k.tar and checkpoints/utkface_r0.8.safetensors, which may not be redistributed"
+    return $NO_DATA
+  fi
+  story faces "$PWD/$data/UTKFace-4k.tar" "$PWD/$data/checkpoints/utkface_r0.8.safetensors"
 }
 
 step_bench() {

@@ -156,6 +156,8 @@ impl Head {
         line(format_args!("/// Features of the head.\npub const FEATURES: usize = {features};"));
         line(format_args!("/// Classes.\npub const CLASSES: usize = {classes};"));
         line(format_args!("/// Weights and biases.\npub const PARAMETERS: usize = {};", self.shape.parameters));
+        line(format_args!("/// Numbers that a step works in: `train::Work::values`."));
+        line(format_args!("pub const VALUES: usize = {};", Budget::new(self.shape).values));
         let bytes = self.header(0)?.bytes();
         line(format_args!("/// The parameters to begin with: a checkpoint without moments."));
         line(format_args!("pub static BLOB: [u8; {bytes}] = *include_bytes!(\"{BLOB}\");\n"));

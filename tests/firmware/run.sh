@@ -4,8 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-# What is measured must not depend on where this checkout lies.
-export RUSTC_WRAPPER=$PWD/rustc.sh
+. ./qemu.sh
 
 overwrite=false
 [ "${1:-}" = --overwrite ] && overwrite=true
@@ -27,17 +26,6 @@ golden() {
   $overwrite && cp "$work/host" "$file"
   diff -u "$file" "$work/host" || { echo "the host's bits differ from $file"; exit 1; }
   echo "host: bits of $file"
-}
-
-# emulate TARGET BOARD ELF : runs it; instructions take 1 ns of the board's time, so that timers count them.
-emulate() {
-  case $1 in
-    thumb*) set -- "$2" "$3" qemu-system-arm -semihosting-config enable=on,target=native ;;
-    riscv32*) set -- "$2" "$3" qemu-system-riscv32 -bios none ;;
-  esac
-  local board=$1 elf=$2
-  shift 2
-  timeout 300 "$@" -M "$board" -nographic -icount shift=0 -kernel "$elf" </dev/null
 }
 
 # section ELF NAME.. : bytes in the sections of these names.
@@ -82,13 +70,15 @@ run() {
 
 # cost TARGET BOARD BINARY ELF GOLDEN : one row of the record, from the sections of the ELF and the last line of output.
 cost() {
-  local numbers loss features=80 classes=90 instructions stack
+  local numbers loss optimizer=${3%%-*} features=80 classes=90 instructions stack
   numbers=$(sed -n 's/^# instructions and stack //p' "$work/output")
   instructions=$((16#${numbers% *})) stack=$((16#${numbers#* }))
   loss=$(cut -d' ' -f2 "$work/expected" | head -1)
   [ "$5" = golden/head-16-8.txt ] && features=16 classes=8
+  # Of these the step is a sample's part of a mean.
+  [ $optimizer = accumulate ] && optimizer=sgd
   printf '{"target":"%s","board":"%s","binary":"%s","optimizer":"%s","loss":"%s","features":%d,"classes":%d,' \
-    "$1" "$2" "$3" "${3%%-*}" "$loss" $features $classes >>"$work/rows"
+    "$1" "$2" "$3" $optimizer "$loss" $features $classes >>"$work/rows"
   printf '"instructions_per_step":%d,"text_bytes":%d,"rodata_bytes":%d,"static_ram_bytes":%d,"stack_bytes":%d}\n' \
     $instructions "$(section "$4" .text)" "$(section "$4" .rodata .srodata)" \
     "$(section "$4" .data .sdata .bss .sbss .uninit)" $stack >>"$work/rows"

@@ -7,6 +7,8 @@ pub const FEATURES: usize = 4;
 pub const CLASSES: usize = 3;
 /// Weights and biases.
 pub const PARAMETERS: usize = 43;
+/// Numbers that a step works in: `train::Work::values`.
+pub const VALUES: usize = 16;
 /// The parameters to begin with: a checkpoint without moments.
 pub static BLOB: [u8; 236] = *include_bytes!("head.bin");
 

@@ -30,18 +30,14 @@ macro_rules! budget {
 
         #[cortex_m_rt::entry]
         fn main() -> ! {
-            use simloss_program::{Sink, head, name, optimizers, similarities};
+            use simloss_program::{Sink, name, train};
             let (Some(mut console), Some(mut counter)) = ($crate::Console::new(), $crate::Counter::new()) else {
                 $crate::exit(false)
             };
             // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
             let memory = unsafe { &mut *(&raw mut MEMORY) };
-            let cost = head::train::<$crate::Number, optimizers::$mover, similarities::$judge, _, _>(
-                name!($mover, $judge),
-                memory,
-                &mut counter,
-                &mut console,
-            );
+            let cost =
+                train!($crate::Number, $mover, $judge)(name!($mover, $judge), memory, &mut counter, &mut console);
             let Ok(cost) = cost else { $crate::exit(false) };
             console.line("# instructions and stack", &[cost, $crate::stack::used()]);
             $crate::exit(true)

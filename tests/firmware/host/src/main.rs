@@ -1,38 +1,13 @@
 //! Prints on the host what the firmware prints on its targets: `vectors`, or the run of every optimizer and loss.
 
-use simloss_program::{
-    Clock, Sink, checkpoints, device, empty, head, memory, metrics, name, optimizers, similarities, vectors,
-};
+use simloss_host::{NoClock, Print};
+use simloss_program::{checkpoints, device, empty, memory, metrics, name, train, vectors};
 use std::{env, error::Error};
 
-struct Print;
-
-impl Sink for Print {
-    fn line(&mut self, name: &str, bits: &[u32]) {
-        print!("{name}");
-        for bits in bits {
-            print!(" {bits:08x}");
-        }
-        println!();
-    }
-}
-
-/// The host's instructions are nobody's business.
-struct NoClock;
-
-impl Clock for NoClock {
-    fn start(&mut self) {}
-    fn stop(&mut self) -> u32 {
-        0
-    }
-}
-
-macro_rules! train {
+macro_rules! runs {
     ($($mover:ident $judge:ident)*) => {$(
         let mut memory = Box::new(<memory!(f32, $mover, $judge)>::new(0.0, empty!(f32, $judge)));
-        head::train::<f32, optimizers::$mover, similarities::$judge, _, _>(
-            name!($mover, $judge), &mut memory, &mut NoClock, &mut Print,
-        )?;
+        train!(f32, $mover, $judge)(name!($mover, $judge), &mut memory, &mut NoClock, &mut Print)?;
     )*};
 }
 
@@ -45,10 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             device::all::<f32>(&mut Print)?;
         }
         Some("head") => {
-            train! {
+            runs! {
                 Sgd Cce Sgd Order Sgd Sparse Sgd Dense
                 Momentum Cce Momentum Order Momentum Sparse Momentum Dense
                 Adam Cce Adam Order Adam Sparse Adam Dense
+                Accumulate Order
             }
         }
         _ => return Err("usage: simloss-host vectors|head".into()),

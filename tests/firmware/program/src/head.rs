@@ -48,7 +48,7 @@ impl<T: Copy, B, const M: usize, const S: usize> Memory<T, B, M, S> {
 }
 
 /// A sample that depends only on its number: features in [0, 1.25) that tell its class, and the class.
-fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Result<Label, Error> {
+pub(crate) fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Result<Label, Error> {
     let mut random = Random::new(20).key(u64::from(number));
     let class = random.below(CLASSES);
     let around = T::from_usize(class).mul(T::from_f32(FEATURES as f32 / CLASSES as f32));
@@ -115,6 +115,9 @@ pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize>(
 /// The type of the [`Memory`] of an optimizer and a loss, over numbers of a type.
 #[macro_export]
 macro_rules! memory {
+    ($number:ty, Accumulate, $judge:ident) => {
+        $crate::accumulate::Memory<$number, <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::Table>
+    };
     ($number:ty, $mover:ident, $judge:ident) => {
         $crate::head::Memory<
             $number,
@@ -133,9 +136,21 @@ macro_rules! empty {
     };
 }
 
+/// The run of an optimizer and a loss, over numbers of a type.
+#[macro_export]
+macro_rules! train {
+    ($number:ty, Accumulate, $judge:ident) => {
+        $crate::accumulate::train::<$number, $crate::similarities::$judge>
+    };
+    ($number:ty, $mover:ident, $judge:ident) => {
+        $crate::head::train::<$number, $crate::optimizers::$mover, $crate::similarities::$judge, _, _>
+    };
+}
+
 /// What golden files and records call a run: its optimizer and its loss.
 #[macro_export]
 macro_rules! name {
+    (Accumulate, $judge:ident) => { $crate::name!(@ "accumulate", $judge) };
     (Sgd, $judge:ident) => { $crate::name!(@ "sgd", $judge) };
     (Momentum, $judge:ident) => { $crate::name!(@ "momentum", $judge) };
     (Adam, $judge:ident) => { $crate::name!(@ "adam", $judge) };

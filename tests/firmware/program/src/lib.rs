@@ -4,6 +4,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod accumulate;
 pub mod checkpoints;
 pub mod device;
 pub mod head;

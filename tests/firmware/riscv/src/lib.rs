@@ -17,11 +17,11 @@ macro_rules! budget {
 
         #[riscv_rt::entry]
         fn main() -> ! {
-            use simloss_program::{Sink, head, name, optimizers, similarities};
+            use simloss_program::{Sink, name, train};
             $crate::stack::paint();
             // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
             let memory = unsafe { &mut *(&raw mut MEMORY) };
-            let cost = head::train::<f32, optimizers::$mover, similarities::$judge, _, _>(
+            let cost = train!(f32, $mover, $judge)(
                 name!($mover, $judge),
                 memory,
                 &mut $crate::Counter::new(),
