@@ -131,7 +131,7 @@ impl LossDescription {
     }
 }
 
-/// Part of [`Record::fingerprint`], so what is customary is left out: states written before there was another truth
+/// Part of `Record::fingerprint`, so what is customary is left out: states written before there was another truth
 /// stay usable.
 impl fmt::Debug for LossDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
