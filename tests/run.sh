@@ -8,12 +8,13 @@
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
 # that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
-# data is missing that may not be redistributed, or PyTorch, whose outputs are stored as golden values too.
+# data is missing that may not be redistributed, or a tool whose findings are held otherwise too: PyTorch by golden values,
+# cargo-deny by tests/supply.rs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test targets firmware demo story faces bench data pytorch"
-DEEP="deep-exp deep-laws deep-stability deep-bits"
+STANDARD="fmt clippy doc test examples supply targets firmware demo story faces bench data pytorch"
+DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package"
 SKIPPED=77
 NO_DATA=78
 
@@ -23,6 +24,8 @@ about() {
     clippy) echo "no warning from the compiler or clippy, in any target; nothing newer than the stated Rust" ;;
     doc) echo "documentation builds without a warning" ;;
     test) echo "unit, documentation, golden, property and command-line tests" ;;
+    examples) echo "every example runs and gets what it expects" ;;
+    supply) echo "licences, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
     firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no panic or allocator is linked" ;;
     demo) echo "the main job runs on the embedded data within a minute" ;;
@@ -35,6 +38,8 @@ about() {
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
     deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
+    deep-minimal) echo "the oldest versions that the manifests ask for are new enough" ;;
+    deep-package) echo "the three crates compile from their packages, as from the registry" ;;
   esac
 }
 
@@ -71,6 +76,28 @@ step_doc() {
 
 step_test() {
   cargo test --workspace --locked --no-fail-fast
+}
+
+step_examples() {
+  local crate example
+  for crate in simloss-core simloss-train; do
+    for example in $crate/examples/*.rs; do
+      example=$(basename "$example" .rs)
+      echo "$crate, $example"
+      cargo run -q -p $crate --locked --example "$example" >/dev/null || return 1
+    done
+  done
+}
+
+step_supply() {
+  if ! cargo deny --version >/dev/null 2>&1; then
+    echo "needs cargo-deny, which takes minutes to build: cargo install cargo-deny --locked"
+    return $NO_DATA
+  fi
+  cargo deny --locked check licenses bans sources || return 1
+  # Without its database, which lies on GitHub, nothing is said of advisories.
+  cargo deny --locked fetch db >/dev/null 2>&1 && { cargo deny --locked check advisories; return; }
+  echo "SKIPPED: advisories; their database cannot be fetched"
 }
 
 step_targets() {
@@ -161,6 +188,22 @@ step_deep-stability() {
 step_deep-bits() {
   cargo test -q -p simloss-train --locked --test same_bits -- --include-ignored &&
     cargo test --release -q -p simloss-train --locked --test same_bits -- --include-ignored
+}
+
+step_deep-minimal() {
+  local work status
+  work=$(mktemp -d) || return 1
+  git ls-files -z | grep -zvx Cargo.lock | tar cf - --null -T - | tar xf - -C "$work"
+  # To resolve so is unstable; to compile what was resolved is not.
+  (cd "$work" && RUSTC_BOOTSTRAP=1 cargo generate-lockfile -q -Z direct-minimal-versions &&
+    cargo check -q --locked --all-features -p simloss-core -p simloss-train -p simloss-bench --target-dir "$work/target")
+  status=$?
+  rm -rf "$work"
+  return $status
+}
+
+step_deep-package() {
+  cargo package -q --workspace --exclude simloss-tests --locked
 }
 
 case ${1:-} in

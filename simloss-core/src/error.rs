@@ -8,6 +8,7 @@ use core::fmt;
 ///
 /// `Copy` and without text or heap, so that it costs a microcontroller nothing until it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// The reduction factor `r` of a class order is outside `[0, 1)` or NaN.

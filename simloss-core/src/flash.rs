@@ -83,6 +83,7 @@ pub struct Slots<F> {
 
 /// What can go wrong with a flash memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlashError<E> {
     /// The driver's error.
     Flash(E),

@@ -16,6 +16,7 @@ use core::num::NonZeroU16;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Label {
     index: u16,
     classes: NonZeroU16,

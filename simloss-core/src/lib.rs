@@ -20,8 +20,35 @@
 //! # Ok::<(), simloss_core::Error>(())
 //! ```
 //!
-//! # Map
-//! The modules are the way of the data:
+//! # Where to find what
+//! | you want | it is |
+//! |---|---|
+//! | the loss of a sample, and its gradient | [`loss::SimLoss`] and the methods of [`loss::Loss`]; the baseline [`loss::CrossEntropy`] |
+//! | the loss of a batch: weights, ignored samples, soft labels, a mean | [`loss::Criterion`], [`loss::Targets`], [`loss::Reduction`] |
+//! | to say how classes relate | [`similarity`]: an order, a circle, a matrix or cosines, a few pairs, a tree |
+//! | a true class | [`Label`] |
+//! | layers | [`layers::Dense`], [`layers::Conv2d`], [`layers::MaxPool`]; [`layers::Layer::then`] and [`relu`](layers::Layer::relu) compose them |
+//! | an optimizer | [`optimizer::Sgd`], [`optimizer::Momentum`], [`optimizer::Adam`]; decay and [`optimizer::Clip`] wrap any of them |
+//! | a training step | [`train::train_step`] for a batch, [`train::train_one`] for one sample without memory for gradients |
+//! | losses and logits without training | [`train::eval_step`] |
+//! | to know the memory before building | [`train::Budget`] |
+//! | a device that keeps learning | [`train::Replay`], [`train::Accumulator`], [`train::SlicedStep`], [`train::guarded_round`] |
+//! | parameters and optimizer as bytes, and back | [`checkpoint::encode`], [`checkpoint::decode`]; with the feature `flash`, two slots of a flash memory |
+//! | probabilities | [`loss::softmax`]; [`metrics::fit_temperature`] calibrates them |
+//! | an answer from probabilities | [`decoders`]: the most probable, the median, the expectation, the least cost |
+//! | accuracy, MAE, calibration, .. | [`metrics::ClassificationMetrics`], or the one you need of [`metrics`] |
+//! | first weights, shuffles | [`layers::Layer::initialise`], [`Random`] |
+//! | why something was refused | [`Error`] |
+//!
+//! Five examples, to be read in order: `01_loss`, `02_similarity`, `03_train_step`, `04_head_on_a_device`, `05_metrics`
+//! (`cargo run -p simloss-core --example 01_loss`).
+//!
+//! # The modules
+//! They are the way of the data:
+//!
+//! ```text
+//! features -> layers -> logits -> similarity row of y -> loss, gradient -> layers backward -> optimizer -> metrics, decoders
+//! ```
 //!
 //! | | |
 //! |---|---|
@@ -33,10 +60,18 @@
 //! | layers backward, [`gradient`] | where parameter gradients go |
 //! | [`optimizer`] | new parameters |
 //! | [`train`] | the steps above as one |
-//! | [`checkpoint`] | parameters and the optimizer's state as bytes; with the feature `flash`, in two slots of a flash memory |
+//! | [`checkpoint`] | parameters and the optimizer's state as bytes |
 //! | [`decoders`], [`metrics`] | from probabilities to an answer, from answers to a figure |
 //!
 //! Under all of them: [`number`] (the arithmetic) and [`Random`].
+//!
+//! # Features
+//! None is needed; the default tree is libm, heapless, crc and nalgebra with what they need.
+//!
+//! | feature | |
+//! |---|---|
+//! | `flash` | training state in two slots of a flash memory |
+//! | `defmt` | public errors and small types can be logged by [defmt](https://defmt.ferrous-systems.com) |
 //!
 //! # Promises
 //! - `no_std`, no allocator, no `unsafe`, no panic in what is linked for a training step (checked on the binary).

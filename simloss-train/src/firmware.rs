@@ -251,7 +251,7 @@ impl Head {
     }
 }
 
-const MEASURED: &str = include_str!("../../docs/records/firmware.json");
+const MEASURED: &str = include_str!("../records/firmware.json");
 
 /// One binary that was measured.
 #[derive(Debug, serde::Deserialize)]

@@ -8,6 +8,22 @@
 //! Nothing here computes on weights, logits or probabilities: that is the core's. What is here reads files, splits and
 //! standardises features, spreads whole groups of samples over threads and SIMD lanes, and writes what came of it.
 //!
+//! The program is documented by `simloss --help`. As a library, begin with the examples: `01_two_losses_on_wine` compares
+//! two losses in forty lines, `02_your_own_similarity` reads a matrix and word vectors.
+//!
+//! # Where to find what
+//! | you want | it is |
+//! |---|---|
+//! | to train one network | [`run::run`], with [`record::Settings`]; out comes a [`record::Record`] |
+//! | to compare losses over seeds | [`compare::compare`] with a [`compare::Plan`]; [`statistics::paired`] for the test alone |
+//! | a table, or images, from files | [`table::read`]; [`images::folder`], [`images::cifar`]; the embedded [`wine::table`] |
+//! | a similarity from options and files | [`similarity::Request`] |
+//! | the core's `train_step` on all processors | [`engine::Threads`], an `Engine` of the core |
+//! | a trained network, to use or to go on with | [`model::Model`], [`evaluate::evaluate`], [`checkpoint::read`] |
+//! | a network for firmware | [`firmware::Head`], [`firmware::Frozen`] |
+//! | the loss, layers, metrics themselves | [`simloss_core`], whose front page has its own map |
+//!
+//! # The modules
 //! | module | |
 //! |---|---|
 //! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |

@@ -29,7 +29,7 @@ Exit status: 0 if every bound holds and every expected failure fails, 1 if not, 
 const SAMPLES: usize = 12_000;
 
 /// Measured on the machine that the record names; these libraries are not built with ours.
-const RECORDED: &str = include_str!("../../../docs/records/peers-stability.json");
+const RECORDED: &str = include_str!("../../records/peers-stability.json");
 
 #[derive(Default)]
 struct Options {

@@ -23,7 +23,7 @@ use crate::{
     loss::length,
     number::{BlockSum, Scalar, block_sum},
 };
-pub use probabilities::Probabilities;
+pub use probabilities::{Probabilities, ProbabilityVector};
 pub use risk::{CostMatrix, CostTable};
 
 /// The class of the largest number, of logits or of probabilities: `argmax_k x[k]`, ties to the lowest class.

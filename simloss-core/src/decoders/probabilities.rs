@@ -2,6 +2,7 @@
 
 use super::{label, largest};
 use crate::{Error, Label, number::Scalar};
+use core::ops::Deref;
 
 /// A sample's probabilities: from 2 to 65,535 numbers, known to be finite and not negative.
 ///
@@ -79,5 +80,28 @@ impl<'a, T: Scalar> Probabilities<'a, T> {
     pub fn of(self, y: Label) -> Result<T, Error> {
         let y = y.of(self.classes())?;
         Ok(self.p.get(y.index()).copied().unwrap_or(T::ZERO))
+    }
+}
+
+/// The probabilities of `C` classes, as [`softmax`](crate::loss::softmax) makes them: a slice that owns its numbers.
+///
+/// A type of its own, so that a loss, which takes logits, does not take them by mistake.
+///
+/// ```
+/// use simloss_core::{Error, decoders::Probabilities, loss::softmax, nalgebra::SVector};
+/// let p = softmax(&SVector::from([0.0f32, 0.0]))?;
+/// assert_eq!(p[0], 0.5);
+/// assert_eq!(Probabilities::new(&p)?.top().1, 0.5);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProbabilityVector<T, const C: usize>(pub(crate) [T; C]);
+
+impl<T, const C: usize> Deref for ProbabilityVector<T, C> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        &self.0
     }
 }

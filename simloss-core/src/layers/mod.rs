@@ -34,6 +34,7 @@ pub use sliced::{Sliced, Slices};
 
 /// How many numbers a layer takes, gives and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shape {
     /// Numbers in.
     pub inputs: usize,
@@ -49,6 +50,10 @@ pub struct Shape {
 ///
 /// Slices have the lengths of [`shape`](Self::shape); a training step checks them once. Slices of other lengths give
 /// some result or none, never a panic.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no layer over `{T}`",
+    note = "simloss_core::layers has some: Dense::new(80, 90); `T` is the type of the parameters"
+)]
 pub trait Layer<T: Scalar>: Copy {
     /// Its shape.
     fn shape(&self) -> Shape;

@@ -47,6 +47,7 @@ pub struct Criterion<'a, L, T> {
 
 /// How the losses of a batch become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reduction {
     /// Divided by the weights of what is not ignored.
     #[default]

@@ -22,6 +22,7 @@ mod soft;
 
 use crate::{
     Error, Label,
+    decoders::ProbabilityVector,
     number::{Scalar, Value},
 };
 pub(crate) use criterion::Group;
@@ -34,6 +35,7 @@ pub use soft::soft_label_into;
 
 /// Memory that a loss works in, beyond its inputs and outputs; from [`Criterion::scratch`] or [`Loss::scratch`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch {
     /// Numbers.
     pub scalars: usize,
@@ -47,6 +49,10 @@ pub struct Scratch {
 /// of classes from 2. Results are finite and not negative. On an error nothing is written.
 ///
 /// Where to add one: a file beside this one, and the two `*_in_lanes` methods.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no loss over `{T}`",
+    note = "a similarity becomes a loss with SimLoss::new; `T` is the type of the logits"
+)]
 pub trait Loss<T: Scalar> {
     /// The number of classes, where the type fixes it.
     const CLASSES: Option<usize> = None;
@@ -160,6 +166,10 @@ pub struct Lanes<'a, V: Value> {
 
 /// Probabilities of the logits: `p_k = exp(z_k) / sum_c exp(z_c)`.
 ///
+/// What comes out is another type than logits, because a loss takes logits: it would not notice that it got probabilities,
+/// which are finite numbers too. Slices ([`softmax_into`], [`Loss::value_of_slice`], the rows of a training step) have no
+/// such type, and no check can tell.
+///
 /// # Errors
 /// [`Error::NotFinite`] or [`Error::Spread`] for logits outside the domain.
 ///
@@ -171,14 +181,10 @@ pub struct Lanes<'a, V: Value> {
 /// assert_eq!(p[2], 0.25);
 /// # Ok::<(), simloss_core::Error>(())
 /// ```
-pub fn softmax<T: Scalar, const C: usize>(logits: &SVector<T, C>) -> Result<SVector<T, C>, Error> {
-    let mut p = *logits_array(logits);
+pub fn softmax<T: Scalar, const C: usize>(logits: &SVector<T, C>) -> Result<ProbabilityVector<T, C>, Error> {
+    let mut p = [T::ZERO; C];
     softmax_into(logits.as_slice(), &mut p)?;
-    Ok(SVector::from_array_storage(nalgebra::ArrayStorage([p])))
-}
-
-fn logits_array<T: Scalar, const C: usize>(logits: &SVector<T, C>) -> &[T; C] {
-    &logits.data.0[0]
+    Ok(ProbabilityVector(p))
 }
 
 /// As [`softmax`], for a number of classes known at run time.

@@ -15,6 +15,7 @@ use crate::{
 /// assert_eq!(right.value(), Some(0.75));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Share {
     hits: u64,
     total: u64,

@@ -36,6 +36,10 @@ pub use sgd::{Momentum, Sgd};
 /// A rule that moves parameters against their gradient.
 ///
 /// Where to add one: a file here, and [`begin`](Self::begin) and [`update`](Self::update) for its settings.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimizer of `{T}`",
+    note = "simloss_core::optimizer has some: Sgd::new(0.01)?; `T` is the type of the parameters"
+)]
 pub trait Optimizer<T: Scalar>: Copy {
     /// Numbers kept per parameter from step to step (at most 2).
     const MOMENTS: usize;

@@ -34,6 +34,10 @@ pub use sparse::SparseSimilarity;
 pub use taxonomy::Taxonomy;
 
 /// Rows of a similarity matrix that is known to be valid.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no similarity of classes over `{T}`",
+    note = "simloss_core::similarity has some: SimLoss::new(ClassOrder::<f32, 5>::new(0.8)?)"
+)]
 pub trait Similarity<T: Scalar> {
     /// The number of classes, where the type fixes it: lets a mismatch with the logits fail to compile.
     const CLASSES: Option<usize> = None;

@@ -20,6 +20,7 @@ use crate::layers::{Dense, Shape};
 /// assert_eq!(BUDGET.with_accumulation().bytes_beyond_parameters(), 29_160 + 720);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Budget {
     /// Parameters.
     pub parameters: usize,

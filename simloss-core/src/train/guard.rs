@@ -5,6 +5,7 @@ use crate::{Error, number::Scalar, slices::copy};
 
 /// What came of a guarded round.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Round<T> {
     /// The held-out loss before it.
     pub before: T,

@@ -106,6 +106,9 @@ pub struct Work<'a, V: Value> {
 }
 
 impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
+    /// Layers and a criterion. Layers of another number of outputs than there are classes are found here and not by the
+    /// compiler: the shapes of layers are values, so that one program serves any network.
+    ///
     /// # Errors
     /// [`Error::Length`] unless the layers have one output for each class of the criterion's loss.
     pub fn new(layers: N, criterion: Criterion<'c, L, T>) -> Result<Self, Error> {
