@@ -13,8 +13,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test examples supply targets firmware demo story faces bench data pytorch"
-DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package"
+STANDARD="fmt clippy doc test examples supply targets firmware demo story faces bench fuzz data pytorch"
+DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package deep-faults deep-fuzz deep-load"
 SKIPPED=77
 NO_DATA=78
 
@@ -32,6 +32,7 @@ about() {
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
+    fuzz) echo "five seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
@@ -40,6 +41,9 @@ about() {
     deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
     deep-minimal) echo "the oldest versions that the manifests ask for are new enough" ;;
     deep-package) echo "the three crates compile from their packages, as from the registry" ;;
+    deep-faults) echo "a sweep killed at fifty moments, and on a disk that is full, ends as the undisturbed one" ;;
+    deep-fuzz) echo "ten minutes of hostile input for every target" ;;
+    deep-load) echo "100,000 x 1,000 logits, 1,000 classes, 200,000 files: time and memory within their bounds" ;;
   esac
 }
 
@@ -62,7 +66,10 @@ target() {
 }
 
 step_fmt() {
-  cargo fmt --all --check && cargo fmt --all --check --manifest-path tests/firmware/Cargo.toml
+  local w
+  for w in Cargo.toml tests/firmware/Cargo.toml tests/fuzz/Cargo.toml; do
+    cargo fmt --all --check --manifest-path $w || return 1
+  done
 }
 
 step_clippy() {
@@ -155,6 +162,21 @@ step_bench() {
     cargo run --release -q -p simloss-bench --locked --bin throughput -- --only loss --at-most 1.6
 }
 
+# fuzz SECONDS
+fuzz() {
+  need c++ g++ || return $SKIPPED
+  if ! rustc +nightly -V >/dev/null 2>&1; then
+    [ "${CI:-}" = true ] && rustup toolchain install nightly --profile minimal >/dev/null 2>&1
+    rustc +nightly -V >/dev/null 2>&1 ||
+      { echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal" && return $SKIPPED; }
+  fi
+  tests/fuzz/run.sh "$1"
+}
+
+step_fuzz() {
+  fuzz 5
+}
+
 step_data() {
   local data=../shared/data
   if [ ! -d $data ]; then
@@ -204,6 +226,20 @@ step_deep-minimal() {
 
 step_deep-package() {
   cargo package -q --workspace --exclude simloss-tests --locked
+}
+
+step_deep-faults() {
+  local skip=()
+  [ "$(id -u)" -eq 0 ] || { echo "skipped: a small disk, which only root may mount" && skip=(--skip a_small_disk); }
+  cargo test --release -q -p simloss-train --locked --test faults -- --include-ignored --nocapture "${skip[@]}"
+}
+
+step_deep-fuzz() {
+  fuzz 600
+}
+
+step_deep-load() {
+  cargo run --release -q -p simloss-bench --locked --bin load
 }
 
 case ${1:-} in

@@ -283,11 +283,19 @@ pub fn memory(net: &str, classes: usize, images: usize, epochs: usize, threads: 
     train(&set, &split, &kind, epochs, threads, &mut ()).map_err(|error| error.to_string())?;
     let needed = kind.visit(Needed { threads }).map_err(|error| error.to_string())?;
     let needed = needed.map_err(|error| error.to_string())? + set.contents().pixels.len() as u64;
+    let net = net.to_owned();
+    Ok(Line::Memory { net, images, epochs, threads, peak_bytes: peak_bytes()?, needed_bytes: needed })
+}
+
+/// The greatest resident size of this process so far.
+///
+/// # Errors
+/// In words; where the system does not say it.
+pub fn peak_bytes() -> Result<u64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| format!("/proc/self/status: {error}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    let peak = kilobytes.ok_or("/proc/self/status has no VmHWM: the greatest resident size")? * 1024;
-    Ok(Line::Memory { net: net.to_owned(), images, epochs, threads, peak_bytes: peak, needed_bytes: needed })
+    Ok(kilobytes.ok_or("/proc/self/status has no VmHWM: the greatest resident size")? * 1024)
 }
 
 /// The times of LeNet's steps against the size of their batches, as a drawing.

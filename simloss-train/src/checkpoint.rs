@@ -8,6 +8,7 @@
 
 use crate::{
     Error,
+    error::Expected,
     files::Safe,
     model::{self, Model},
     network::{Kind, Tensor},
@@ -15,7 +16,10 @@ use crate::{
 use safetensors::SafeTensors;
 use std::path::Path;
 
-const EXPECTED: &str = "a trained network";
+const EXPECTED: Expected = Expected::new(
+    "a trained network",
+    "give a model.safetensors of this program, or the parameters of one of its networks, saved from PyTorch",
+);
 
 /// A trained network.
 #[derive(Clone, Debug, PartialEq)]

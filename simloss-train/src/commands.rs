@@ -8,6 +8,7 @@ mod train;
 use crate::{
     Error,
     cli::{Cli, Command, SimilarityCommand},
+    error::Expected,
     files, report,
     similarity::{Candidate, Kind, Loaded, Source, describe::Description},
 };
@@ -96,7 +97,7 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
     let facts = found.facts(&names);
     std::fs::create_dir_all(&out).map_err(Error::file("create", &out))?;
     let (table, page) = (out.join("similarity.csv"), out.join("similarity.html"));
-    let csv = found.csv(&names).map_err(|e| Error::format(&table, "a table")(&e))?;
+    let csv = found.csv(&names).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?;
     files::replace(&table, &[&csv])?;
     report::write_similarity(&page, &title, &names, &found, facts.clone())?;
 

@@ -15,7 +15,8 @@
 //!
 //! # Many machines
 //! Runs know nothing of each other, so each may be a process of its own ([`Plan::list`] names them, [`one`] trains one),
-//! and [`gather`] makes a comparison of those that are finished. Two processes never write one run: its folder is locked.
+//! and [`gather`] makes a comparison of those that are finished. Two processes never write one run, nor one comparison:
+//! their folders are locked.
 //!
 //! Runs on a table compute with one thread each, and as many run at a time as there are threads; runs on images, one
 //! after the other, compute with all of them. Results do not depend on it.
@@ -24,13 +25,14 @@ use crate::{
     Error,
     data::Split,
     details::{self, Details},
+    error::Expected,
     files,
     lanes::InstructionSet,
     measure::{Measure, Measures, confusion},
     progress::Progress,
     record::{LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
     results,
-    run::{Objective, OutDir, run},
+    run::{self, Objective, OutDir, run},
     similarity::{AnySimilarity, Candidate, Kind, Source},
     statistics::{Paired, Summary, holm, paired},
     task::Task,
@@ -182,15 +184,17 @@ struct Manifest {
 /// [`Error::File`] and [`Error::Format`] for a folder that holds no comparison, or one that does not say.
 pub fn asked_for(out: &Path) -> Result<(Vec<String>, PathBuf), Error> {
     let path = out.join(MANIFEST);
-    let wrong = Error::format(&path, "a comparison");
+    let wrong = Error::format(&path, COMPARISON);
     let text = fs::read(&path).map_err(Error::file("read", &path))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
     if manifest.command.is_empty() {
-        return Err(wrong(&"it does not say how it was asked for; give the command again, after the folder"));
+        return Err(wrong(&"it does not say how it was asked for"));
     }
     Ok((manifest.command, manifest.folder))
 }
 
+pub(crate) const COMPARISON: Expected =
+    Expected::new("a comparison", "give the command that made it again, after the folder");
 const MANIFEST: &str = "comparison.json";
 const RUNS: &str = "runs";
 
@@ -255,16 +259,26 @@ impl Plan {
             return Ok(None);
         }
         let record = Record::load(&path)?;
-        let fingerprint = self.task.data().fingerprint();
+        let asked = Settings { seed, ..self.settings.clone() };
         let differing = [
-            ("data", &record.data.fingerprint[..], fingerprint),
-            ("loss", &format!("{:?}", record.loss), &format!("{:?}", contender.description)),
+            ("data", record.data.fingerprint.clone(), self.task.data().fingerprint().to_owned()),
+            ("loss", format!("{:?}", record.loss), format!("{:?}", contender.description)),
         ];
-        if let Some((what, recorded, asked)) = differing.into_iter().find(|(_, a, b)| a != b) {
-            let (recorded, asked) = (recorded.to_owned(), asked.to_owned());
+        let other = differing.into_iter().find(|(_, a, b)| a != b).or_else(|| record.other_settings(&asked));
+        if let Some((what, recorded, asked)) = other {
             return Err(Error::OtherRun { path, what, recorded, asked });
         }
-        Ok((record.result.is_some()).then_some(record))
+        // Without both, what a report needs is lost until the run is continued.
+        let usable = ["model.safetensors", "details.json"].iter().any(|name| path.with_file_name(name).exists());
+        let finished = usable && record.result.is_some() && record.settings.epochs == asked.epochs;
+        Ok(finished.then_some(record))
+    }
+
+    /// Whether there is a record of any of its runs.
+    fn is_begun(&self, contenders: &[Contender<'_>]) -> bool {
+        let seeds = self.seeds();
+        let mut runs = self.jobs(contenders).into_iter().map(|(loss, seed)| self.name(&contenders[loss], seeds[seed]));
+        runs.any(|run| self.runs().join(run).join("record.json").exists())
     }
 
     /// The folder with the runs.
@@ -279,7 +293,7 @@ impl Plan {
     pub fn list(&self) -> Result<Vec<String>, Error> {
         self.check()?;
         let contenders = self.contenders();
-        self.prepare(&contenders)?;
+        let _lock = self.prepare(&contenders)?;
         let seeds = self.seeds();
         let mut names = vec![];
         for (loss, seed) in self.jobs(&contenders) {
@@ -312,23 +326,35 @@ impl Plan {
         (0..self.seeds as u64).map(|i| self.settings.seed.wrapping_add(i)).collect()
     }
 
-    /// Makes the output folder ready, or says why it cannot be.
-    fn prepare(&self, contenders: &[Contender<'_>]) -> Result<(), Error> {
-        let manifest = self.out.join(MANIFEST);
-        let runs = self.out.join(RUNS);
-        if runs.exists() && !manifest.exists() {
+    /// Makes the output folder ready and this process's own as long as the file that is returned is open, or says why
+    /// it cannot be.
+    fn prepare(&self, contenders: &[Contender<'_>]) -> Result<fs::File, Error> {
+        let (manifest, runs, seeds) = (self.out.join(MANIFEST), self.runs(), self.seeds());
+        let resumed = self.existing == Existing::Resume && self.is_begun(contenders);
+        if runs.exists() && !manifest.exists() && !resumed {
             return Err(Error::Usage(format!(
                 "{} is there already, but not from a comparison; give another output folder with --out",
                 runs.display()
             )));
         }
-        match self.existing {
-            Existing::Keep if manifest.exists() => return Err(Error::Exists { path: self.out.clone() }),
-            // Only what a comparison wrote is removed.
-            Existing::Replace if runs.exists() => fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?,
-            Existing::Keep | Existing::Replace | Existing::Resume => {}
+        if self.existing == Existing::Keep && manifest.exists() {
+            return Err(Error::Exists { path: self.out.clone() });
         }
-        fs::create_dir_all(&self.out).map_err(Error::file("create", &self.out))?;
+        let lock = run::lock(&self.out)?;
+        if self.existing == Existing::Resume {
+            // Other runs are refused before anything says that these are here.
+            for (loss, seed) in self.jobs(contenders) {
+                self.finished(&contenders[loss], seeds[seed])?;
+            }
+        }
+        if self.existing == Existing::Replace && runs.exists() {
+            // A run that a process of its own still writes is not removed under it.
+            for run in folders(&runs)?.iter().map(|loss| folders(loss)).collect::<Result<Vec<_>, _>>()?.concat() {
+                run::lock(&run)?;
+            }
+            // Only what a comparison wrote is removed.
+            fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?;
+        }
         let manifest = Manifest {
             version: VERSION.into(),
             data: self.task.data().fingerprint().into(),
@@ -338,9 +364,17 @@ impl Plan {
             command: self.command.clone(),
             folder: std::env::current_dir().unwrap_or_default(),
         };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::format(&self.out, "a comparison")(&e))?;
-        files::replace(&self.out.join(MANIFEST), &[&text, b"\n"])
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::format(&self.out, COMPARISON)(&e))?;
+        files::replace(&self.out.join(MANIFEST), &[&text, b"\n"])?;
+        Ok(lock)
     }
+}
+
+/// The folders in a folder.
+fn folders(of: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(of).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let paths = entries.map_err(Error::file("read", of))?.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.is_dir()).collect())
 }
 
 /// Runs what is planned and not yet there.
@@ -351,7 +385,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
     plan.check()?;
     let contenders = plan.contenders();
     let (seeds, splits) = (plan.seeds(), plan.splits()?);
-    plan.prepare(&contenders)?;
+    let _lock = plan.prepare(&contenders)?;
 
     let jobs = plan.jobs(&contenders);
     progress.started(jobs.len());
@@ -363,10 +397,10 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
             let job = next.fetch_add(1, Ordering::Relaxed);
             let Some(&(loss, seed)) = jobs.get(job) else { return };
             match plan.train(&contenders[loss], seeds[seed], &splits[seed], progress) {
-                Ok(finished) => lock(&results)[job] = Some(finished),
+                Ok(finished) => held(&results)[job] = Some(finished),
                 Err(error) => {
                     // The first failure ends the others, which then report that they were interrupted.
-                    lock(&failure).get_or_insert(error);
+                    held(&failure).get_or_insert(error);
                     progress.stop();
                 }
             }
@@ -441,7 +475,7 @@ pub fn gather(plan: Plan) -> Result<Comparison, Error> {
     Comparison::of(plan, &splits, records)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

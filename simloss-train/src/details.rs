@@ -7,6 +7,7 @@
 use crate::{
     Error,
     data::Split,
+    error::Expected,
     evaluate::{Prediction, evaluate},
     files,
     model::Model,
@@ -117,7 +118,8 @@ pub(crate) fn of(
         }
         Data::Images(set, _) => compute(&model, set, superclasses, split, threads, (run, best_epoch)),
     }?;
-    let mut text = serde_json::to_vec_pretty(&details).map_err(|e| Error::format(&path, "details")(&e))?;
+    let mut text =
+        serde_json::to_vec_pretty(&details).map_err(|e| Error::format(&path, Expected::written("details"))(&e))?;
     text.push(b'\n');
     files::replace(&path, &[&text])?;
     Ok(details)

@@ -22,7 +22,7 @@ pub enum Error {
         found: String,
     },
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), remedy(action, source))]
     File {
         /// Read, write, create.
         action: &'static str,
@@ -52,14 +52,16 @@ pub enum Error {
         problem: String,
     },
     /// A file is not what it should be.
-    #[error("{} is not {expected} that this version can use: {problem}", path.display())]
+    #[error("{} is not {expected} that this version can use: {problem}; {advice}", path.display())]
     Format {
         /// Which one.
         path: PathBuf,
         /// A model, a training state, a record.
         expected: &'static str,
-        /// Why not, and what to do.
+        /// Why not.
         problem: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A run to be resumed was another one.
     #[error(
@@ -155,8 +157,42 @@ impl Error {
     }
 
     /// For `map_err`, of files that are not what they should be.
-    pub(crate) fn format(path: impl Into<PathBuf>, expected: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Error {
+    pub(crate) fn format(path: impl Into<PathBuf>, expected: Expected) -> impl Fn(&dyn std::fmt::Display) -> Error {
         let path = path.into();
-        move |problem| Error::Format { path: path.clone(), expected, problem: problem.to_string() }
+        let Expected { name, advice } = expected;
+        move |problem| Error::Format { path: path.clone(), expected: name, problem: problem.to_string(), advice }
+    }
+}
+
+/// What a file should be, and what to do where it is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) name: &'static str,
+    pub(crate) advice: &'static str,
+}
+
+impl Expected {
+    pub(crate) const fn new(name: &'static str, advice: &'static str) -> Self {
+        Expected { name, advice }
+    }
+
+    /// What this program makes of its own numbers, which no file can spoil.
+    pub(crate) const fn written(name: &'static str) -> Self {
+        Expected { name, advice: "please report it" }
+    }
+}
+
+/// What to do about what the operating system says.
+fn remedy(action: &str, source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{
+        FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    match (action, source.kind()) {
+        ("read", NotFound | NotADirectory) => "; check the path",
+        ("read", PermissionDenied) => "; make it readable",
+        (_, StorageFull | QuotaExceeded | FileTooLarge) => "; make room there, or write elsewhere",
+        (_, PermissionDenied | ReadOnlyFilesystem) => "; make it writable, or write elsewhere",
+        (_, NotFound) => "; a folder on its path is missing or was removed",
+        _ => "",
     }
 }

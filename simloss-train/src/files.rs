@@ -1,7 +1,11 @@
 //! Files that are written whole or not at all.
 
 use crate::Error;
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
 
 /// Whether a file must be on the disk before it takes its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +19,8 @@ pub(crate) enum Safe {
 /// Puts `parts`, one after the other, in the place of `path`, safe from a power cut.
 ///
 /// They go to a temporary file beside it and then to their name: whoever reads `path`, at any time, finds the old
-/// contents or the new ones. After an error the old ones stay, and nothing else.
+/// contents or the new ones. After an error the old ones stay, and nothing else. Processes that replace the same file at
+/// the same time do so one after the other; what a killed one left behind, the next one takes over.
 ///
 /// # Errors
 /// [`Error::File`], such as a full disk or a folder that cannot be written.
@@ -28,8 +33,9 @@ pub(crate) fn replace_safe(safe: Safe, path: &Path, parts: &[&[u8]]) -> Result<(
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
-    let write = || {
-        let mut file = fs::File::create(&temporary)?;
+    let failed = |source| Error::File { action: "write", path: path.to_owned(), source };
+    let mut file = own(&temporary).map_err(failed)?;
+    let mut write = || {
         for part in parts {
             file.write_all(part)?;
         }
@@ -41,7 +47,7 @@ pub(crate) fn replace_safe(safe: Safe, path: &Path, parts: &[&[u8]]) -> Result<(
     write().map_err(|source| {
         // Best effort: the error that matters is the first one.
         let _ = fs::remove_file(&temporary);
-        Error::File { action: "write", path: path.to_owned(), source }
+        failed(source)
     })?;
     #[cfg(unix)]
     if let (Safe::FromPowerCut, Some(folder)) = (safe, path.parent()) {
@@ -49,6 +55,43 @@ pub(crate) fn replace_safe(safe: Safe, path: &Path, parts: &[&[u8]]) -> Result<(
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))?;
     }
     Ok(())
+}
+
+/// An empty file of this name that nobody else writes as long as it is open.
+fn own(path: &Path) -> io::Result<fs::File> {
+    loop {
+        // Not emptied yet: another process may be writing it.
+        let file = fs::File::options().write(true).create(true).truncate(false).open(path)?;
+        match file.lock() {
+            // Where nothing can be locked, nothing is.
+            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+            _ => {}
+        }
+        // The other one may have renamed or removed it meanwhile.
+        if is_at(&file, path)? {
+            if file.metadata()?.len() > 0 {
+                file.set_len(0)?;
+            }
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &fs::File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let place = |about: fs::Metadata| (about.dev(), about.ino());
+    match fs::metadata(path) {
+        Ok(found) => Ok(place(found) == place(file.metadata()?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that is open keeps its name here.
+#[cfg(not(unix))]
+fn is_at(_: &fs::File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Removes the file, if it is there.
@@ -83,6 +126,39 @@ mod tests {
         assert!(error.contains("cannot write") && error.contains("taken"), "{error}");
         assert_eq!(fs::read_dir(folder.path())?.count(), 2);
         assert!(replace(&folder.path().join("missing/a.json"), &[b"new"]).is_err());
+        // What a killed process left is taken over.
+        fs::write(folder.path().join("a.json.tmp"), b"half of something longer")?;
+        replace(&path, &[b"newer"])?;
+        assert_eq!((fs::read(&path)?, fs::read_dir(folder.path())?.count()), (b"newer".to_vec(), 2));
+        Ok(())
+    }
+
+    #[test]
+    fn many_writers_of_one_file_take_turns() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.json");
+        let long = |n: usize| vec![b'a' + n as u8; 70_000 * (n + 1)];
+        replace_safe(Safe::FromKill, &path, &[&long(0)])?;
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|n| {
+                    let (path, part) = (&path, long(n));
+                    scope.spawn(move || {
+                        (0..50).try_for_each(|_| {
+                            let (a, b) = part.split_at(part.len() / 2);
+                            replace_safe(Safe::FromKill, path, &[a, b])?;
+                            let found = fs::read(path).map_err(Error::file("read", path))?;
+                            assert!((0..4).any(|n| found == long(n)), "{} bytes of several writers", found.len());
+                            Ok::<_, Error>(())
+                        })
+                    })
+                })
+                .collect();
+            writers
+                .into_iter()
+                .try_for_each(|writer| writer.join().map_err(|_| "a writer panicked")?.map_err(|e| e.to_string()))
+        })?;
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub use frozen::{Frozen, features};
 
 use crate::{
     Error,
+    error::Expected,
     network::Kind,
     similarity::{AnySimilarity, Source},
 };
@@ -23,6 +24,11 @@ use std::{
     fmt::Write,
     path::{Path, PathBuf},
 };
+
+pub(crate) const SLOT: Expected = Expected::new(
+    "a slot of this head",
+    "give the bytes of one slot as the device holds them, and --head with the layers it was exported with",
+);
 
 /// The file of parameters that an export writes.
 pub const BLOB: &str = "head.bin";
@@ -109,7 +115,7 @@ impl Head {
     /// [`Error::Format`] that names what is wrong: another kind of file, version, shape or checksum, too few bytes, or a
     /// parameter that is no finite number. The parameters keep their values then.
     pub fn put(&self, path: &Path, slot: &[u8], parameters: &mut [f32]) -> Result<Header, Error> {
-        let refuse = |problem: &dyn std::fmt::Display| Error::format(path, "a slot of this head")(problem);
+        let refuse = |problem: &dyn std::fmt::Display| Error::format(path, SLOT)(problem);
         let found = Header::read(slot).map_err(|e| refuse(&e))?;
         // Its checkpoint is as long as the file says it is: checked before memory is taken for it.
         if slot.len() < found.bytes() {
@@ -242,7 +248,7 @@ impl Head {
             Source::Superclass(_) | Source::Matrix(_) => "simloss-dense",
         };
         let rows: Vec<Measured> = serde_json::from_str(MEASURED)
-            .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), "a record")(&e))?;
+            .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), Expected::written("a record"))(&e))?;
         for row in rows.iter().filter(|row| row.loss == loss && row.classes == 90) {
             let Measured { target, board, optimizer, text_bytes, rodata_bytes, .. } = row;
             line(&format!("flash: program, {target} on {board}, {optimizer}, one layer"), text_bytes + rodata_bytes);

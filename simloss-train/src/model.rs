@@ -10,6 +10,7 @@
 use crate::{
     Error,
     data::Standardiser,
+    error::Expected,
     files::{self, Safe},
     network::{Kind, Tensor},
     record::{LossDescription, VERSION},
@@ -22,6 +23,8 @@ use std::{collections::HashMap, fs::File, io::Read, path::Path};
 pub const LIMIT: u64 = 1 << 30;
 
 const KEY: &str = "simloss";
+const MODEL: Expected =
+    Expected::new("a model", "give another; that of a run comes back when it is removed and the run continued");
 
 /// A trained network with what is needed to use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,8 +57,8 @@ impl Model {
     }
 
     pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
-        let tensors = parts(&self.network, &self.parameters).map_err(|e| Error::format(path, "a model")(&e))?;
-        save(safe, path, "a model", Some(self), &tensors)
+        let tensors = parts(&self.network, &self.parameters).map_err(|e| Error::format(path, MODEL)(&e))?;
+        save(safe, path, MODEL, Some(self), &tensors)
     }
 
     /// Reads one.
@@ -64,12 +67,12 @@ impl Model {
     /// [`Error::File`]; [`Error::Format`] for a file that is not a model, too large, cut short or of another network,
     /// naming the tensor where there is one, and for parameters that are not finite.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::of(path, &bytes(path, "a model")?)
+        Self::of(path, &bytes(path, MODEL)?)
     }
 
     /// The model in the bytes of the file `path`.
     pub(crate) fn of(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let (mut model, tensors) = load(path, bytes, "a model", |model: &Model| {
+        let (mut model, tensors) = load(path, bytes, MODEL, |model: &Model| {
             let classes = model.network.classes();
             let wrong = match &model.standardiser {
                 _ if model.class_names.len() != classes || model.class_values.len() != classes => "classes",
@@ -108,7 +111,7 @@ pub(crate) struct State {
     pub(crate) best: Vec<f32>,
 }
 
-const STATE: &str = "a training state";
+pub(crate) const STATE: Expected = Expected::new("a training state", "remove it to start this run again");
 
 impl State {
     /// Before the first epoch.
@@ -143,7 +146,7 @@ impl State {
             if state.run == run && state.count == count {
                 Ok(Self::tensors(count).to_vec())
             } else {
-                Err("it belongs to another run; remove it to start again".to_owned())
+                Err("it belongs to another run".to_owned())
             }
         })?;
         if let Ok([best, moments, parameters]) = <[Vec<f32>; 3]>::try_from(tensors) {
@@ -181,7 +184,7 @@ pub(crate) fn parts<'a>(network: &Kind, parameters: &'a [f32]) -> Result<Vec<(Te
 pub(crate) fn save<A: Serialize>(
     safe: Safe,
     path: &Path,
-    expected: &'static str,
+    expected: Expected,
     about: Option<&A>,
     tensors: &[(Tensor, &[f32])],
 ) -> Result<(), Error> {
@@ -202,7 +205,7 @@ pub(crate) fn save<A: Serialize>(
 }
 
 /// The whole file, if it is no larger than [`LIMIT`].
-pub(crate) fn bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, Error> {
+pub(crate) fn bytes(path: &Path, expected: Expected) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![];
     let read = |bytes: &mut Vec<u8>| File::open(path)?.take(LIMIT + 1).read_to_end(bytes);
     read(&mut bytes).map_err(Error::file("read", path))?;
@@ -222,7 +225,7 @@ pub(crate) fn about(bytes: &[u8]) -> Result<Option<String>, SafeTensorError> {
 fn load<A: DeserializeOwned>(
     path: &Path,
     bytes: &[u8],
-    expected: &'static str,
+    expected: Expected,
     tensors: impl Fn(&A) -> Result<Vec<Tensor>, String>,
 ) -> Result<(A, Vec<Vec<f32>>), Error> {
     let wrong = Error::format(path, expected);
@@ -348,7 +351,7 @@ mod tests {
                     (tensor, numbers)
                 })
                 .collect();
-            save(Safe::FromKill, &path, "a model", Some(&changed), &tensors)?;
+            save(Safe::FromKill, &path, MODEL, Some(&changed), &tensors)?;
             let error = refused(&path);
             assert!(error.contains(message) && error.contains("model.safetensors"), "{error}");
         }

@@ -6,6 +6,7 @@
 use crate::{
     Error,
     data::{Split, hex},
+    error::Expected,
     files::{self, Safe},
     network::Kind,
     task::Data,
@@ -280,6 +281,9 @@ impl DataDescription {
     }
 }
 
+const RECORD: Expected =
+    Expected::new("a record", "remove the folder it is in to train this run again, or use the version that wrote it");
+
 impl Record {
     /// SHA-256 over what determines the bits of every epoch: all that was asked for, but for the number of epochs.
     pub(crate) fn fingerprint(&self) -> String {
@@ -295,7 +299,7 @@ impl Record {
     /// [`Error::File`] and [`Error::Format`].
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read(path).map_err(Error::file("read", path))?;
-        serde_json::from_slice(&text).map_err(|e| Error::format(path, "a record")(&e))
+        serde_json::from_slice(&text).map_err(|e| Error::format(path, RECORD)(&e))
     }
 
     /// Writes it, whole or not at all.
@@ -307,7 +311,7 @@ impl Record {
     }
 
     pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, "a record")(&e))?;
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, RECORD)(&e))?;
         text.push(b'\n');
         files::replace_safe(safe, path, &[&text])
     }
@@ -317,14 +321,27 @@ impl Record {
     /// # Errors
     /// [`Error::OtherRun`] for the first thing that differs.
     pub(crate) fn continues_as(&self, path: &Path, asked: &Record) -> Result<(), Error> {
-        let text = |x: &dyn std::fmt::Debug| format!("{x:?}");
-        let (a, b) = (&self.settings, &asked.settings);
+        let text = |x: &dyn fmt::Debug| format!("{x:?}");
         let differing = [
             ("version", self.version.clone(), asked.version.clone()),
             ("data", self.data.fingerprint.clone(), asked.data.fingerprint.clone()),
             ("split of the data", self.data.split.clone(), asked.data.split.clone()),
             ("loss", text(&self.loss), text(&asked.loss)),
             ("network", text(&self.network), text(&asked.network)),
+        ];
+        let differs = |(_, recorded, asked): &Difference| recorded != asked;
+        match differing.into_iter().find(differs).or_else(|| self.other_settings(&asked.settings)) {
+            None => Ok(()),
+            Some((what, recorded, asked)) => Err(Error::OtherRun { path: path.to_owned(), what, recorded, asked }),
+        }
+    }
+
+    /// The first setting that the run was made with and that is another one than asked. Epochs may be fewer.
+    pub(crate) fn other_settings(&self, asked: &Settings) -> Option<Difference> {
+        let text = |x: &dyn fmt::Debug| format!("{x:?}");
+        let (a, b) = (&self.settings, asked);
+        let differing = [
+            ("--hidden", text(&a.hidden), text(&b.hidden)),
             ("--batch", text(&a.batch), text(&b.batch)),
             ("--rate", text(&a.rate), text(&b.rate)),
             ("--patience", text(&a.patience), text(&b.patience)),
@@ -334,13 +351,12 @@ impl Record {
         ];
         let trained = self.epochs.len();
         let more = ("number of epochs already", trained.to_string(), format!("at most {}", b.epochs));
-        let differs = |(_, recorded, asked): &(&str, String, String)| recorded != asked;
-        match differing.into_iter().find(differs).or((trained > b.epochs).then_some(more)) {
-            None => Ok(()),
-            Some((what, recorded, asked)) => Err(Error::OtherRun { path: path.to_owned(), what, recorded, asked }),
-        }
+        differing.into_iter().find(|(_, recorded, asked)| recorded != asked).or((trained > b.epochs).then_some(more))
     }
 }
+
+/// What differs, what is recorded, and what is asked for.
+pub(crate) type Difference = (&'static str, String, String);
 
 #[cfg(test)]
 mod tests {

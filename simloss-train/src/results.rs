@@ -11,6 +11,7 @@ use crate::{
     Error,
     compare::Comparison,
     details::Details,
+    error::Expected,
     files,
     lanes::InstructionSet,
     measure::Measure,
@@ -138,14 +139,15 @@ impl Results {
 pub(crate) fn write(comparison: &Comparison) -> Result<(), Error> {
     let path = |name: &str| comparison.plan.out.join(name);
     let table = path("results.csv");
-    files::replace(&table, &[&csv(comparison).map_err(|e| Error::format(&table, "a table")(&e))?])?;
+    files::replace(&table, &[&csv(comparison).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?])?;
     let Some(results) = Results::of(comparison)? else { return Ok(()) };
     results.save(&path("results.json"))
 }
 
 impl Results {
     fn save(&self, path: &Path) -> Result<(), Error> {
-        let text = serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, "results")(&e))?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, Expected::written("results"))(&e))?;
         files::replace(path, &[&text, b"\n"])
     }
 }
@@ -255,6 +257,8 @@ impl Line {
     }
 }
 
+const RUNS: Expected = Expected::new("a record of runs", "give another file, or remove this one");
+
 /// Writes all runs of a comparison to a record, in place of those that it holds of a comparison of this name.
 ///
 /// # Errors
@@ -262,7 +266,7 @@ impl Line {
 pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>) -> Result<(), Error> {
     let name = comparison.plan.kind.name();
     let called = called.unwrap_or(&name);
-    let wrong = Error::format(path, "a record of runs");
+    let wrong = Error::format(path, RUNS);
     let mut lines: Vec<Line> = match path.try_exists().map_err(Error::file("read", path))? {
         true => {
             let text = std::fs::read(path).map_err(Error::file("read", path))?;

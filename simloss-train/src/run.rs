@@ -24,6 +24,7 @@
 //! | no record | starts | starts |
 //! | an unfinished run | refuses | continues, if version, settings, data, split and loss are the same |
 //! | a finished run | refuses | the same returns its record; more epochs continue it |
+//! | a finished run without its model | refuses | writes the model again, from the state |
 
 use crate::{
     Error,
@@ -32,7 +33,7 @@ use crate::{
     files::Safe,
     images::Augmentation,
     lanes::InstructionSet,
-    model::{Model, State},
+    model::{Model, STATE, State},
     network::{Kind, Visitor},
     record::{DataDescription, Ended, Epoch, LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
     samples::{Samples, Scaled},
@@ -431,6 +432,22 @@ impl Memory {
     }
 }
 
+/// Makes the folder, and it this process's own as long as the file that is returned is open.
+///
+/// # Errors
+/// [`Error::Busy`] where it is another process's, [`Error::File`].
+pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
+    std::fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
+    let path = dir.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(Error::file("create", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(Error::File { action: "lock", path, source }),
+    }
+}
+
 /// The files of a run.
 struct Folder<'a> {
     dir: &'a Path,
@@ -443,15 +460,7 @@ struct Folder<'a> {
 impl<'a> Folder<'a> {
     /// Makes the folder, and its files this process's own.
     fn of(dir: &'a Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
-        let path = dir.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(Error::file("create", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Folder { dir, safe: Instant::now(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy { path: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(Error::File { action: "lock", path, source }),
-        }
+        Ok(Folder { dir, safe: Instant::now(), _lock: lock(dir)? })
     }
 
     /// How the files of this epoch are written. Changes no byte of them.
@@ -485,7 +494,9 @@ impl<'a> Folder<'a> {
             }
             let before = Record::load(&path)?;
             before.continues_as(&path, record)?;
-            if before.result.is_some() && before.settings.epochs == record.settings.epochs {
+            let model = self.model();
+            let used = model.try_exists().map_err(Error::file("read", &model))?;
+            if used && before.result.is_some() && before.settings.epochs == record.settings.epochs {
                 return Ok(Some(before));
             }
             let path = self.state();
@@ -493,8 +504,7 @@ impl<'a> Folder<'a> {
                 *state = State::load(&path, &state.run, state.parameters.len())?;
                 record.epochs = before.epochs;
                 if record.epochs.len() < state.epoch || state.best_epoch > state.epoch {
-                    let problem = "it is ahead of the record beside it; remove both to start again";
-                    return Err(Error::format(&path, "a training state")(&problem));
+                    return Err(Error::format(&path, STATE)(&"it is ahead of the record beside it"));
                 }
                 record.epochs.truncate(state.epoch);
             }

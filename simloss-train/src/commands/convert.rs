@@ -6,7 +6,7 @@ use crate::{
     checkpoint::{self, Checkpoint},
     cli::{ExportCommand, ImportCommand},
     files,
-    firmware::{self, Frozen, Head},
+    firmware::{self, Frozen, Head, SLOT},
     model::{self, Model},
     record::{LossDescription, VERSION},
     similarity::{Candidate, Kind, Loaded, Request},
@@ -64,7 +64,7 @@ fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Res
 /// A slot of a device back into the model whose head it is.
 fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
     let Checkpoint { network, mut parameters, model } = checkpoint::read(base)?;
-    let slot = model::bytes(path, "a slot of this head")?;
+    let slot = model::bytes(path, SLOT)?;
     // One dense layer, or two: the slot's shape says which.
     let one = Head::of(&network, 1)?;
     let header = match (one.put(path, &slot, &mut parameters), Head::of(&network, 2)) {

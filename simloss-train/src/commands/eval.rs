@@ -6,6 +6,7 @@ use crate::{
     checkpoint::{self, Checkpoint},
     cli::{AgeArgs, Ages, Cifar100Args, EvalArgs, EvalCommand, FolderArgs},
     data::Dataset,
+    error::Expected,
     evaluate::{Summary, Table, evaluate},
     images::{ImageSet, Part},
     model::Model,
@@ -140,7 +141,7 @@ fn for_images<'a>(
     let trained = checkpoint::read(&eval.checkpoint)?;
     let size = trained.network.image_size().ok_or_else(|| {
         let problem = format!("it takes tables of {} features, not images", trained.network.inputs());
-        Error::format(&eval.checkpoint, "a network for images")(&problem)
+        Error::format(&eval.checkpoint, Expected::new("a network for images", "use `simloss eval table`"))(&problem)
     })?;
     Ok((trained, Images { size, threads: threads(eval.threads), cache, stop }))
 }
@@ -234,8 +235,9 @@ fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &Atomic
         table.save(path)?;
     }
     if eval.json {
-        return json(samples, fingerprint, &trained.network, &description, &summary)
-            .map_err(|e| Error::format(&eval.checkpoint, "a network whose figures can be written")(&e));
+        return json(samples, fingerprint, &trained.network, &description, &summary).map_err(|e| {
+            Error::format(&eval.checkpoint, Expected::written("a network whose figures can be written"))(&e)
+        });
     }
     let mut text = text(samples, &trained.network, &description, ordered, &summary);
     if let Some(path) = &eval.predictions {

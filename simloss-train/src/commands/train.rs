@@ -10,7 +10,7 @@ use crate::{
         ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
         TrainFolderCommand,
     },
-    compare::{Comparison, Existing, Plan, asked_for, compare, gather, one},
+    compare::{COMPARISON, Comparison, Existing, Plan, asked_for, compare, gather, one},
     images::{ImageSet, cifar, classes},
     measure::Measures,
     network::Kind as Network,
@@ -63,8 +63,8 @@ pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String
     }
     let (words, folder) = asked_for(&dir)?;
     let wrong = |problem: &dyn std::fmt::Display| {
-        let hint = format!("its command line cannot be used ({problem}); give it again, after the folder");
-        Error::format(&dir.join("comparison.json"), "a comparison")(&hint)
+        let problem = format!("its command line cannot be used ({problem})");
+        Error::format(&dir.join("comparison.json"), COMPARISON)(&problem)
     };
     let program = std::iter::once("simloss".to_owned());
     let cli = Cli::try_parse_from(program.chain(words)).map_err(|error| wrong(&error))?;

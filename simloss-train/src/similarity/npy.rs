@@ -4,11 +4,15 @@ use super::{MOST_CLASSES, Problem};
 use crate::{Error, input::InFile};
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufReader, Cursor, Read},
     path::Path,
 };
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+/// Magic, version, length of the header: two bytes of it in the first version, four in others.
+const FRONT: u64 = 12;
+/// The longest header: that of the first version.
+const MOST_HEADER: u64 = 1 << 16;
 const HINT: &str = "save it with numpy.save, as a square matrix of float32 or float64";
 
 /// Whether the file begins as NumPy's do.
@@ -29,9 +33,19 @@ pub(super) fn is_npy(path: &Path) -> Result<bool, Error> {
 /// [`MOST_CLASSES`] rows.
 pub(super) fn read(path: &Path) -> Result<(usize, Vec<f32>), Error> {
     let wrong = |what: String| Error::from(InFile::file(path, Problem::Vector { what, hint: HINT }));
-    let file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
-    let most = (MOST_CLASSES * MOST_CLASSES * 8 + 65_536) as u64;
-    let file = npyz::NpyFile::new(file.take(most)).map_err(|e| wrong(format!("the file is no NPY file: {e}")))?;
+    let mut file = BufReader::new(File::open(path).map_err(Error::file("read", path))?);
+    // The library takes memory for the header that a file promises: up to 4 GiB in the formats after the first.
+    let mut front = vec![];
+    file.by_ref().take(FRONT).read_to_end(&mut front).map_err(Error::file("read", path))?;
+    if let [.., version, _, a, b, c, d] = front[..]
+        && version > 1
+        && u64::from(u32::from_le_bytes([a, b, c, d])) > MOST_HEADER
+    {
+        return Err(wrong("the file is no NPY file: its header is longer than 64 KiB".to_owned()));
+    }
+    let most = (MOST_CLASSES * MOST_CLASSES * 8) as u64 + MOST_HEADER;
+    let file = Cursor::new(front).chain(file.take(most));
+    let file = npyz::NpyFile::new(file).map_err(|e| wrong(format!("the file is no NPY file: {e}")))?;
     let (shape, order) = (file.shape().to_vec(), file.order());
     let n = match shape[..] {
         [rows, columns] if rows == columns && (2..=MOST_CLASSES as u64).contains(&rows) => rows as usize,
@@ -89,7 +103,7 @@ mod tests {
         huge[6] = 2;
         huge[8..12].copy_from_slice(&[0xff; 4]);
         std::fs::write(&path, &huge)?;
-        assert!(refused().contains("the file is no NPY file"), "{}", refused());
+        assert!(refused().contains("the file is no NPY file: its header is longer than 64 KiB"), "{}", refused());
         std::fs::write(&path, "1,0\n0,1\n")?;
         assert!(!is_npy(&path)?);
         assert!(matches!(is_npy(&folder.path().join("missing")), Err(Error::File { .. })));

@@ -1,0 +1,69 @@
+//! What the targets share: bytes as numbers, and as files.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Bytes, taken from the front; zeroes behind their end.
+pub struct Bytes<'a>(pub &'a [u8]);
+
+impl<'a> Bytes<'a> {
+    /// The next `N`.
+    pub fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (found, rest) = self.0.split_at(N.min(self.0.len()));
+        self.0 = rest;
+        let mut bytes = [0; N];
+        bytes[..found.len()].copy_from_slice(found);
+        bytes
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::from(u16::from_le_bytes(self.take())) % n
+    }
+
+    /// All that is left.
+    pub fn rest(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// A folder of this process's own; in memory where the system has such a place.
+pub fn folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = parent.join(format!("simloss-fuzz-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+/// Writes a file of the [`folder`].
+pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder().join(name);
+    fs::write(&path, bytes).expect("room for a temporary file");
+    path
+}
+
+/// Bytes whose header has a right checksum, as a core checkpoint that was made on purpose would.
+pub fn sealed(bytes: &[u8], length: usize) -> Vec<u8> {
+    let mut sealed = bytes.to_vec();
+    let length = length.min(sealed.len());
+    if length >= 64 {
+        let crc = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+        let mut digest = crc.digest();
+        digest.update(&sealed[..60]);
+        digest.update(&sealed[64..length]);
+        let checksum = digest.finalize().to_le_bytes();
+        sealed[60..64].copy_from_slice(&checksum);
+    }
+    sealed
+}
+
+/// A message that a person can act on: one line, not empty, no name of a Rust type.
+pub fn is_clear(message: &str) {
+    assert!(!message.trim().is_empty());
+    for word in ["Some(", "Err(", "panicked", "unwrap", "called `"] {
+        assert!(!message.contains(word) || message.contains('"'), "{message}");
+    }
+}

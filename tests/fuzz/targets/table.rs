@@ -1,0 +1,44 @@
+#![no_main]
+//! Tables in CSV.
+use libfuzzer_sys::fuzz_target;
+use simloss_fuzz::{Bytes, file, is_clear};
+use simloss_train::{
+    data::Split,
+    table::{self, Columns},
+};
+
+fuzz_target!(|data: &[u8]| {
+    let mut bytes = Bytes(data);
+    let [how] = bytes.take();
+    let data = bytes.rest();
+    // Rows again and again: a table needs some samples.
+    let text = match how & 4 {
+        0 => data.to_vec(),
+        _ => {
+            let at = data.iter().position(|&b| b == b'\n').map_or(data.len(), |at| at + 1);
+            [&data[..at], &data[at..].repeat(12)].concat()
+        }
+    };
+    let path = file("table.csv", &text);
+    let columns = Columns {
+        label: "y".to_owned(),
+        order: (how & 1 == 1).then(|| ["low", "high"].map(str::to_owned).to_vec()),
+        ignore: if how & 2 == 2 { vec!["id".to_owned()] } else { vec![] },
+    };
+    match table::read(&path, &columns) {
+        Ok(table) => {
+            let data = &table.data;
+            assert!(data.features().iter().all(|x| x.is_finite()));
+            assert!(data.classes() >= 2 && data.samples() >= table::FEWEST_SAMPLES);
+            assert_eq!(data.features().len(), data.samples() * table.features.len());
+            match Split::stratified(data, 1) {
+                Ok(split) => {
+                    let all = [&split.train, &split.validation, &split.test].map(|part| part.len());
+                    assert_eq!(all.iter().sum::<usize>(), data.samples());
+                }
+                Err(error) => is_clear(&error.to_string()),
+            }
+        }
+        Err(error) => is_clear(&error.to_string()),
+    }
+});
