@@ -210,7 +210,7 @@ const fn failure(implementation: Implementation, quantity: Quantity, reason: &'s
 }
 
 /// Everybody known to miss a bound on the hard cases. None of them is ours.
-pub const EXPECTED_FAILURES: [ExpectedFailure; 8] = [
+pub const EXPECTED_FAILURES: [ExpectedFailure; 10] = [
     failure(
         Implementation::Published,
         Quantity::Loss,
@@ -250,6 +250,16 @@ pub const EXPECTED_FAILURES: [ExpectedFailure; 8] = [
         Implementation::Candle,
         Quantity::Gradient,
         "exp of a log-probability that was rounded: an ulp of thousands is a relative error of 1e-4 and more.",
+    ),
+    failure(
+        Implementation::Burn,
+        Quantity::Loss,
+        "log_softmax returns 0 for a sample right by 17, where the loss is 4.1e-8.",
+    ),
+    failure(
+        Implementation::Burn,
+        Quantity::Gradient,
+        "Sums over up to 1,000 classes and shifted logits are rounded; which weighs more was not looked into.",
     ),
 ];
 

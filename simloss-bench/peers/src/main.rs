@@ -1,9 +1,14 @@
-//! The cross entropy of candle on the hard cases of `stability`, gradient by its own backward pass.
+//! The cross entropies of candle and burn on the hard cases of `stability`, gradients by their own backward passes.
 //!
 //!     cargo run --release > ../../docs/records/peers-stability.json
 //!
-//! candle's own crates compute; nothing here is a transcription of them. burn is absent: see README.md.
+//! Their own crates compute; nothing here is a transcription of them.
 
+use burn::{
+    backend::{Autodiff, NdArray},
+    nn::loss::CrossEntropyLossConfig,
+    tensor::{Element, Int, Tensor as BurnTensor, TensorData, backend::AutodiffBackend},
+};
 use candle_core::{Device, Error, Tensor, Var, WithDType};
 use simloss_bench::{
     bounds::Implementation,
@@ -27,9 +32,34 @@ fn cross_entropy<T: Platform + WithDType>(logits: &[T], y: usize) -> Result<Answ
     Ok(Answer { loss: loss.to_scalar()?, gradient: gradient.flatten_all()?.to_vec1()? })
 }
 
-fn measured<T: Platform + WithDType + Send>() -> Vec<Measured> {
-    let candle: Judged<T> = candle;
-    measure::judge(&[(Implementation::Candle, candle)], SEED, CASES)
+/// A scalar with burn's backend for it.
+trait BurnScalar: Element {
+    type Backend: AutodiffBackend<FloatElem = Self>;
+}
+
+impl BurnScalar for f32 {
+    type Backend = Autodiff<NdArray<f32>>;
+}
+
+impl BurnScalar for f64 {
+    type Backend = Autodiff<NdArray<f64>>;
+}
+
+fn burn<T: Platform + BurnScalar>(case: &Case<T>) -> Result<Answer<T>, String> {
+    let device = Default::default();
+    let logits = TensorData::new(case.logits.clone(), [1, case.logits.len()]);
+    let logits = BurnTensor::<T::Backend, 2>::from_data(logits, &device).require_grad();
+    let target = BurnTensor::<T::Backend, 1, Int>::from_data(TensorData::new(vec![case.y as i64], [1]), &device);
+    let loss = CrossEntropyLossConfig::new().init(&device).forward(logits.clone(), target);
+    let gradients = loss.backward();
+    let gradient = logits.grad(&gradients).ok_or("no gradient")?;
+    let gradient = gradient.into_data().to_vec().map_err(|error| format!("{error:?}"))?;
+    Ok(Answer { loss: loss.into_scalar(), gradient })
+}
+
+fn measured<T: Platform + WithDType + BurnScalar + Send>() -> Vec<Measured> {
+    let (candle, burn): (Judged<T>, Judged<T>) = (candle, burn);
+    measure::judge(&[(Implementation::Candle, candle), (Implementation::Burn, burn)], SEED, CASES)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     rows.extend(measured::<f64>());
     let rows: Vec<Row> =
         rows.iter().map(|row| Row::new(row.quantity, row.implementation, row.scalar, &row.tally)).collect();
-    let command = "cargo run --release --manifest-path simloss-bench/peers/Cargo.toml (candle-core, candle-nn 0.11.1)";
+    let command = "cargo run --release --manifest-path simloss-bench/peers/Cargo.toml (candle-core, candle-nn 0.11.1; burn 0.20.1)";
     print!("{}", record::write(&Machine::this(command), &rows)?);
     Ok(())
 }
