@@ -27,7 +27,7 @@ about() {
     examples) echo "every example runs and gets what it expects" ;;
     supply) echo "licences, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
-    firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no panic or allocator is linked" ;;
+    firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no public function links a panic or an allocator" ;;
     demo) echo "the main job runs on the embedded data within a minute" ;;
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;

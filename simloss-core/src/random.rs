@@ -4,7 +4,7 @@
 //! function. Keys come before draws, so that what is drawn for a sample does not depend on which thread draws it, or on
 //! what was drawn before: `Random::new(seed).key(epoch).key(sample)`.
 
-use crate::number::Scalar;
+use crate::{number::Scalar, slices::split_mut};
 
 /// A stream of numbers determined by a seed and keys. Not for cryptography.
 ///
@@ -53,7 +53,11 @@ impl Random {
     /// Puts `items` in a random order (Fisher and Yates).
     pub fn shuffle<I>(&mut self, items: &mut [I]) {
         for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i + 1));
+            let (before, rest) = split_mut(items, i);
+            // Without an index that might panic; the item itself is not before it, and stays then.
+            if let (Some(a), Some(b)) = (before.get_mut(self.below(i + 1)), rest.first_mut()) {
+                core::mem::swap(a, b);
+            }
         }
     }
 }

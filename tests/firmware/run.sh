@@ -110,6 +110,19 @@ for target in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv3
 done
 [ $status -eq 0 ] && echo "no panic, allocator or soft-double symbol in sgd-cce, sgd-order, sgd-dense"
 
+# The same of every public function of the core (tests/public.rs says that none is missing), with inputs of any size. Of
+# doubles there are some: metrics are sums of 64.64 bits, reported as f64.
+cargo build -q --release --locked -p simloss-everything --target thumbv7em-none-eabihf --target-dir target/head || exit 1
+elf=target/head/thumbv7em-none-eabihf/release/simloss-everything
+if found=$(readelf -sW "$elf" | grep -iE 'panic|unwrap_failed|expect_failed|slice.*fail|_alloc|__rust|core.*fmt'); then
+  fail "$elf links what it must not; objdump -d says who calls it:"
+  echo "$found"
+elif [ "$(section "$elf" .text)" -lt 300000 ]; then
+  fail "$elf has lost most of its code: then it says nothing"
+else
+  echo "no panic or allocator symbol in $(section "$elf" .text) bytes of every public function"
+fi
+
 { echo '['; sed '$!s/$/,/; s/^/  /' "$work/rows"; echo ']'; } >"$work/record"
 if $overwrite; then
   mkdir -p "$(dirname $record)" && cp "$work/record" $record

@@ -1,7 +1,11 @@
 //! A round of training that is taken back if it did harm.
 
 use super::Model;
-use crate::{Error, number::Scalar, slices::copy};
+use crate::{
+    Error,
+    number::Scalar,
+    slices::{copy, split_mut},
+};
 
 /// What came of a guarded round.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +56,7 @@ pub fn guarded_round<T: Scalar, E: From<Error>>(
     let Model { parameters, moments, steps } = model;
     crate::loss::length("the backup", parameters.len() + moments.len(), backup.len())?;
     let before = held_out(parameters)?;
-    let (parameters_before, moments_before) = backup.split_at_mut(parameters.len());
+    let (parameters_before, moments_before) = split_mut(backup, parameters.len());
     copy(parameters, parameters_before);
     copy(moments, moments_before);
     let steps_before = *steps;
