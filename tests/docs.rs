@@ -36,6 +36,9 @@ const IMAGES: [(&str, &str); 3] = [
 const UNLEARNED: (&str, &str) =
     ("age-utkface4k-batch1024", include_str!("../docs/records/age-utkface4k-batch1024.json"));
 
+/// Finished runs of the full grid, as `simloss report --record` writes them.
+const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
+
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
 fn between(document: &'static str, name: &str) -> &'static str {
     let after = document.split_once(&format!("<!-- {name} -->\n")).map_or("", |(_, after)| after);
@@ -321,6 +324,79 @@ fn figures_of_images_are_those_of_the_records() -> Outcome {
         let expected = images(folder, records)?;
         assert!(between(text, "images") == expected, "{name} should have, at 'images':\n{expected}");
     }
+    Ok(())
+}
+
+/// One run of a full grid.
+#[derive(serde::Deserialize)]
+struct GridRun {
+    similarity: String,
+    r: Option<f64>,
+    l: Option<f64>,
+    seed: u64,
+    epochs: u32,
+    test: BTreeMap<String, f64>,
+}
+
+impl GridRun {
+    fn loss(&self) -> String {
+        match (self.r, self.l) {
+            (Some(r), _) => format!("{}, r = {r}", self.similarity),
+            (_, Some(l)) => format!("{}, l = {l}", self.similarity),
+            _ if self.similarity == "none" => "cross entropy".to_owned(),
+            _ => self.similarity.clone(),
+        }
+    }
+}
+
+/// The means over the finished seeds of each loss; measures in per cent end with a `%`.
+fn grid(record: &str, measures: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
+    let runs: Vec<GridRun> = serde_json::from_str(record)?;
+    let mut losses: Vec<String> = vec![];
+    runs.iter().for_each(|run| {
+        if !losses.contains(&run.loss()) {
+            losses.push(run.loss());
+        }
+    });
+    let names: Vec<&str> = measures.iter().map(|&(_, name)| name.trim_end_matches('%')).collect();
+    let mut table = format!("| loss | runs finished | epochs | {} |\n", names.join(" | "));
+    writeln!(table, "|---|---|---|{}", "---|".repeat(measures.len()))?;
+    for loss in losses {
+        let of_loss: Vec<&GridRun> = runs.iter().filter(|run| run.loss() == loss).collect();
+        let mut seeds: Vec<u64> = of_loss.iter().map(|run| run.seed).collect();
+        seeds.dedup();
+        assert_eq!(seeds.len(), of_loss.len(), "{loss}: a seed is there twice");
+        let n = of_loss.len() as f64;
+        let epochs = of_loss.iter().map(|run| f64::from(run.epochs)).sum::<f64>() / n;
+        write!(table, "| {loss} | {n} | {epochs:.0} |")?;
+        for (key, name) in measures {
+            let found: Option<Vec<f64>> = of_loss.iter().map(|run| run.test.get(*key).copied()).collect();
+            let mean = found.ok_or(format!("{loss} has no {key}"))?.iter().sum::<f64>() / n;
+            match name.ends_with('%') {
+                true => write!(table, " {:.1} % |", 100.0 * mean)?,
+                false => write!(table, " {mean:.3} |")?,
+            }
+        }
+        table.push('\n');
+    }
+    Ok(table)
+}
+
+#[test]
+fn the_full_grids_are_those_of_their_records() -> Outcome {
+    let measures = [
+        ("accuracy", "accuracy%"),
+        ("sa", "SA%"),
+        ("sa_least_risk", "SA of least risk%"),
+        ("fsa", "FSA%"),
+        ("nll", "NLL"),
+        ("ece", "ECE"),
+    ];
+    let expected = grid(CIFAR100, &measures)?;
+    assert!(
+        between(REPRODUCTION, "cifar100") == expected,
+        "docs/reproduction.md should have, at 'cifar100':\n{expected}"
+    );
     Ok(())
 }
 

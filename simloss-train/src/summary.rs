@@ -506,17 +506,23 @@ fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
     Ok(Some(text))
 }
 
-/// What likelihood and calibration do as the similarity grows.
+/// What likelihood and calibration do under SimLoss, at worst.
 fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
-    let ours = |series: &compare::Series| series.role == Role::SimLoss && !series.records.is_empty();
-    let Some(last) = comparison.series.iter().rposition(ours) else { return Ok(None) };
+    let ours: Vec<usize> = (0..comparison.series.len())
+        .filter(|&i| comparison.series[i].role == Role::SimLoss && !comparison.series[i].records.is_empty())
+        .collect();
     let mut parts = vec![];
     for (measure, name) in [(Measure::Likelihood, "NLL"), (Measure::Calibration, "ECE")] {
         let cells = comparison.cells(measure)?;
-        if let (Some(Some(plain)), Some(Some(far))) = (cells.first(), cells.get(last)) {
-            let (from, to) = (number(measure, plain.summary.mean), number(measure, far.summary.mean));
-            parts.push(format!("{name} goes from {from} (cross entropy) to {to} ({})", comparison.series[last].title));
+        let mean = |i: usize| cells.get(i).and_then(|cell| cell.as_ref()).map(|cell| cell.summary.mean);
+        let worst = ours.iter().filter_map(|&i| Some((i, mean(i)?))).max_by(|a, b| a.1.total_cmp(&b.1));
+        if let (Some(plain), Some((i, worst))) = (mean(0), worst) {
+            let (plain, worst, title) = (number(measure, plain), number(measure, worst), &comparison.series[i].title);
+            parts.push(format!("{name} is {plain} for cross entropy and at worst {worst} ({title})"));
         }
+    }
+    if parts.is_empty() {
+        return Ok(None);
     }
     Ok(Some(format!(
         "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {}. No other \
