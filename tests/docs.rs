@@ -20,6 +20,7 @@ const STORY: &str = include_str!("../docs/records/story.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
 const PERFORMANCE: &str = include_str!("../docs/performance.md");
 const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
+const LOAD: &str = include_str!("../docs/records/load.json");
 const CURVE: &str = include_str!("../docs/records/curve.json");
 const CURVE_PLOT: &str = include_str!("../docs/records/curve.svg");
 /// One JSON object a line: a ratio, after one that says how they were made.
@@ -540,6 +541,30 @@ struct Beside {
     median: f64,
     min: f64,
     max: f64,
+}
+
+/// A large input.
+#[derive(serde::Deserialize)]
+struct Load {
+    load: String,
+    seconds: f64,
+    peak_bytes: u64,
+    needed_bytes: u64,
+    most_bytes: u64,
+}
+
+#[test]
+fn large_inputs_are_those_of_their_record() -> Outcome {
+    let (_, loads) = record::read::<Load>(LOAD)?;
+    let mut expected = String::from("| | seconds | must be held | peak | bound |\n|---|---|---|---|---|\n");
+    for Load { load, seconds, peak_bytes, needed_bytes, most_bytes } in &loads {
+        let [needed, peak, most] = [needed_bytes, peak_bytes, most_bytes].map(|&bytes| bytes as f64 / 1e6);
+        assert!(peak <= most, "{load}");
+        writeln!(expected, "| {load} | {seconds:.0} | {needed:.0} MB | {peak:.0} MB | {most:.0} MB |")?;
+    }
+    assert!(between(PERFORMANCE, "load") == expected, "docs/performance.md should have, at 'load':\n{expected}");
+    assert_eq!(loads.len(), 4);
+    Ok(())
 }
 
 #[test]

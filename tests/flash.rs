@@ -442,12 +442,15 @@ fn slots_refuse_what_does_not_fit() -> Outcome {
         _ => None,
     };
     let header = header()?;
-    assert!(matches!(core(Slots::open(flash(all), 4, header)), Some(Error::Setting { .. })));
+    let place = Error::Setting { what: "first offset of the slots, the first of a page" };
+    assert_eq!(core(Slots::open(flash(all), 4, header)), Some(place));
     let expected = all * 128;
     let short = Error::Length { what: "the flash memory", expected, found: expected - 128 };
     assert_eq!(core(Slots::open(flash(all - 1), 128, header)), Some(short));
     assert!(Slots::open(flash(all), 128, header).is_ok());
-    assert!(matches!(Slots::open(Nor::<64, 128>::new(all), 128, header), Err(FlashError::Core(Error::Setting { .. }))));
+    let words = Slots::open(Nor::<64, 128>::new(all), 128, header).err().map(|error| error.to_string());
+    let expected = "setting out of its domain: words of the flash memory, a divisor of 32 bytes";
+    assert_eq!(words.as_deref(), Some(expected));
 
     // Memory of another size, before anything is erased.
     let mut slots = Slots::open(flash(all), 128, header)?;
@@ -465,5 +468,11 @@ fn slots_refuse_what_does_not_fit() -> Outcome {
     assert_eq!(slots.found()[0], Err(Error::Checkpoint { what: "it has another shape" }));
     let message = FlashError::<NorError>::Core(Error::Checkpoint { what: "it has another shape" }).to_string();
     assert_eq!(message, "the checkpoint does not fit: it has another shape");
+
+    // The driver's own error, and the slot whose save it ended.
+    let mut slots = Slots::open(Nor { cut: Some((1, Left::Nothing)), ..flash(all) }, 128, header)?;
+    let message = slots.save(&state.model()).err().map(|error| error.to_string());
+    assert_eq!(message.as_deref(), Some("the flash memory's driver failed: PowerCut"));
+    assert!(slots.found().contains(&Err(Error::Checkpoint { what: "it was not read" })));
     Ok(())
 }

@@ -6,9 +6,11 @@
 use simloss_core::{
     Error, Label,
     checkpoint::{Header, decode, encode},
+    decoders::CostTable,
     gradient::GroupGradient,
-    layers::{Activations, Conv2d, Dense, Layer, Place},
+    layers::{Activations, Conv2d, Dense, Layer, Place, Shape},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets, Truth, softmax, softmax_into},
+    metrics::{ClassificationMetrics, ConfusionTable, tempered_into},
     nalgebra::{SMatrix, SVector},
     number::Value,
     optimizer::{Adam, DecoupledDecay, FactoryDecay, L2, Momentum, Optimizer, Sgd, apply},
@@ -16,6 +18,7 @@ use simloss_core::{
         CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, Similarity,
         SparseSimilarity, Taxonomy,
     },
+    standardise_into,
     train::{Batch, Evaluation, Features, Model, Network, RowMajor, Serial, Work, eval_step, train_one, train_step},
 };
 use simloss_tests::{
@@ -93,7 +96,11 @@ fn matrices_name_their_bad_entry() {
         let mut s = good;
         s[(1, 2)] = bad;
         let expected = Error::Entry { row: 1, column: 2 };
-        refused(DenseSimilarity::new(&s), expected, "similarity entry (1, 2) is not a number in its range");
+        refused(
+            DenseSimilarity::new(&s),
+            expected,
+            "similarity entry (1, 2) is not a finite number in [0, 1], or just finite where a lower bound is taken off",
+        );
         let mut s = good;
         s[(2, 2)] = bad;
         let message = "the similarity of class 2 with itself must be 1";
@@ -106,7 +113,7 @@ fn matrices_name_their_bad_entry() {
         refused(
             DenseSimilarity::lower_bounded(&s, 0.5),
             expected,
-            "similarity entry (0, 1) is not a number in its range",
+            "similarity entry (0, 1) is not a finite number in [0, 1], or just finite where a lower bound is taken off",
         );
     }
     for l in [-0.1f32, 1.0, 2.0].into_iter().chain(NOT_NUMBERS) {
@@ -121,8 +128,10 @@ fn matrices_name_their_bad_entry() {
     // The last entry is the bad one, and none is written.
     let mut rows = [9.0f32; 9];
     let s = |i, j| if (i, j) == (2, 1) { f32::NAN } else { 1.0 };
-    let (expected, message) =
-        (Error::Entry { row: 2, column: 1 }, "similarity entry (2, 1) is not a number in its range");
+    let (expected, message) = (
+        Error::Entry { row: 2, column: 1 },
+        "similarity entry (2, 1) is not a finite number in [0, 1], or just finite where a lower bound is taken off",
+    );
     refused(DenseTable::in_memory(&mut rows[..], 3, s).map(|_| ()), expected, message);
     refused(DenseTable::lower_bounded_in_memory(&mut rows[..], 3, s, 0.5).map(|_| ()), expected, message);
     assert_eq!(rows, [9.0; 9]);
@@ -153,7 +162,11 @@ fn sparse_rows_refuse_what_they_cannot_hold() -> Outcome {
     let before = s.clone();
     for bad in [-0.5f32, 1.5].into_iter().chain(NOT_NUMBERS) {
         let expected = Error::Entry { row: 1, column: 3 };
-        refused(s.insert(label(1)?, label(3)?, bad), expected, "similarity entry (1, 3) is not a number in its range");
+        refused(
+            s.insert(label(1)?, label(3)?, bad),
+            expected,
+            "similarity entry (1, 3) is not a finite number in [0, 1], or just finite where a lower bound is taken off",
+        );
     }
     let expected = Error::Duplicate { row: 1, column: 2 };
     refused(s.insert(label(1)?, label(2)?, 0.75), expected, "similarity entry (1, 2) is given twice");
@@ -681,6 +694,29 @@ fn checkpoints_refuse_what_is_not_theirs() -> Outcome {
     wrong_length(encode(&header, &[1.0; 4], &[2.0; 4], &mut bytes[..95]), "the bytes of a checkpoint", 96, 95);
     let error = Error::Checkpoint { what: "too many moments" };
     refused(Header::new(&shape, 65_536), error, "the checkpoint does not fit: too many moments");
+    let error = Error::Checkpoint { what: "the shape is too large" };
+    let large = Shape { parameters: 1 << 32, ..shape };
+    refused(Header::new(&large, 1), error, "the checkpoint does not fit: the shape is too large");
+    Ok(())
+}
+
+#[test]
+fn tables_and_tools_need_their_memory() -> Outcome {
+    wrong_length(CostTable::in_memory([0.0f32; 3], 2, |_, _| 0.0), "the rows of costs", 4, 3);
+    wrong_length(ConfusionTable::in_memory([0; 3], 2), "the counts of a confusion matrix", 4, 3);
+    let metrics = |k| ClassificationMetrics::in_memory([0; 9], 3, k);
+    wrong_setting(metrics(0), "k of top-k is from 1 to the number of classes");
+    wrong_setting(metrics(4), "k of top-k is from 1 to the number of classes");
+    wrong_setting(metrics(1)?.merge(&metrics(2)?), "k of top-k is the same in metrics that are merged");
+    let mut scaled = [7.0f32; 2];
+    wrong_length(tempered_into(&[1.0; 3], 1.0, &mut scaled), "the scaled logits", 3, 2);
+    for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        wrong_setting(tempered_into(&[1.0; 2], temperature, &mut scaled), "a temperature, positive and finite");
+    }
+    wrong_length(standardise_into(&[1.0; 2], &[0.0], &[1.0; 2], &mut scaled), "the means of the features", 2, 1);
+    wrong_length(standardise_into(&[1.0; 2], &[0.0; 2], &[1.0], &mut scaled), "the deviations of the features", 2, 1);
+    wrong_length(standardise_into(&[1.0], &[0.0], &[1.0], &mut scaled), "the standardised features", 1, 2);
+    assert_eq!(scaled, [7.0; 2]);
     Ok(())
 }
 

@@ -112,7 +112,10 @@ impl fmt::Display for Error {
             Error::LowerBound => write!(f, "the lower bound l must be at least 0 and below 1"),
             Error::Diagonal { class } => write!(f, "the similarity of class {class} with itself must be 1"),
             Error::Entry { row, column } => {
-                write!(f, "similarity entry ({row}, {column}) is not a number in its range")
+                write!(
+                    f,
+                    "similarity entry ({row}, {column}) is not a finite number in [0, 1], or just finite where a lower bound is taken off"
+                )
             }
             Error::Duplicate { row, column } => write!(f, "similarity entry ({row}, {column}) is given twice"),
             Error::Capacity { what, capacity } => write!(f, "{what} hold at most {capacity}; raise the capacity"),

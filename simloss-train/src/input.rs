@@ -95,18 +95,30 @@ pub enum BadNumber {
     NotFinite(String),
 }
 
+/// The bytes of a file, or `None` where there are more than `most`: then none is kept.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn bytes(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
+    let read = || {
+        let file = File::open(path)?;
+        if file.metadata()?.len() > most {
+            return Ok(None);
+        }
+        // What is no file says 0, and whatever it likes later.
+        let mut bytes = vec![];
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        Ok((bytes.len() as u64 <= most).then_some(bytes))
+    };
+    read().map_err(Error::file("read", path))
+}
+
 /// The text of a file, without a byte order mark.
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Text`].
 pub(crate) fn text(path: &Path) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(Error::file("read", path))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(InFile::file(path, Unreadable::TooLarge).into());
-    }
+    let bytes = bytes(path, MOST_BYTES)?.ok_or_else(|| InFile::file(path, Unreadable::TooLarge))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|&&b| b == b'\n').count() as u64;

@@ -12,12 +12,13 @@ use crate::{
     data::Standardiser,
     error::Expected,
     files::{self, Safe},
+    input,
     network::{Kind, Tensor},
     record::{LossDescription, VERSION},
 };
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{collections::HashMap, fs::File, io::Read, path::Path};
+use std::{collections::HashMap, path::Path};
 
 /// The largest file that is read: 1 GiB.
 pub const LIMIT: u64 = 1 << 30;
@@ -206,13 +207,8 @@ pub(crate) fn save<A: Serialize>(
 
 /// The whole file, if it is no larger than [`LIMIT`].
 pub(crate) fn bytes(path: &Path, expected: Expected) -> Result<Vec<u8>, Error> {
-    let mut bytes = vec![];
-    let read = |bytes: &mut Vec<u8>| File::open(path)?.take(LIMIT + 1).read_to_end(bytes);
-    read(&mut bytes).map_err(Error::file("read", path))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Error::format(path, expected)(&format!("it is larger than {LIMIT} bytes")));
-    }
-    Ok(bytes)
+    let bytes = input::bytes(path, LIMIT)?;
+    bytes.ok_or_else(|| Error::format(path, expected)(&format!("it is larger than {LIMIT} bytes")))
 }
 
 /// What this program says of the tensors of a file, if it wrote it.

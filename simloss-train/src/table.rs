@@ -59,7 +59,7 @@ pub enum Problem {
     #[error("the file is empty; its first row should name the columns, and each row below be one sample")]
     Empty,
     /// There is only a first row.
-    #[error("there are no samples below the names of the columns")]
+    #[error("there are no samples below the names of the columns; add a row for each")]
     NoSamples,
     /// There is only one column.
     #[error(
@@ -87,10 +87,10 @@ pub enum Problem {
         hint: &'static str,
     },
     /// The label is left out too.
-    #[error("the column {0:?} is the label and cannot be ignored")]
+    #[error("the column {0:?} is the label and cannot be ignored; take it out of --ignore")]
     LabelIgnored(String),
     /// A row is longer or shorter than the first.
-    #[error("the row has {found} fields, but the first row names {expected} columns")]
+    #[error("the row has {found} fields, but the first row names {expected} columns; fill in or remove fields")]
     Ragged {
         /// Columns named.
         expected: usize,
@@ -110,7 +110,7 @@ pub enum Problem {
     #[error("the label {0:?} is not a number, but others are; correct it, or name all classes with --order")]
     MixedLabels(String),
     /// A label is not in the order that was given.
-    #[error("the class {text:?} is not among those of --order: {order}")]
+    #[error("the class {text:?} is not among those of --order: {order}; add it there, or correct it")]
     NotInOrder {
         /// The label.
         text: String,
@@ -121,7 +121,7 @@ pub enum Problem {
     #[error("no sample has the class {0:?} of --order; correct its spelling or leave it out")]
     Unused(String),
     /// A class stands in the order twice.
-    #[error("the class {0:?} stands twice in --order")]
+    #[error("the class {0:?} stands twice in --order; name it once")]
     Twice(String),
     /// All samples are of one class.
     #[error("every sample has the class {0:?}; at least two classes are needed")]

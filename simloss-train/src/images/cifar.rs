@@ -168,7 +168,7 @@ fn entries(from: impl Read, path: &Path, wanted: [bool; 4]) -> Result<Files, Err
 }
 
 fn names((path, bytes): &(PathBuf, Vec<u8>), expected: usize) -> Result<Vec<String>, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|_| wrong(path, Problem::NotAnImage("no text in UTF-8")))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong(path, Problem::NotText))?;
     let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if names.len() != expected {
         return Err(wrong(path, Problem::Names { expected, found: names.len() }));

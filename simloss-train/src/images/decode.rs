@@ -157,7 +157,12 @@ pub fn decode_all(
     let mut pixels: Vec<u8> = vec![];
     let total = image.saturating_mul(files.len());
     if pixels.try_reserve_exact(total).is_err() {
-        let problem = format!("{} images of {} x {} pixels do not fit the memory", files.len(), size[1], size[0]);
+        let problem = format!(
+            "{} images of {} x {} pixels do not fit the memory; give a part of them",
+            files.len(),
+            size[1],
+            size[0]
+        );
         return Err(wrong(root, Problem::Limit(problem)));
     }
     pixels.resize(total, 0);

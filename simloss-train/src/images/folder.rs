@@ -113,7 +113,10 @@ fn walk(root: &Path, below: &Path, depth: usize, scan: &mut Scan) -> Result<(), 
     // To join nothing would add a separator.
     let folder = if depth == 0 { root.to_owned() } else { root.join(below) };
     if depth > DEEPEST {
-        return Err(wrong(&folder, Problem::Limit(format!("folders are more than {DEEPEST} deep"))));
+        return Err(wrong(
+            &folder,
+            Problem::Limit(format!("folders are more than {DEEPEST} deep; give one further down")),
+        ));
     }
     let mut names = vec![];
     for entry in fs::read_dir(&folder).map_err(Error::file("read", &folder))? {
@@ -138,7 +141,10 @@ fn walk(root: &Path, below: &Path, depth: usize, scan: &mut Scan) -> Result<(), 
             anything = true;
             scan.images.push(path);
             if scan.images.len() > MOST_FILES {
-                return Err(wrong(root, Problem::Limit(format!("there are more than {MOST_FILES} images"))));
+                return Err(wrong(
+                    root,
+                    Problem::Limit(format!("there are more than {MOST_FILES} images; give a part of them")),
+                ));
             }
         } else {
             scan.other_files += 1;
@@ -371,7 +377,10 @@ fn tree(root: &Path, folders: &[Vec<String>], names: &[String]) -> Result<Tree, 
     }
     let nodes = folders.len() + inner.len();
     if nodes > usize::from(u16::MAX) {
-        return Err(wrong(root, Problem::Limit(format!("there are {nodes} folders, more than 65535"))));
+        return Err(wrong(
+            root,
+            Problem::Limit(format!("there are {nodes} folders, more than 65535; give a part of them")),
+        ));
     }
     for (place, node) in inner.values_mut().zip(folders.len()..) {
         *place = node;

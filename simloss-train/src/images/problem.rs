@@ -38,7 +38,7 @@ pub enum Problem {
         pixels: usize,
     },
     /// A file that is larger than it may be.
-    #[error("the file holds {found} bytes, but at most {most} are read")]
+    #[error("the file holds {found} bytes, but at most {most} are read; shrink or remove it")]
     TooLong {
         /// Bytes found.
         found: u64,
@@ -47,7 +47,8 @@ pub enum Problem {
     },
     /// A binary file whose size is no whole number of records.
     #[error(
-        "{found} bytes are not a whole number of records of {record} bytes: the file is cut short or not this format"
+        "{found} bytes are not a whole number of records of {record} bytes: the file is cut short or not this \
+         format; get it again"
     )]
     NotRecords {
         /// Bytes found.
@@ -56,7 +57,9 @@ pub enum Problem {
         record: usize,
     },
     /// A record with a label that does not exist.
-    #[error("record {record} (counted from 1): {what} label {found} is not below {classes}; the file is damaged")]
+    #[error(
+        "record {record} (counted from 1): {what} label {found} is not below {classes}; the file is damaged, get it again"
+    )]
     Label {
         /// The record.
         record: usize,
@@ -70,7 +73,7 @@ pub enum Problem {
     /// A record whose superclass is not that of its class.
     #[error(
         "record {record} (counted from 1): class {class:?} has superclass {found:?} here but {before:?} in a record \
-         before; the file is damaged"
+         before; the file is damaged, get it again"
     )]
     Superclass {
         /// The record.
@@ -82,8 +85,11 @@ pub enum Problem {
         /// The superclass of its class so far.
         before: String,
     },
+    /// A file of names that is no text.
+    #[error("the file is no text in UTF-8; get it again")]
+    NotText,
     /// A file of names with another number of them.
-    #[error("the file names {found} classes, not {expected}")]
+    #[error("the file names {found} classes, not {expected}, one a line; get it again")]
     Names {
         /// How many there should be.
         expected: usize,
@@ -91,7 +97,7 @@ pub enum Problem {
         found: usize,
     },
     /// A name stands twice.
-    #[error("the name {0:?} stands twice")]
+    #[error("the name {0:?} stands twice; keep one of them")]
     Twice(String),
     /// A part of the data is not there.
     #[error("{missing} is missing; {hint}")]
@@ -102,7 +108,7 @@ pub enum Problem {
         hint: &'static str,
     },
     /// An archive with an entry that has no business there.
-    #[error("the archive cannot be used: {0}")]
+    #[error("the archive cannot be used ({0}); get it again, or unpack it and give the folder")]
     Archive(String),
     /// A folder of a class without images.
     #[error("class {0:?} has no images; add some, or remove its folder")]
@@ -116,7 +122,7 @@ pub enum Problem {
         files: Vec<String>,
     },
     /// A table that lacks its columns.
-    #[error("the first row must name the columns {expected}; it names {found}")]
+    #[error("the first row must name the columns {expected}; it names {found}; correct it")]
     Columns {
         /// What it should name.
         expected: &'static str,
@@ -124,10 +130,13 @@ pub enum Problem {
         found: String,
     },
     /// A label that is not an age.
-    #[error("{0:?} is not an age: a whole number from 0 to {most}", most = super::folder::OLDEST)]
+    #[error("{0:?} is not an age: a whole number from 0 to {most}; correct it or remove the row", most = super::folder::OLDEST)]
     Age(String),
     /// Folders below folders that hold images too.
-    #[error("the folder holds images and folders with images; an image belongs to a class without classes below it")]
+    #[error(
+        "the folder holds images and folders with images; an image belongs to a class without classes below it: move \
+         these images to a folder of their own"
+    )]
     Mixed,
     /// Too deep, too many.
     #[error("{0}")]

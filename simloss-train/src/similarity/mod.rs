@@ -119,7 +119,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// A row is longer or shorter than the first.
-    #[error("the row has {found} fields, but the first row has {expected}")]
+    #[error("the row has {found} fields, but the first row has {expected}; give all as many")]
     Ragged {
         /// Fields of the first row.
         expected: usize,
@@ -135,7 +135,9 @@ pub enum Problem {
         columns: usize,
     },
     /// Another number of classes.
-    #[error("the matrix is for {found} classes, but there are {expected}: {classes}")]
+    #[error(
+        "the matrix is for {found} classes, but there are {expected}: {classes}; give one of their size, or with names"
+    )]
     Size {
         /// Classes there are.
         expected: usize,
@@ -148,7 +150,7 @@ pub enum Problem {
     #[error("there must be from 2 to {MOST_CLASSES} classes, not {0}")]
     Classes(usize),
     /// Names that are not those of the classes.
-    #[error("the names do not fit the classes: {}", join(&[("missing", missing), ("not a class", unknown)]))]
+    #[error("the names do not fit the classes: {}; correct them", join(&[("missing", missing), ("not a class", unknown)]))]
     Names {
         /// Classes that are not named.
         missing: Vec<String>,
@@ -156,13 +158,13 @@ pub enum Problem {
         unknown: Vec<String>,
     },
     /// One name twice.
-    #[error("the name {0:?} stands twice")]
+    #[error("the name {0:?} stands twice; keep one of them")]
     Twice(String),
     /// A name is empty.
-    #[error("a name is empty")]
+    #[error("a name is empty; fill it in, or remove the row")]
     Unnamed,
     /// Rows and columns with different names.
-    #[error("rows and columns have different names: {}", join(&[("only a row", rows), ("only a column", columns)]))]
+    #[error("rows and columns have different names: {}; give both the same", join(&[("only a row", rows), ("only a column", columns)]))]
     RowsAndColumns {
         /// Names of rows alone.
         rows: Vec<String>,
@@ -194,7 +196,7 @@ pub enum Problem {
         hint: &'static str,
     },
     /// The similarity of a class with itself is not 1.
-    #[error("the similarity of class {class:?} with itself is {value}; it must be 1, within {DIAGONAL}")]
+    #[error("the similarity of class {class:?} with itself is {value}; it must be 1, within {DIAGONAL}; correct it")]
     Diagonal {
         /// The class.
         class: String,
@@ -202,7 +204,7 @@ pub enum Problem {
         value: f32,
     },
     /// A file without its two columns.
-    #[error("the first row must name the columns {expected}; it names {found}")]
+    #[error("the first row must name the columns {expected}; it names {found}; correct it")]
     Columns {
         /// What it should name.
         expected: &'static str,
