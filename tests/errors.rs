@@ -244,7 +244,7 @@ fn similarities_that_do_not_fit() -> Outcome {
         "s.csv: rows and columns have different names: only a row: \"c\"; only a column: \"b\"; give both the same",
     )?;
     let mut npy = b"\x93NUMPY\x01\0v\0".to_vec();
-    write!(npy, "{:117}\n", "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 2), }")?;
+    writeln!(npy, "{:117}", "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 2), }")?;
     npy.extend([0; 32]);
     place.file("s.npy", npy)?;
     place.refuses(
