@@ -231,7 +231,7 @@ step_deep-package() {
 step_deep-faults() {
   local skip=()
   [ "$(id -u)" -eq 0 ] || { echo "skipped: a small disk, which only root may mount" && skip=(--skip a_small_disk); }
-  cargo test --release -q -p simloss-train --locked --test faults -- --include-ignored --nocapture "${skip[@]}"
+  cargo test -q -p simloss-train --locked --test faults -- --include-ignored --nocapture "${skip[@]}"
 }
 
 step_deep-fuzz() {

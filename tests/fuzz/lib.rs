@@ -1,9 +1,6 @@
 //! What the targets share: bytes as numbers, and as files.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 /// Bytes, taken from the front; zeroes behind their end.
 pub struct Bytes<'a>(pub &'a [u8]);
@@ -29,11 +26,9 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// A folder of this process's own; in memory where the system has such a place.
+/// A folder of this process's own. (`run.sh` has it in memory, and removes it.)
 pub fn folder() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let folder = parent.join(format!("simloss-fuzz-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("simloss-fuzz-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for temporary files");
     folder
 }

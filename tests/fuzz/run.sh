@@ -23,12 +23,14 @@ out=${FUZZ_OUT:-target/found}
 mkdir -p "$out"
 
 failed=0
+memory=/dev/shm
+[ -d $memory ] || memory=${TMPDIR:-/tmp}
 for target in $targets; do
   corpus=${FUZZ_CORPUS:-$(mktemp -d)}/$target
-  mkdir -p "$corpus"
+  files=$(mktemp -d -p $memory) && mkdir -p "$corpus" || exit 1
   # No input takes more than 1 GiB, or 20 seconds; what a header promises is no reason to ask for memory.
-  "$built/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
-    -artifact_prefix="$out/$target-" "$corpus" "corpus/$target" >"$out/$target.log" 2>&1
+  TMPDIR=$files "$built/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
+    -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus" "corpus/$target" >"$out/$target.log" 2>&1
   status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log")
   covered=$(grep -o 'cov: [0-9]*' "$out/$target.log" | tail -1)
@@ -39,7 +41,7 @@ for target in $targets; do
     tail -n 40 "$out/$target.log"
     failed=1
   fi
-  rm -rf "/dev/shm/simloss-fuzz-"*
+  rm -rf "$files"
   [ -n "${FUZZ_CORPUS:-}" ] || rm -rf "${corpus%/*}"
 done
 exit $failed
