@@ -14,7 +14,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STANDARD="fmt clippy doc test examples supply targets firmware demo story faces bench fuzz data pytorch"
-DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package deep-faults deep-fuzz deep-load"
+DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
 SKIPPED=77
 NO_DATA=78
 
@@ -40,6 +40,7 @@ about() {
     deep-stability) echo "the error bounds, on many more cases" ;;
     deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
     deep-minimal) echo "the oldest versions that the manifests ask for are new enough" ;;
+    deep-peers) echo "SimLoss trains inside candle, with the core's gradient" ;;
     deep-package) echo "the three crates compile from their packages, as from the registry" ;;
     deep-faults) echo "a sweep killed at fifty moments, and on a disk that is full, ends as the undisturbed one" ;;
     deep-fuzz) echo "ten minutes of hostile input for every target" ;;
@@ -222,6 +223,10 @@ step_deep-minimal() {
   status=$?
   rm -rf "$work"
   return $status
+}
+
+step_deep-peers() {
+  cargo run --release -q --locked --manifest-path simloss-bench/candle/Cargo.toml
 }
 
 step_deep-package() {

@@ -147,6 +147,28 @@ pub trait Loss<T: Scalar> {
     }
 }
 
+impl<T: Scalar, L: Loss<T>> Loss<T> for &L {
+    const CLASSES: Option<usize> = L::CLASSES;
+
+    fn classes(&self) -> usize {
+        (**self).classes()
+    }
+
+    fn scratch<V: Value<Scalar = T>>(&self) -> Scratch {
+        (**self).scratch::<V>()
+    }
+
+    #[inline(always)]
+    fn value_in_lanes<V: Value<Scalar = T>>(&self, t: V::Token, lanes: Lanes<'_, V>) -> V {
+        (**self).value_in_lanes(t, lanes)
+    }
+
+    #[inline(always)]
+    fn gradient_in_lanes<V: Value<Scalar = T>>(&self, t: V::Token, lanes: Lanes<'_, V>) -> V {
+        (**self).gradient_in_lanes(t, lanes)
+    }
+}
+
 /// One sample per lane on its way through a loss.
 #[derive(Debug)]
 pub struct Lanes<'a, V: Value> {

@@ -68,28 +68,6 @@ fn any_loss<L: Loss<f32>>(loss: &L) -> Outcome {
     Ok(())
 }
 
-/// A loss by reference, as a criterion takes it.
-#[derive(Clone, Copy)]
-struct Lent<'a, L>(&'a L);
-
-impl<L: Loss<f32>> Loss<f32> for Lent<'_, L> {
-    fn classes(&self) -> usize {
-        self.0.classes()
-    }
-
-    fn scratch<V: simloss_core::number::Value<Scalar = f32>>(&self) -> simloss_core::loss::Scratch {
-        self.0.scratch::<V>()
-    }
-
-    fn value_in_lanes<V: simloss_core::number::Value<Scalar = f32>>(&self, t: V::Token, lanes: Lanes<'_, V>) -> V {
-        self.0.value_in_lanes(t, lanes)
-    }
-
-    fn gradient_in_lanes<V: simloss_core::number::Value<Scalar = f32>>(&self, t: V::Token, lanes: Lanes<'_, V>) -> V {
-        self.0.gradient_in_lanes(t, lanes)
-    }
-}
-
 /// Some targets of some samples.
 pub fn targets<'a>(labels: &'a [Option<Label>], numbers: &'a [f32]) -> Targets<'a, f32> {
     let sample_weights = black_box(Some(numbers));
@@ -106,9 +84,9 @@ fn criterion<L: Loss<f32>>(loss: &L) -> Outcome {
     let mut weights = numbers();
     let targets = targets(labels.part(), weights.part());
     let mut class_weights = numbers();
-    let criterion = Criterion::with_class_weights(Criterion::new(Lent(loss)), class_weights.part())?;
+    let criterion = Criterion::with_class_weights(Criterion::new(loss), class_weights.part())?;
     let criterion = Criterion::with_label_smoothing(criterion, number())?;
-    black_box((Criterion::loss(&criterion).0.classes(), Criterion::scratch::<f32>(&criterion, &targets)));
+    black_box((Criterion::loss(&criterion).classes(), Criterion::scratch::<f32>(&criterion, &targets)));
     Criterion::check(&criterion, &targets, size())?;
     black_box(Criterion::omega(&criterion, reduction(), &targets, size())?);
     let (z, s, v) = (a.part(), b.part(), c.part());
