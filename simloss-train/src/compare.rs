@@ -9,7 +9,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `comparison.json` | what is compared: marks the folder as one that holds a comparison |
-//! | `runs/<loss>/seed-<n>/` | the files of a [`run`](crate::run), and its [`details`] |
+//! | `runs/<loss>/seed-<n>/` | the files of a [run](mod@run), and its [`details`] |
 //! | `results.csv`, `results.json` | what came of every run ([`results`]) |
 //! | `report.html` | the report |
 //!
@@ -380,7 +380,7 @@ fn folders(of: &Path) -> Result<Vec<PathBuf>, Error> {
 /// Runs what is planned and not yet there.
 ///
 /// # Errors
-/// [`Error::Exists`] for a folder that holds a comparison; [`Error::Interrupted`]; those of [`run`].
+/// [`Error::Exists`] for a folder that holds a comparison; [`Error::Interrupted`]; those of [`run()`].
 pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error> {
     plan.check()?;
     let contenders = plan.contenders();
@@ -431,7 +431,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that the plan does not have, [`Error::Busy`] where another process is at it; those of
-/// [`run`].
+/// [`run()`].
 pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, Error> {
     plan.check()?;
     let contenders = plan.contenders();
