@@ -1,9 +1,7 @@
 //! The binary `simloss`, from outside: what it writes, what it refuses, and what it says.
 
-mod place;
-
+use crate::place::{Outcome, Place, files};
 use assert_cmd::Command;
-use place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use std::{error::Error, fmt::Write, fs, path::PathBuf, time::Duration};
 

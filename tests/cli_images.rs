@@ -1,8 +1,6 @@
 //! The binary `simloss` on images, and with models and similarities from elsewhere: what it says and what it refuses.
 
-mod place;
-
-use place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{checkpoint, network::Kind};
 use std::{error::Error, fmt::Write as _, fs, io::Write as _, path::Path};

@@ -1,8 +1,6 @@
 //! `simloss train` on images: what it learns from, what it writes, and what it refuses.
 
-mod place;
-
-use place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     model::Model,

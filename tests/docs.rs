@@ -6,9 +6,9 @@ use simloss_bench::{
 };
 use simloss_tests::Outcome;
 use simloss_train::{
-    record::Selection,
-    results::{Results, Run},
-    statistics::{SIGNIFICANCE, holm, paired},
+    record::{Selection, Truth},
+    results::{self, Results, Run},
+    statistics::{SIGNIFICANCE, Summary, holm, paired},
 };
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -328,72 +328,84 @@ fn figures_of_images_are_those_of_the_records() -> Outcome {
     Ok(())
 }
 
-/// One run of a full grid.
-#[derive(serde::Deserialize)]
-struct GridRun {
-    similarity: String,
-    r: Option<f64>,
-    l: Option<f64>,
-    seed: u64,
-    epochs: u32,
-    test: BTreeMap<String, f64>,
-}
-
-impl GridRun {
-    fn loss(&self) -> String {
-        match (self.r, self.l) {
-            (Some(r), _) => format!("{}, r = {r}", self.similarity),
-            (_, Some(l)) => format!("{}, l = {l}", self.similarity),
-            _ if self.similarity == "none" => "cross entropy".to_owned(),
-            _ => self.similarity.clone(),
-        }
+/// A line's loss, in words.
+fn loss(line: &results::Line) -> String {
+    let of = match (line.r, line.l) {
+        (Some(r), _) => format!("{}, r = {r}", line.similarity),
+        (_, Some(l)) => format!("{}, l = {l}", line.similarity),
+        _ => line.similarity.clone(),
+    };
+    match line.truth {
+        Truth::Class if line.similarity == "none" => "cross entropy".to_owned(),
+        Truth::Class => of,
+        Truth::Soft => format!("soft labels, {of}"),
+        Truth::Smoothed(share) => format!("label smoothing {share}"),
     }
 }
 
-/// The means over the finished seeds of each loss; measures in per cent end with a `%`.
-fn grid(record: &str, measures: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
-    let runs: Vec<GridRun> = serde_json::from_str(record)?;
-    let mut losses: Vec<String> = vec![];
-    runs.iter().for_each(|run| {
-        if !losses.contains(&run.loss()) {
-            losses.push(run.loss());
-        }
-    });
-    let names: Vec<&str> = measures.iter().map(|&(_, name)| name.trim_end_matches('%')).collect();
-    let mut table = format!("| loss | runs finished | epochs | {} |\n", names.join(" | "));
-    writeln!(table, "|---|---|---|{}", "---|".repeat(measures.len()))?;
-    for loss in losses {
-        let of_loss: Vec<&GridRun> = runs.iter().filter(|run| run.loss() == loss).collect();
-        let mut seeds: Vec<u64> = of_loss.iter().map(|run| run.seed).collect();
-        seeds.dedup();
-        assert_eq!(seeds.len(), of_loss.len(), "{loss}: a seed is there twice");
-        let n = of_loss.len() as f64;
-        let epochs = of_loss.iter().map(|run| f64::from(run.epochs)).sum::<f64>() / n;
-        write!(table, "| {loss} | {n} | {epochs:.0} |")?;
-        for (key, name) in measures {
-            let found: Option<Vec<f64>> = of_loss.iter().map(|run| run.test.get(*key).copied()).collect();
-            let mean = found.ok_or(format!("{loss} has no {key}"))?.iter().sum::<f64>() / n;
-            match name.ends_with('%') {
-                true => write!(table, " {:.1} % |", 100.0 * mean)?,
-                false => write!(table, " {mean:.3} |")?,
+/// What a measure is called in a table, and whether it is in per cent there.
+struct Shown(&'static str, &'static str, bool);
+
+/// Means and standard deviations over the seeds of each loss, comparison by comparison. Where a paired test says, after
+/// Holm's correction over the losses of the comparison, that it is not cross entropy's, a star says so.
+fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
+    let lines: Vec<results::Line> = serde_json::from_str(record)?;
+    let names: Vec<&str> = shown.iter().map(|&Shown(_, name, _)| name).collect();
+    let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names.join(" | "));
+    writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
+    for lines in lines.chunk_by(|a, b| a.comparison == b.comparison) {
+        let losses: Vec<&[results::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
+        let mut cells = vec![String::new(); losses.len()];
+        for &Shown(key, _, percent) in shown {
+            let mut by_seed: Vec<BTreeMap<u64, f64>> = vec![];
+            for runs in &losses {
+                let found = runs.iter().map(|run| Some((run.seed, *run.test.get(key)?)));
+                let found: BTreeMap<u64, f64> =
+                    found.collect::<Option<_>>().ok_or(format!("{}: no {key}", loss(&runs[0])))?;
+                assert_eq!(found.len(), runs.len(), "{}: a seed is there twice", loss(&runs[0]));
+                by_seed.push(found);
+            }
+            let reference = &by_seed[0];
+            assert!(loss(&losses[0][0]) == "cross entropy", "{}", lines[0].comparison);
+            let test = |values: &BTreeMap<u64, f64>| {
+                let both = values.iter().filter_map(|(seed, x)| Some((*x, *reference.get(seed)?)));
+                let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
+                paired(&a, &b, lines[0].samples[2] as f64 / lines[0].samples[0] as f64)
+            };
+            let tests: Vec<_> = by_seed.iter().skip(1).map(test).collect();
+            let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
+            let tested = tests.iter().map(|test| test.and_then(|_| corrected.next()));
+            let significant: Vec<bool> =
+                std::iter::once(None).chain(tested).map(|p| p.is_some_and(|p| p < SIGNIFICANCE)).collect();
+            for ((cell, values), significant) in cells.iter_mut().zip(&by_seed).zip(significant) {
+                let values: Vec<f64> = values.values().map(|x| if percent { 100.0 * x } else { *x }).collect();
+                let Summary { count, mean, deviation } = Summary::of(&values).ok_or("no runs")?;
+                let digits = if percent { 1 } else { 3 };
+                let spread = if count > 1 { format!(" ± {deviation:.digits$}") } else { String::new() };
+                let unit = if percent { " %" } else { "" };
+                write!(cell, " {mean:.digits$}{spread}{unit}{} |", if significant { " *" } else { "" })?;
             }
         }
-        table.push('\n');
+        for (runs, cell) in losses.iter().zip(cells) {
+            let epochs = runs.iter().map(|run| run.epochs as f64).sum::<f64>() / runs.len() as f64;
+            writeln!(table, "| {} | {} | {} | {epochs:.0} |{cell}", lines[0].comparison, loss(&runs[0]), runs.len())?;
+        }
     }
     Ok(table)
 }
 
 #[test]
 fn the_full_grids_are_those_of_their_records() -> Outcome {
-    let measures = [
-        ("accuracy", "accuracy%"),
-        ("sa", "SA%"),
-        ("sa_least_risk", "SA of least risk%"),
-        ("fsa", "FSA%"),
-        ("nll", "NLL"),
-        ("ece", "ECE"),
+    let cifar100 = [
+        Shown("accuracy", "accuracy", true),
+        Shown("sa", "SA", true),
+        Shown("sa_least_risk", "SA of least risk", true),
+        Shown("fsa", "FSA", true),
+        Shown("nll", "NLL", false),
+        Shown("ece", "ECE", false),
+        Shown("ece_scaled", "ECE, scaled", false),
     ];
-    let expected = grid(CIFAR100, &measures)?;
+    let expected = grid(CIFAR100, &cifar100)?;
     assert!(
         between(REPRODUCTION, "cifar100") == expected,
         "docs/reproduction.md should have, at 'cifar100':\n{expected}"

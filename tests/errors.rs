@@ -1,9 +1,7 @@
 //! Conditions that no other test meets: what each of them says. (Tables and similarities are in `cli.rs`, images in
 //! `cli_images.rs`, runs in `resume.rs` and `faults.rs`, the core in `inputs.rs`.)
 
-mod place;
-
-use place::{Outcome, Place};
+use crate::place::{Outcome, Place};
 use predicates::str::contains;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_train::{

@@ -2,9 +2,7 @@
 //! short, somebody starts it twice. Either it says what to do, or it recovers; what was finished is never lost.
 #![cfg(unix)]
 
-mod place;
-
-use place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_core::Random;
 use simloss_train::{checkpoint, compare, model::Model, record::Record};

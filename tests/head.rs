@@ -1,8 +1,6 @@
 //! Heads for firmware: what `simloss export --head` writes, and what `simloss import --base` takes back.
 
-mod place;
-
-use place::{Outcome, Place};
+use crate::place::{Outcome, Place};
 use simloss_core::{
     Error, Label,
     checkpoint::{HEADER, Header, decode, encode},

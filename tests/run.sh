@@ -67,6 +67,20 @@ target() {
   return 1
 }
 
+# tests ARGUMENTS..: cargo test; without a test that ran it has failed, as when its module got another name.
+tests() {
+  local log status
+  log=$(mktemp) || return 1
+  cargo test --locked "$@" 2>&1 | tee "$log"
+  status=$?
+  if [ $status -eq 0 ] && ! grep -q '^test result: ok\. [1-9]' "$log"; then
+    echo "no test of this name"
+    status=1
+  fi
+  rm -f "$log"
+  return $status
+}
+
 step_fmt() {
   local w
   for w in Cargo.toml tests/firmware/Cargo.toml tests/fuzz/Cargo.toml; do
@@ -84,7 +98,7 @@ step_doc() {
 }
 
 step_test() {
-  cargo test --workspace --locked --no-fail-fast
+  tests --workspace --no-fail-fast
 }
 
 step_examples() {
@@ -194,7 +208,7 @@ step_data() {
     echo "needs $data: UTKFace-4k.tar, cifar-100-binary.tar.xz, checkpoints and embeddings, which may not be redistributed"
     return $NO_DATA
   fi
-  SIMLOSS_DATA=$(cd $data && pwd) cargo test --release -q -p simloss-train --locked --test real -- --ignored --nocapture --test-threads 1
+  SIMLOSS_DATA=$(cd $data && pwd) tests --release -q -p simloss-train --test program -- real:: --ignored --nocapture --test-threads 1
 }
 
 step_pytorch() {
@@ -203,15 +217,15 @@ step_pytorch() {
     echo "needs torch, numpy and safetensors: pip install torch numpy safetensors, or name another Python in SIMLOSS_PYTHON"
     return $NO_DATA
   fi
-  SIMLOSS_PYTHON=$python cargo test -q -p simloss-tests --locked --test exported -- --ignored
+  SIMLOSS_PYTHON=$python tests -q -p simloss-tests --test library -- exported:: --ignored
 }
 
 step_deep-exp() {
-  cargo test --release -p simloss-tests --locked --test exponential -- --ignored --nocapture
+  tests --release -p simloss-tests --test library -- exponential:: --ignored --nocapture
 }
 
 step_deep-laws() {
-  PROPTEST_CASES=20000 cargo test --release -p simloss-tests --locked --test laws
+  PROPTEST_CASES=20000 tests --release -p simloss-tests --test library -- laws::
 }
 
 step_deep-stability() {
@@ -219,8 +233,8 @@ step_deep-stability() {
 }
 
 step_deep-bits() {
-  cargo test -q -p simloss-train --locked --test same_bits -- --include-ignored &&
-    cargo test --release -q -p simloss-train --locked --test same_bits -- --include-ignored
+  tests -q -p simloss-train --test program -- same_bits:: --include-ignored &&
+    tests --release -q -p simloss-train --test program -- same_bits:: --include-ignored
 }
 
 step_deep-minimal() {
@@ -246,7 +260,7 @@ step_deep-package() {
 step_deep-faults() {
   local skip=()
   [ "$(id -u)" -eq 0 ] || { echo "skipped: a small disk, which only root may mount" && skip=(--skip a_small_disk); }
-  cargo test -q -p simloss-train --locked --test faults -- --include-ignored --nocapture "${skip[@]}"
+  tests -q -p simloss-train --test program -- faults:: --include-ignored --nocapture "${skip[@]}"
 }
 
 step_deep-fuzz() {

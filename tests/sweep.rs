@@ -1,8 +1,6 @@
 //! `simloss sweep` and `simloss report`: a grid with baselines, in one process or many, to the same bytes.
 
-mod place;
-
-use place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     record::{Record, Truth},
@@ -114,6 +112,27 @@ fn what_is_finished_is_reported() -> Outcome {
     place.simloss("report o --record r.json --called else").success();
     place.simloss("report o --record r.json").success();
     assert_eq!(serde_json::from_str::<Vec<Line>>(&place.read("r.json")?)?.len(), 8);
+    // Another folder adds its runs; one with other settings is refused, and the record stays as it is.
+    let before = place.read("r.json")?;
+    for (line, out) in [(LINE.replace("--runs 2", "--runs 3"), "p"), (LINE.replace("--hidden 8", "--hidden 9"), "q")] {
+        place.simloss(&format!("{line} --out {out} --list")).success();
+    }
+    place.simloss(&format!("{} --out p --only order-r0.6/seed-3", LINE.replace("--runs 2", "--runs 3"))).success();
+    place.simloss("report p --record r.json").success();
+    let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
+    let of_loss: Vec<u64> = lines.iter().filter(|l| l.comparison == "order" && l.r.is_some()).map(|l| l.seed).collect();
+    assert_eq!((lines.len(), of_loss), (9, vec![1, 3]));
+    assert!(before.lines().filter(|line| line.starts_with('{')).all(|line| {
+        serde_json::from_str::<Line>(line.trim_end_matches(',')).is_ok_and(|line| lines.contains(&line))
+    }));
+    let kept = place.read("r.json")?;
+    place.simloss(&format!("{} --out q --only order-r0.6/seed-1", LINE.replace("--hidden 8", "--hidden 9"))).success();
+    place.simloss("report q").success();
+    place.refuses(
+        "report q --record r.json",
+        "called order, such as that of seed 1, have other data, network or settings",
+    )?;
+    assert_eq!(place.read("r.json")?, kept);
     // The command may be said again, and must be that of the runs.
     place.simloss(&format!("report o {LINE}")).success();
     place.file("h.csv", grades().replace("3\n", "2\n"))?;

@@ -259,10 +259,28 @@ impl Line {
 
 const RUNS: Expected = Expected::new("a record of runs", "give another file, or remove this one");
 
-/// Writes all runs of a comparison to a record, in place of those that it holds of a comparison of this name.
+/// What is compared in a record: the comparison, and its loss.
+type Compared<'a> = (&'a str, &'a str, Option<f64>, Option<f64>, Truth);
+
+impl Line {
+    fn compared(&self) -> Compared<'_> {
+        (&self.comparison, &self.similarity, self.r, self.l, self.truth)
+    }
+
+    /// Whether runs of both may be pairs: of the same data, network and settings, but for the seed.
+    fn is_comparable(&self, other: &Line) -> bool {
+        let settings = |line: &Line| Settings { seed: 0, threads: 0, ..line.settings.clone() };
+        (self.classes, self.samples, &self.data) == (other.classes, other.samples, &other.data)
+            && (&self.network, settings(self)) == (&other.network, settings(other))
+    }
+}
+
+/// Writes all runs of a comparison to a record, in place of those that it holds of the same losses and seeds. Other runs
+/// of this comparison stay where they are, so that a grid may grow in several folders, one after the other.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Format`] for a file that is there and is no record; [`Error::Core`].
+/// [`Error::File`]; [`Error::Format`] for a file that is there and is no record, or that holds runs of this name on other
+/// data or with other settings; [`Error::Core`].
 pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>) -> Result<(), Error> {
     let name = comparison.plan.kind.name();
     let called = called.unwrap_or(&name);
@@ -274,11 +292,35 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
         }
         false => vec![],
     };
-    lines.retain(|line| line.comparison != called);
     for (record, details) in comparison.series.iter().flat_map(|series| series.records.iter().zip(&series.details)) {
-        lines.extend(Line::of(comparison, record, details, called)?);
+        let Some(new) = Line::of(comparison, record, details, called)? else { continue };
+        if let Some(other) = lines.iter().find(|line| line.comparison == called && !line.is_comparable(&new)) {
+            let seed = other.seed;
+            return Err(wrong(&format!(
+                "its runs called {called}, such as that of seed {seed}, have other data, network or settings; give these \
+                 another name with --called"
+            )));
+        }
+        match lines.iter_mut().find(|line| line.compared() == new.compared() && line.seed == new.seed) {
+            Some(line) => *line = new,
+            None => lines.push(new),
+        }
     }
-    let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
+    // Comparison by comparison and loss by loss, as they first came; then seed by seed.
+    let mut losses: Vec<Compared<'_>> = vec![];
+    let places: Vec<usize> = lines
+        .iter()
+        .map(|line| {
+            losses.iter().position(|&loss| loss == line.compared()).unwrap_or_else(|| {
+                losses.push(line.compared());
+                losses.len() - 1
+            })
+        })
+        .collect();
+    let mut sorted: Vec<(usize, &Line)> = places.into_iter().zip(&lines).collect();
+    sorted.sort_by_key(|(place, line)| (*place, line.seed));
+    let text = sorted.iter().map(|(_, line)| serde_json::to_string(line)).collect::<Result<Vec<_>, _>>();
+    let text = text.map_err(|e| wrong(&e))?;
     files::replace(path, &[b"[\n", text.join(",\n").as_bytes(), b"\n]\n"])
 }
 

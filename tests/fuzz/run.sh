@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hostile input for so many seconds a target.
+# Hostile input for so many seconds a target, as many targets at a time as there are processors.
 #
 #   tests/fuzz/run.sh SECONDS [TARGET ...]
 #
@@ -22,12 +22,14 @@ built=${CARGO_TARGET_DIR:-target}/$host/release
 out=${FUZZ_OUT:-target/found}
 mkdir -p "$out"
 
-failed=0
 memory=/dev/shm
 [ -d $memory ] || memory=${TMPDIR:-/tmp}
-for target in $targets; do
+export seconds built out memory
+
+hunt() {
+  local target=$1 corpus files status runs covered
   corpus=${FUZZ_CORPUS:-$(mktemp -d)}/$target
-  files=$(mktemp -d -p $memory) && mkdir -p "$corpus" || exit 1
+  files=$(mktemp -d -p "$memory") && mkdir -p "$corpus" || return 1
   # No input takes more than 1 GiB, or 20 seconds; what a header promises is no reason to ask for memory.
   TMPDIR=$files "$built/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus" "corpus/$target" >"$out/$target.log" 2>&1
@@ -39,9 +41,12 @@ for target in $targets; do
   else
     printf '%-12s FAILED  %s\n' "$target" "$(ls "$out/$target"-* 2>/dev/null | tr '\n' ' ')"
     tail -n 40 "$out/$target.log"
-    failed=1
   fi
   rm -rf "$files"
   [ -n "${FUZZ_CORPUS:-}" ] || rm -rf "${corpus%/*}"
-done
-exit $failed
+  return $status
+}
+export -f hunt
+
+# Fails where one of them failed.
+printf '%s\n' $targets | xargs -P "$(nproc)" -I '{}' bash -c 'hunt {}'

@@ -1,0 +1,22 @@
+//! Everything public in the libraries, judged: one program, a module a subject.
+
+mod accuracy;
+mod device;
+mod docs;
+mod engine;
+mod exponential;
+mod exported;
+mod flash;
+mod golden;
+mod gradients;
+mod images;
+mod inputs;
+mod laws;
+mod metric_laws;
+mod metrics;
+mod mistakes;
+mod public;
+mod resume;
+mod similarity;
+mod supply;
+mod training;

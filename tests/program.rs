@@ -1,0 +1,13 @@
+//! The program `simloss`, from its command line: one program of tests, a module a subject.
+
+mod place;
+
+mod cli;
+mod cli_images;
+mod cli_train;
+mod errors;
+mod faults;
+mod head;
+mod real;
+mod same_bits;
+mod sweep;
