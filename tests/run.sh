@@ -14,7 +14,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STANDARD="fmt clippy doc test examples supply advisories targets firmware demo story faces bench fuzz data pytorch"
-DEEP="deep-exp deep-laws deep-stability deep-bits deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
+DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
 SKIPPED=77
 NO_DATA=78
 
@@ -40,6 +40,7 @@ about() {
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
     deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
+    deep-core) echo "the core and all below it compile from nothing within 40 seconds of one processor" ;;
     deep-minimal) echo "the oldest versions that the manifests ask for are new enough" ;;
     deep-peers) echo "SimLoss trains inside candle, with the core's gradient" ;;
     deep-package) echo "the three crates compile from their packages, as from the registry" ;;
@@ -235,6 +236,18 @@ step_deep-stability() {
 step_deep-bits() {
   tests -q -p simloss-train --test program -- same_bits:: --include-ignored &&
     tests --release -q -p simloss-train --test program -- same_bits:: --include-ignored
+}
+
+step_deep-core() {
+  local work status spent
+  work=$(mktemp -d) || return 1
+  cargo fetch -q --locked || return 1
+  # Processor time, which other work on the machine does not change: on two cores the clock shows less.
+  spent=$(TIMEFORMAT='%U %S'; { time cargo build -q --release --locked -p simloss-core --target-dir "$work"; } 2>&1)
+  status=$?
+  rm -rf "$work"
+  echo "processor time, user and system: $spent s"
+  awk -v s="$status" '{ exit !(s == 0 && NF == 2 && $1 + $2 < 40) }' <<<"$spent"
 }
 
 step_deep-minimal() {

@@ -258,14 +258,17 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
             series.parameter.is_some_and(which) && cell.is_some_and(|cell| cell.corrected.is_some())
         }))
     };
-    let verdict = |testable: bool, confirmed: bool| match (testable, confirmed) {
-        (false, _) => "not testable here",
-        (true, true) => "confirmed",
-        (true, false) => "not confirmed",
-    };
-    let said = |found: Vec<(usize, String)>| match found.is_empty() {
-        true => "no such difference beyond chance".to_owned(),
-        false => found.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; "),
+    // The verdict on a claim, and the figures behind it.
+    let judged = |text: &'static str, testable: bool, confirmed: bool, found: Vec<(usize, String)>| {
+        let (verdict, figures) = match (testable, found.is_empty()) {
+            (false, _) => ("not testable here", "no losses that it speaks of with two seeds or more".to_owned()),
+            (true, true) => ("not confirmed", "no such difference beyond chance".to_owned()),
+            (true, false) => {
+                let figures = found.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; ");
+                (if confirmed { "confirmed" } else { "not confirmed" }, figures)
+            }
+        };
+        Claim { text, verdict, figures }
     };
     let mut claims = vec![];
     if ages || cifar {
@@ -276,37 +279,26 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
             several += usize::from(!found.is_empty());
             all.extend(found);
         }
-        claims.push(Claim {
-            text: "1. Significant gains over cross entropy on several measures",
-            verdict: verdict(testable(Measure::Accuracy, &|_| true)?, several > 1),
-            figures: said(all),
-        });
+        let text = "1. Significant gains over cross entropy on several measures";
+        claims.push(judged(text, testable(Measure::Accuracy, &|_| true)?, several > 1, all));
     }
     if cifar && bounded {
         let large = |l: f64| l >= 0.9;
         let found = sure(Measure::Accuracy, true, &large)?;
-        claims.push(Claim {
-            text: "2. On CIFAR-100 a small influence of the similarity (l from 0.9) helps accuracy",
-            verdict: verdict(testable(Measure::Accuracy, &large)?, !found.is_empty()),
-            figures: said(found),
-        });
+        let text = "2. On CIFAR-100 a small influence of the similarity (l from 0.9) helps accuracy";
+        claims.push(judged(text, testable(Measure::Accuracy, &large)?, true, found));
         let small = |l: f64| l <= 0.3;
         let mut found = sure(Measure::SuperclassAccuracy, true, &small)?;
         found.extend(sure(Measure::FailedSuperclassAccuracy, true, &small)?);
-        claims.push(Claim {
-            text: "3. On CIFAR-100 a large influence (l up to 0.3) helps superclasses (SA or FSA)",
-            verdict: verdict(testable(Measure::SuperclassAccuracy, &small)?, !found.is_empty()),
-            figures: said(found),
-        });
+        let text = "3. On CIFAR-100 a large influence (l up to 0.3) helps superclasses (SA or FSA)";
+        claims.push(judged(text, testable(Measure::SuperclassAccuracy, &small)?, true, found));
     }
     if ages {
         let (gained, lost) = (sure(Measure::ClassError, true, &|_| true)?, sure(Measure::Accuracy, false, &|_| true)?);
         let both = gained.iter().any(|(i, _)| lost.iter().any(|(j, _)| i == j));
-        claims.push(Claim {
-            text: "4. On ages r trades accuracy against MAE (at some r the one is worse and the other better)",
-            verdict: verdict(testable(Measure::ClassError, &|_| true)?, both),
-            figures: said(gained.into_iter().chain(lost).collect()),
-        });
+        let text = "4. On ages r trades accuracy against MAE (at some r the one is worse and the other better)";
+        let testable = testable(Measure::ClassError, &|_| true)?;
+        claims.push(judged(text, testable, both, gained.into_iter().chain(lost).collect()));
     }
     Ok(claims)
 }
@@ -446,8 +438,11 @@ fn verdict(comparison: &Comparison, measure: Measure) -> Result<String, Error> {
         .collect();
     let name = sentence_case(measure.long());
     if tested.is_empty() {
-        let seeds = comparison.plan.seeds;
-        let why = if seeds < 2 { "a test needs at least two seeds" } else { "the differences do not vary" };
+        let seeds = |cell: &Cell| cell.values.iter().map(|(seed, _)| *seed).collect::<Vec<_>>();
+        let plain = cells.first().and_then(Option::as_ref).map(seeds).unwrap_or_default();
+        let pairs = |cell: &Cell| seeds(cell).iter().filter(|seed| plain.contains(seed)).count();
+        let most = cells.iter().skip(1).flatten().map(pairs).max().unwrap_or(0);
+        let why = if most < 2 { "a test needs at least two seeds" } else { "the differences do not vary" };
         return Ok(format!("{name}: not tested; {why}."));
     }
     let mut parts = vec![];
