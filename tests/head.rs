@@ -292,7 +292,7 @@ fn frozen_layers_compile_and_have_the_bits_of_the_desktop() -> Outcome {
 }
 
 /// The module of a class order, compiled here as a firmware compiles it.
-mod head {
+mod exported {
     include!("golden/head.rs");
 }
 
@@ -302,14 +302,17 @@ fn the_module_compiles_and_is_what_is_written() -> Outcome {
     let (_, parameters) = bare(&place, &[5])?;
     place.simloss("export --checkpoint m.safetensors --head 2 --similarity order -r 0.5 --out head").success();
     assert_eq!(place.read("head/head.rs")?, include_str!("golden/head.rs"));
-    assert_eq!(fs::read(place.path("head/head.bin"))?, head::BLOB);
-    let mut table = [0.0f32; head::TABLE];
-    let loss = head::loss(&mut table)?;
-    let shape = Layer::<f32>::shape(&head::layers());
-    assert_eq!((shape.inputs, shape.outputs, shape.parameters), (head::FEATURES, head::CLASSES, head::PARAMETERS));
-    assert_eq!(head::VALUES, 2 * (shape.tape + shape.outputs));
-    let mut found = [0.0; head::PARAMETERS];
-    decode(&head::BLOB, &Header::new(&shape, 0)?, &mut found, &mut [])?;
+    assert_eq!(fs::read(place.path("head/head.bin"))?, exported::BLOB);
+    let mut table = [0.0f32; exported::TABLE];
+    let loss = exported::loss(&mut table)?;
+    let shape = Layer::<f32>::shape(&exported::layers());
+    assert_eq!(
+        (shape.inputs, shape.outputs, shape.parameters),
+        (exported::FEATURES, exported::CLASSES, exported::PARAMETERS)
+    );
+    assert_eq!(exported::VALUES, 2 * (shape.tape + shape.outputs));
+    let mut found = [0.0; exported::PARAMETERS];
+    decode(&exported::BLOB, &Header::new(&shape, 0)?, &mut found, &mut [])?;
     assert_eq!(bits(&found), bits(&parameters));
     let label = Label::new(0, 3)?;
     let desktop = simloss_core::loss::SimLoss::new(simloss_core::similarity::ClassOrder::<f32, 3>::new(0.5)?);
