@@ -145,6 +145,23 @@ fn what_is_finished_is_reported() -> Outcome {
 }
 
 #[test]
+fn a_bound_above_every_similarity_is_cross_entropy_and_not_trained_again() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    place.file("s.csv", "1,.5,.5,.5\n.5,1,.5,.5\n.5,.5,1,.5\n.5,.5,.5,1\n")?;
+    let line = "sweep table g.csv --label grade --similarity s.csv -l 0.2,0.6 --runs 1 --epochs 4 --hidden 8 --out o";
+    place
+        .simloss(&format!("{line} --baselines none --list"))
+        .success()
+        .stdout(contains("only cross-entropy/seed-1\n").and(contains("only file-l0.2/seed-1\n")))
+        .stdout(contains("l0.6").not())
+        .stderr(contains(
+            "note: l = 0.6 leaves no two classes similar: that is cross entropy, which is trained anyway",
+        ));
+    Ok(())
+}
+
+#[test]
 fn baselines_have_truths_of_their_own() -> Outcome {
     let place = Place::new()?;
     place.file("g.csv", grades())?;

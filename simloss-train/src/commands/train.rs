@@ -17,7 +17,7 @@ use crate::{
     progress::Progress,
     record::{LossDescription, Settings, Truth},
     report, results,
-    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, names::Unnamed},
+    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, describe::Description, names::Unnamed},
     summary,
     table::{self, Columns, Table},
     task::Task,
@@ -235,9 +235,17 @@ impl Asked<'_> {
         let baselines = self.baselines(&source, classes)?;
         let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
         let mut candidates = request.candidates(&source, classes)?;
-        // r = 0 is cross entropy, to the bits, and that is there already.
-        candidates.retain(|Candidate { description, .. }| description.reduction_factor != Some(0.0));
         notes.iter().for_each(|text| note(text));
+        let described = candidates.iter().map(|c| Description::of(&c.similarity)).collect::<Result<Vec<_>, _>>()?;
+        let mut described = described.iter();
+        candidates.retain(|Candidate { description, .. }| {
+            let none = described.next().is_some_and(|described| described.zeros == described.pairs());
+            if let (true, Some(l)) = (none, description.lower_bound) {
+                note(&format!("l = {l} leaves no two classes similar: that is cross entropy, which is trained anyway"));
+            }
+            // So is r = 0. To the bits, and once is enough.
+            !none || (description.reduction_factor, description.lower_bound) == (None, None)
+        });
 
         let settings = settings(&Measures::new(&task, &request.kind, &source, &candidates));
         let (kind, command) = (request.kind, words());
