@@ -17,7 +17,7 @@ use crate::{
     progress::Progress,
     record::{LossDescription, Settings, Truth},
     report, results,
-    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, describe::Description, names::Unnamed},
+    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, is_identity, names::Unnamed},
     summary,
     table::{self, Columns, Table},
     task::Task,
@@ -236,10 +236,10 @@ impl Asked<'_> {
         let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
         let mut candidates = request.candidates(&source, classes)?;
         notes.iter().for_each(|text| note(text));
-        let described = candidates.iter().map(|c| Description::of(&c.similarity)).collect::<Result<Vec<_>, _>>()?;
-        let mut described = described.iter();
+        let none = candidates.iter().map(|c| is_identity(&c.similarity)).collect::<Result<Vec<_>, _>>()?;
+        let mut none = none.into_iter();
         candidates.retain(|Candidate { description, .. }| {
-            let none = described.next().is_some_and(|described| described.zeros == described.pairs());
+            let none = none.next().unwrap_or(false);
             if let (true, Some(l)) = (none, description.lower_bound) {
                 note(&format!("l = {l} leaves no two classes similar: that is cross entropy, which is trained anyway"));
             }

@@ -30,7 +30,7 @@ use names::{Aliases, Unnamed, Wanted};
 use sha2::{Digest, Sha256};
 use simloss_core::{
     Label,
-    similarity::{CircularTable, DenseTable, Identity, OrderTable, Similarity, Taxonomy},
+    similarity::{CircularTable, DenseTable, Identity, OrderTable, Similarity, Taxonomy, similarity},
 };
 use std::{
     collections::HashSet,
@@ -526,6 +526,13 @@ pub(crate) fn each_row(s: &AnySimilarity, mut f: impl FnMut(usize, &[f32])) -> R
         f(y, s.row(Label::new(y, classes)?, &mut scratch));
     }
     Ok(())
+}
+
+/// Whether no two classes are similar: then SimLoss is cross entropy.
+pub(crate) fn is_identity(s: &AnySimilarity) -> Result<bool, Error> {
+    let mut none = true;
+    each_row(s, |y, row| none &= row.iter().enumerate().all(|(c, &x)| c == y || similarity(x) == 0.0))?;
+    Ok(none)
 }
 
 /// SHA-256 over the stored entries.
