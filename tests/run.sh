@@ -183,9 +183,12 @@ step_faces() {
 }
 
 step_bench() {
-  cargo run --release -q -p simloss-bench --locked --bin stability &&
+  local built=${CARGO_TARGET_DIR:-target}/release
+  # All at once: criterion asks more of what they share, and each by itself would build that again.
+  cargo build --release -q -p simloss-bench --locked --bins --benches &&
+    "$built/stability" &&
     cargo bench -q -p simloss-bench --locked -- --quick --noplot &&
-    cargo run --release -q -p simloss-bench --locked --bin throughput -- --only loss --at-most 1.6
+    "$built/throughput" --only loss --at-most 1.6
 }
 
 # fuzz SECONDS

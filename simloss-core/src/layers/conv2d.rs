@@ -73,7 +73,7 @@ const fn largest<const N: usize>(sizes: [usize; N], left: usize) -> usize {
 /// The rows of a kernel of `columns` columns whose sums stay in registers, where `left` are left: 32 of whole groups, else
 /// 16, of which some hold what is multiplied.
 const fn rows_in_registers<V: Value>(columns: usize, left: usize) -> usize {
-    let sums = if V::WIDTH < GROUP { 14 } else { 28 };
+    let sums = if const { V::WIDTH < GROUP } { 14 } else { 28 };
     left.div_ceil(left.div_ceil(sums / columns))
 }
 
@@ -93,7 +93,7 @@ const fn ten(left: usize) -> usize {
     largest([10, 6, 4, 2, 1], left)
 }
 
-/// Values of a block of rows that stay in the nearest cache, of 16 lanes.
+/// Values of 16 lanes that stay in the nearest cache.
 const NEAR: usize = 448;
 
 impl Conv2d {
@@ -113,6 +113,12 @@ impl Conv2d {
         ((o * self.channels + c) * self.kernel + u) * self.kernel + v
     }
 
+    /// Channels of which all values that a tile of so many columns meets stay in the nearest cache.
+    const fn near<V: Value>(&self, columns: usize) -> usize {
+        let met = NEAR * (GROUP / V::WIDTH) / (self.kernel * (columns + self.kernel - 1));
+        if met > 0 { met } else { 1 }
+    }
+
     /// The dense layer that this is where the kernel covers the whole image: the same sums in the same order, and
     /// parameters in the same places.
     const fn as_dense(&self) -> Option<Dense> {
@@ -123,8 +129,10 @@ impl Conv2d {
         }
     }
 
-    /// Outputs `o..o + O` at row `i`, columns `j..j + X`. `K` is the kernel, or 0.
+    /// Outputs `o..o + O` at row `i`, columns `j..j + X`, as far as the input channels `from..to`: what is there already is
+    /// the sum over those before. `K` is the kernel, or 0.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // what is read and written, which outputs, and of which channels
     fn tile<V: Value, const O: usize, const X: usize, const K: usize>(
         &self,
         t: V::Token,
@@ -132,15 +140,22 @@ impl Conv2d {
         x: &[V],
         y: &mut [V],
         [o, i, j]: [usize; 3],
+        [from, to]: [usize; 2],
     ) {
         let kernel = if K > 0 { K } else { self.kernel };
         let (weights, biases) = split(parameters, self.weights());
+        let start = |n: usize| ((o + n) * self.rows() + i) * self.columns() + j;
         let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; O];
         for (n, sums) in sums.iter_mut().enumerate() {
-            let Some(&bias) = biases.get(o + n) else { return };
-            *sums = [V::splat(t, bias); X];
+            if from == 0 {
+                let Some(&bias) = biases.get(o + n) else { return };
+                *sums = [V::splat(t, bias); X];
+            } else {
+                let Some(y) = y.get(start(n)..start(n) + X) else { return };
+                sums.copy_from_slice(y);
+            }
         }
-        for c in 0..self.channels {
+        for c in from..to {
             for u in 0..kernel {
                 let start = (c * self.height + i + u) * self.width + j;
                 let Some(x) = x.get(start..start + X + kernel - 1) else { return };
@@ -162,8 +177,7 @@ impl Conv2d {
             }
         }
         for (n, sums) in sums.iter().enumerate() {
-            let start = ((o + n) * self.rows() + i) * self.columns() + j;
-            if let Some(y) = y.get_mut(start..start + X) {
+            if let Some(y) = y.get_mut(start(n)..start(n) + X) {
                 y.copy_from_slice(sums);
             }
         }
@@ -172,16 +186,45 @@ impl Conv2d {
     /// All outputs, in lanes. `K` is the kernel, or 0.
     #[inline(always)]
     fn tiles<V: Value, const K: usize>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
-        let channels = if V::WIDTH < GROUP { two } else { four };
-        cut!(o in self.outputs, channels, [4 2 1] O => for i in 0..self.rows() {
-            cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => {
-                self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j]);
-            })
-        });
+        for i in 0..self.rows() {
+            // Sums, a row of inputs and a weight fill 16 registers, or 32.
+            if const { V::WIDTH < GROUP } {
+                cut!(j in self.columns(), even::<5>, [5 4 3 2 1] X => self.column::<V, X, K>(t, parameters, x, y, [i, j]));
+            } else {
+                cut!(j in self.columns(), even::<6>, [6 5 4 3 2 1] X => self.column::<V, X, K>(t, parameters, x, y, [i, j]));
+            }
+        }
     }
 
-    /// Gradients of inputs `c..c + N` at row `i`, columns `j..j + X`; `X` is 1 or 2. `K` is the kernel, or 0.
+    /// All outputs at row `i`, columns `j..j + X`. What they see of a few channels stays near for all of them.
     #[inline(always)]
+    fn column<V: Value, const X: usize, const K: usize>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        x: &[V],
+        y: &mut [V],
+        [i, j]: [usize; 2],
+    ) {
+        let channels = self.near::<V>(X);
+        for from in (0..self.channels).step_by(channels) {
+            let block = [from, (from + channels).min(self.channels)];
+            if const { V::WIDTH < GROUP } {
+                cut!(o in self.outputs, two, [2 1] O => {
+                    self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j], block);
+                });
+            } else {
+                cut!(o in self.outputs, four, [4 2 1] O => {
+                    self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j], block);
+                });
+            }
+        }
+    }
+
+    /// Gradients of inputs `c..c + N` at row `i`, columns `j..j + X`, as far as the output channels `from..to`: what is there
+    /// already is the sum over those before. `X` is 1 or 2. `K` is the kernel, or 0.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // what is read and written, which inputs, and of which outputs
     fn back_tile<V: Value, const N: usize, const X: usize, const K: usize>(
         &self,
         t: V::Token,
@@ -189,19 +232,28 @@ impl Conv2d {
         dy: &[V],
         dx: &mut [V],
         [c, i, j]: [usize; 3],
+        [from, to]: [usize; 2],
     ) {
         let (rows, columns) = (self.rows(), self.columns());
         let kernel = if K > 0 { K } else { self.kernel };
         let last = kernel.saturating_sub(1);
+        let start = |n: usize| ((c + n) * self.height + i) * self.width + j;
         // Output rows i - u that exist: u from i - (rows - 1) to i, within the kernel. Columns likewise: of two inputs
         // side by side the left one has one weight more at the lower end, the right one at the upper.
         let (first_u, last_u) = ((i + 1).saturating_sub(rows), i.min(last));
-        let from = |j: usize| (j + 1).saturating_sub(columns);
-        let to = j.min(last) + 1;
-        let (left, both) = if X == 2 { (from(j)..from(j + 1), from(j + 1)..to) } else { (0..0, from(j)..to) };
-        let right = to..(j + X).min(kernel);
+        let lowest = |j: usize| (j + 1).saturating_sub(columns);
+        let end = j.min(last) + 1;
+        let (left, both) =
+            if const { X == 2 } { (lowest(j)..lowest(j + 1), lowest(j + 1)..end) } else { (0..0, lowest(j)..end) };
+        let right = end..(j + X).min(kernel);
         let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; N];
-        for o in 0..self.outputs {
+        if from > 0 {
+            for (n, sums) in sums.iter_mut().enumerate() {
+                let Some(dx) = dx.get(start(n)..start(n) + X) else { return };
+                sums.copy_from_slice(dx);
+            }
+        }
+        for o in from..to {
             for u in first_u..=last_u {
                 let start = (o * rows + i - u) * columns;
                 let Some(dy) = dy.get(start..start + columns) else { return };
@@ -215,7 +267,7 @@ impl Conv2d {
                         sums[0] = sums[0].add(g.mul(V::splat(t, w)));
                     }
                 }
-                if K > 0 && both.start == 0 && both.end == K {
+                if const { K > 0 } && both.start == 0 && both.end == K {
                     // Most inputs meet the whole kernel.
                     let Some(dy) = dy.get(j - last..j + X) else { return };
                     for v in 0..K {
@@ -250,8 +302,7 @@ impl Conv2d {
             }
         }
         for (n, sums) in sums.iter().enumerate() {
-            let start = ((c + n) * self.height + i) * self.width + j;
-            if let Some(dx) = dx.get_mut(start..start + X) {
+            if let Some(dx) = dx.get_mut(start(n)..start(n) + X) {
                 dx.copy_from_slice(sums);
             }
         }
@@ -260,10 +311,34 @@ impl Conv2d {
     /// Gradients of all inputs, in lanes. `K` is the kernel, or 0.
     #[inline(always)]
     fn back_tiles<V: Value, const K: usize>(&self, t: V::Token, weights: &[V::Scalar], dy: &[V], dx: &mut [V]) {
-        let channels = if V::WIDTH < GROUP { four } else { ten };
-        cut!(c in self.channels, channels, [10 6 4 2 1] N => for i in 0..self.height {
-            cut!(j in self.width, two, [2 1] X => self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j]))
-        });
+        for i in 0..self.height {
+            cut!(j in self.width, two, [2 1] X => self.back_column::<V, X, K>(t, weights, dy, dx, [i, j]));
+        }
+    }
+
+    /// Gradients of all inputs at row `i`, columns `j..j + X`, near each other as in [`Self::column`].
+    #[inline(always)]
+    fn back_column<V: Value, const X: usize, const K: usize>(
+        &self,
+        t: V::Token,
+        weights: &[V::Scalar],
+        dy: &[V],
+        dx: &mut [V],
+        [i, j]: [usize; 2],
+    ) {
+        let outputs = self.near::<V>(X);
+        for from in (0..self.outputs).step_by(outputs) {
+            let block = [from, (from + outputs).min(self.outputs)];
+            if const { V::WIDTH < GROUP } {
+                cut!(c in self.channels, even::<6>, [6 5 4 3 2 1] N => {
+                    self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j], block);
+                });
+            } else {
+                cut!(c in self.channels, ten, [10 6 4 2 1] N => {
+                    self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j], block);
+                });
+            }
+        }
     }
 
     /// Adds to `sums`, the gradients of the weights `W[o, c, u..u + U, v..v + X]`, what the rows `from..to` of outputs give:
@@ -354,7 +429,7 @@ impl Conv2d {
         gathered: &mut Gathered<V>,
         sink: &mut impl GradientSink<V::Scalar>,
     ) {
-        if V::WIDTH > 1 {
+        if const { V::WIDTH > 1 } {
             match self.kernel {
                 3 => return self.kernel_gradients::<V, 3>(t, x, dy, at, gathered, sink),
                 5 => return self.kernel_gradients::<V, 5>(t, x, dy, at, gathered, sink),
@@ -363,7 +438,7 @@ impl Conv2d {
             }
         }
         for u in 0..self.kernel {
-            if V::WIDTH == 1 {
+            if const { V::WIDTH == 1 } {
                 cut!(v in self.kernel, five, [5 1] X => self.row_gradients::<V, X>(t, x, dy, at, [u, v], gathered, sink));
             } else {
                 cut!(v in self.kernel, even::<7>, [7 6 5 4 3 2 1] X => {
@@ -460,9 +535,9 @@ impl<T: Scalar> Layer<T> for Conv2d {
 impl Passes for Conv2d {
     #[inline(always)]
     fn forward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]) {
-        if V::WIDTH == 1 {
+        if const { V::WIDTH == 1 } {
             cut!(o in self.outputs, two, [2 1] O => for i in 0..self.rows() {
-                cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j]))
+                cut!(j in self.columns(), five, [5 1] X => self.tile::<V, O, X, 0>(t, parameters, x, y, [o, i, j], [0, self.channels]))
             });
         } else {
             match self.kernel {
@@ -476,10 +551,10 @@ impl Passes for Conv2d {
     #[inline(always)]
     fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
         let (weights, _) = split(parameters, self.weights());
-        if V::WIDTH == 1 {
+        if const { V::WIDTH == 1 } {
             cut!(c in self.channels, four, [4 2 1] N => for i in 0..self.height {
                 for j in 0..self.width {
-                    self.back_tile::<V, N, 1, 0>(t, weights, dy, dx, [c, i, j]);
+                    self.back_tile::<V, N, 1, 0>(t, weights, dy, dx, [c, i, j], [0, self.outputs]);
                 }
             });
         } else {

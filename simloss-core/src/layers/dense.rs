@@ -152,7 +152,7 @@ impl Dense {
         first: usize,
         dx: &mut [V],
     ) {
-        let (wide, rest) = if V::WIDTH == 1 { (&mut [][..], dx) } else { dx.as_chunks_mut::<WIDE>() };
+        let (wide, rest) = if const { V::WIDTH == 1 } { (&mut [][..], dx) } else { dx.as_chunks_mut::<WIDE>() };
         for (tile, dx) in wide.iter_mut().enumerate() {
             *dx = self.input_gradients(t, parameters, dy, first + tile * WIDE);
         }
@@ -215,13 +215,13 @@ impl<T: Scalar> Layer<T> for Dense {
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
-        if V::WIDTH == 1 { 0 } else { V::WIDTH * (self.inputs.min(BLOCK) + 1) }
+        if const { V::WIDTH == 1 } { 0 } else { V::WIDTH * (self.inputs.min(BLOCK) + 1) }
     }
 
     #[inline(always)]
     fn forward<V: Value<Scalar = T>>(&self, t: V::Token, parameters: &[T], x: &[V], _: &mut [V], y: &mut [V]) {
         // One lane inlines its passes: a microcontroller's layers have constant sizes.
-        if V::WIDTH == 1 {
+        if const { V::WIDTH == 1 } {
             self.forward_pass(t, parameters, x, y);
         } else {
             V::call(t, Forward { layer: self, parameters, x, y });
@@ -239,7 +239,7 @@ impl<T: Scalar> Layer<T> for Dense {
         dx: Option<&mut [V]>,
     ) {
         let Some(dx) = dx else { return };
-        if V::WIDTH == 1 {
+        if const { V::WIDTH == 1 } {
             self.backward_pass(t, parameters, dy, dx);
         } else {
             V::call(t, Backward { layer: self, parameters, dy, dx });
@@ -256,7 +256,7 @@ impl<T: Scalar> Layer<T> for Dense {
         place: Place<'_, T>,
         sink: &mut G,
     ) {
-        if V::WIDTH > 1 {
+        if const { V::WIDTH > 1 } {
             return V::call(t, Parameters { layer: self, x: activations.x, dy, place, sink });
         }
         let (Some(row), Some(scales)) = (V::as_scalars(activations.x), V::as_scalars(dy)) else { return };

@@ -166,7 +166,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
     pub fn scratch<V: Value<Scalar = T>>(&self, targets: &Targets<'_, T>) -> Scratch {
         let classes = self.loss.classes();
         let inner = self.group_scratch::<V>(self.is_soft(targets));
-        let transposed = if V::WIDTH == 1 { 0 } else { classes };
+        let transposed = if const { V::WIDTH == 1 } { 0 } else { classes };
         Scratch { scalars: inner.scalars, values: inner.values + classes + transposed }
     }
 
@@ -386,7 +386,7 @@ impl<'a, L: Loss<T>, T: Scalar> Criterion<'a, L, T> {
         }
 
         let (e, rest) = split_mut(values, classes);
-        let (transposed, rest) = split_mut(rest, if V::WIDTH == 1 { 0 } else { classes });
+        let (transposed, rest) = split_mut(rest, if const { V::WIDTH == 1 } { 0 } else { classes });
         let mut lanes = [T::ZERO; GROUP];
         let size = (V::WIDTH * classes).max(1);
         let mut gradients = gradient.map(|gradient| gradient.chunks_mut(size));

@@ -168,7 +168,7 @@ pub(crate) fn simloss<V: Value, const GRADIENT: bool>(t: V::Token, z: &[V], most
     if any_far(a) {
         return simloss_far::<V, GRADIENT>(t, z, most, row, e, [a, b, near]);
     }
-    if GRADIENT {
+    if const { GRADIENT } {
         let ((blocks, rest), (x_blocks, x_rest)) = (e.as_chunks_mut::<4>(), row.as_chunks::<4>());
         for ([e0, e1, e2, e3], &[x0, x1, x2, x3]) in blocks.iter_mut().zip(x_blocks) {
             *e0 = near_gradient(*e0, x0, one, ratio, reciprocal);
@@ -206,7 +206,7 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
     }
     let minus = zero.sub(most_similar);
     let weighed = Similar { t, zero, one, minus };
-    let similar = if V::WIDTH == 1 {
+    let similar = if const { V::WIDTH == 1 } {
         // The same sum with one copy of the exponential: a microcontroller has little memory.
         block_sum(t, z.len().min(row.len()), |k| match (z.get(k), row.get(k)) {
             (Some(&z), Some(&x)) => weighed.of(z, x)[0],
@@ -219,7 +219,7 @@ fn simloss_far<V: Value, const GRADIENT: bool>(
     let (h, l) = most.two_sum(minus);
     let difference = total.map(t, V::Scalar::ln).sub(similar.map(t, V::Scalar::ln));
     let far = h.add(l.add(difference));
-    if GRADIENT {
+    if const { GRADIENT } {
         let wrong = b.div(total);
         for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
             let (s, d) = split(one, x);
@@ -261,7 +261,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
         loss = limit.select_gt(a, h.add(l.add(difference)), loss);
         own = limit.select_gt(a, zero.sub(b.div(total)), own);
     }
-    if GRADIENT {
+    if const { GRADIENT } {
         for e in e.iter_mut() {
             *e = e.mul(reciprocal);
         }
@@ -299,7 +299,7 @@ pub(crate) fn rows<'a, V: Value, S: Similarity<V::Scalar>>(
     rows: &'a mut [V],
 ) -> &'a [V] {
     let Some(&first) = labels.first() else { return &[] };
-    if V::WIDTH == 1 {
+    if const { V::WIDTH == 1 } {
         return V::from_scalars(similarity.row(first, scratch)).unwrap_or(&[]);
     }
     let classes = similarity.classes();

@@ -55,7 +55,7 @@ impl<T: Scalar, S: Similarity<T>> Loss<T> for SimLoss<S> {
         let classes = self.similarity.classes();
         Scratch {
             scalars: kernel::rows_scratch::<V>(self.similarity.scratch()),
-            values: if V::WIDTH == 1 { 0 } else { classes },
+            values: if const { V::WIDTH == 1 } { 0 } else { classes },
         }
     }
 

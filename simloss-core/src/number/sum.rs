@@ -76,7 +76,7 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     }
     if !x_rest.is_empty() {
         let zero = [V::splat(token, V::Scalar::ZERO); N];
-        if V::WIDTH == 1 {
+        if const { V::WIDTH == 1 } {
             // A closure, so that a scalar's terms are compiled once for all three: a microcontroller has little memory.
             let term = |k: usize| match (x_rest.get(k), y_rest.get(k)) {
                 (Some(&x), Some(&y)) => terms.of(x, y),
