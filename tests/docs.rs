@@ -37,8 +37,9 @@ const IMAGES: [(&str, &str); 3] = [
 const UNLEARNED: (&str, &str) =
     ("age-utkface4k-batch1024", include_str!("../docs/records/age-utkface4k-batch1024.json"));
 
-/// Finished runs of the full grid, as `simloss report --record` writes them.
+/// Finished runs of the full grids, as `simloss report --record` writes them.
 const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
+const AGE: &str = include_str!("../docs/records/age.json");
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
 fn between(document: &'static str, name: &str) -> &'static str {
@@ -405,11 +406,20 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         Shown("ece", "ECE", false),
         Shown("ece_scaled", "ECE, scaled", false),
     ];
-    let expected = grid(CIFAR100, &cifar100)?;
-    assert!(
-        between(REPRODUCTION, "cifar100") == expected,
-        "docs/reproduction.md should have, at 'cifar100':\n{expected}"
-    );
+    let age = [
+        Shown("accuracy", "accuracy", true),
+        Shown("mae", "MAE", false),
+        Shown("mae_expectation", "MAE of the expected value", false),
+        Shown("mae_median", "MAE of the median", false),
+        Shown("mse", "MSE", false),
+        Shown("nll", "NLL", false),
+        Shown("ece", "ECE", false),
+        Shown("ece_scaled", "ECE, scaled", false),
+    ];
+    for (name, record, shown) in [("cifar100", CIFAR100, &cifar100[..]), ("age", AGE, &age)] {
+        let expected = grid(record, shown)?;
+        assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
+    }
     Ok(())
 }
 
