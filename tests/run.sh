@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that is checked, step by step.
 #
-#   ./tests/run.sh            the set that ends within 20 minutes on two cores, from a clean clone
+#   ./tests/run.sh            the set for every change: 35 minutes from a clean clone on two slow cores, where 20 are the goal
 #   ./tests/run.sh NAME ...   only these steps
 #   ./tests/run.sh deep       what takes longer: exhaustive and long checks
 #   ./tests/run.sh list       the steps and what they check
