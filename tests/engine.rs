@@ -187,6 +187,19 @@ fn convolutions() -> Outcome {
 }
 
 #[test]
+fn convolutions_of_many_channels() -> Outcome {
+    // More channels, of inputs and of outputs, than stay in the nearest cache: their sums come in several parts.
+    let first = Conv2d { channels: 1, height: 11, width: 12, outputs: 13, kernel: 3 };
+    let second = Conv2d { channels: 13, height: 9, width: 10, outputs: 17, kernel: 7 };
+    let net = Layer::<f32>::then(Layer::<f32>::relu(first), Layer::<f32>::relu(second));
+    let net = Layer::<f32>::then(net, Dense::new(17 * 3 * 4, 6));
+    let samples = Samples::draw(17, 11 * 12, 6)?;
+    let trace = same_as_serial(net, simloss(6)?, &[1], &[&samples])?;
+    assert!(trace.steps.iter().all(Result::is_ok));
+    Ok(())
+}
+
+#[test]
 fn the_published_network() -> Outcome {
     let samples = Samples::draw(2 * GROUP + 5, 3 * 32 * 32, 10)?;
     let trace = same_as_serial(lenet(10), simloss(10)?, &[1, 2], &[&samples])?;
