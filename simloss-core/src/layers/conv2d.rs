@@ -96,6 +96,12 @@ const fn ten(left: usize) -> usize {
 /// Values of 16 lanes that stay in the nearest cache.
 const NEAR: usize = 448;
 
+/// `0..n` in blocks of `size`, which is not 0; one block even of nothing, because sums begin in the first.
+#[inline(always)]
+fn blocks(n: usize, size: usize) -> impl Iterator<Item = [usize; 2]> {
+    (0..n.max(1)).step_by(size).map(move |from| [from, (from + size).min(n)])
+}
+
 impl Conv2d {
     const fn rows(&self) -> usize {
         (self.height + 1).saturating_sub(self.kernel)
@@ -207,8 +213,7 @@ impl Conv2d {
         [i, j]: [usize; 2],
     ) {
         let channels = self.near::<V>(X);
-        for from in (0..self.channels).step_by(channels) {
-            let block = [from, (from + channels).min(self.channels)];
+        for block in blocks(self.channels, channels) {
             if const { V::WIDTH < GROUP } {
                 cut!(o in self.outputs, two, [2 1] O => {
                     self.tile::<V, O, X, K>(t, parameters, x, y, [o, i, j], block);
@@ -327,8 +332,7 @@ impl Conv2d {
         [i, j]: [usize; 2],
     ) {
         let outputs = self.near::<V>(X);
-        for from in (0..self.outputs).step_by(outputs) {
-            let block = [from, (from + outputs).min(self.outputs)];
+        for block in blocks(self.outputs, outputs) {
             if const { V::WIDTH < GROUP } {
                 cut!(c in self.channels, even::<6>, [6 5 4 3 2 1] N => {
                     self.back_tile::<V, N, X, K>(t, weights, dy, dx, [c, i, j], block);
@@ -389,8 +393,7 @@ impl Conv2d {
     ) {
         let mut sums = [[V::splat(t, V::Scalar::ZERO); X]; X];
         let rows = (NEAR / (self.width + self.columns())).max(1);
-        for from in (0..self.rows()).step_by(rows) {
-            let block = [from, (from + rows).min(self.rows())];
+        for block in blocks(self.rows(), rows) {
             cut!(u in X, |left| rows_in_registers::<V>(X, left), [5 4 3 2 1] U => {
                 let Some(sums) = sums.get_mut(u..u + U).and_then(|sums| sums.first_chunk_mut::<U>()) else { return };
                 let Some(()) = self.weight_tile::<V, U, X>(x, dy, [o, c, u, 0], block, sums) else { return };
