@@ -135,9 +135,12 @@ fn sets_of_images_that_do_not_fit_together() -> Outcome {
     says(set.clone().keep_classes(&[0, 2]), "images: class 2 is given twice, or does not exist");
     says(Images::new(&set, &[4], None), "the images of the set must hold 5 numbers, not 4");
     let mut resize = Resize::default();
-    says(resize.planes(&[0; 11], [2, 2], &mut [0; 3], [1, 1]), "the pixels of an image must hold 12 numbers, not 11");
     says(
-        resize.planes(&[0; 12], [2, 2], &mut [0; 2], [1, 1]),
+        resize.planes(vec![0; 11], [2, 2], &mut [0; 3], [1, 1]),
+        "the pixels of an image must hold 12 numbers, not 11",
+    );
+    says(
+        resize.planes(vec![0; 12], [2, 2], &mut [0; 2], [1, 1]),
         "the pixels of a resized image must hold 3 numbers, not 2",
     );
     Ok(())

@@ -40,7 +40,7 @@ fn resized_images_are_pillows_within_one_level() -> Result<(), Box<dyn Error>> {
     for Resized { from, to, pixels, resized } in golden()?.resize {
         let expected = bytes(&resized)?;
         let mut planes = vec![0; expected.len()];
-        resize.planes(&bytes(&pixels)?, from, &mut planes, to)?;
+        resize.planes(bytes(&pixels)?, from, &mut planes, to)?;
         let plane = to[0] * to[1];
         for (at, &level) in expected.iter().enumerate() {
             let found = planes[at % CHANNELS * plane + at / CHANNELS];

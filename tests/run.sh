@@ -17,6 +17,7 @@ STANDARD="fmt clippy doc test examples supply advisories targets firmware demo s
 DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
 SKIPPED=77
 NO_DATA=78
+RELEASE=${CARGO_TARGET_DIR:-target}/release
 
 about() {
   case $1 in
@@ -33,7 +34,7 @@ about() {
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
-    fuzz) echo "five seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
+    fuzz) echo "ten seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
@@ -151,12 +152,17 @@ step_firmware() {
   tests/firmware/run.sh "$@"
 }
 
+# Everything that steps run in release, at once: a step that built its own crate alone would ask fewer features of the
+# libraries below, and so build them and simloss-train once more.
+release() {
+  cargo build -q --release --locked --workspace --bins --example story --bench loss
+}
+
 step_demo() {
   local out
-  out=$(mktemp -d) || return 1
-  cargo build --release -q -p simloss-train --locked || return 1
+  release && out=$(mktemp -d) || return 1
   # The minute is the user's: it starts after the build.
-  timeout 60 cargo run --release -q -p simloss-train --locked -- demo --out "$out/demo" && test -s "$out/demo/report.html"
+  timeout 60 "$RELEASE/simloss" demo --out "$out/demo" && test -s "$out/demo/report.html"
   local status=$?
   rm -rf "$out"
   return $status
@@ -183,15 +189,13 @@ step_faces() {
 }
 
 step_bench() {
-  local built=${CARGO_TARGET_DIR:-target}/release
-  # All at once: criterion asks more of what they share, and each by itself would build that again.
-  cargo build --release -q -p simloss-bench --locked --bins --benches &&
-    "$built/stability" &&
-    cargo bench -q -p simloss-bench --locked -- --quick --noplot &&
-    "$built/throughput" --only loss --at-most 1.6
+  release &&
+    "$RELEASE/stability" &&
+    cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
+    "$RELEASE/throughput" --only loss --at-most 1.6
 }
 
-# fuzz SECONDS
+# fuzz [--quick] SECONDS
 fuzz() {
   need c++ g++ || return $SKIPPED
   if ! rustc +nightly -V >/dev/null 2>&1; then
@@ -199,11 +203,11 @@ fuzz() {
     rustc +nightly -V >/dev/null 2>&1 ||
       { echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal" && return $NO_DATA; }
   fi
-  tests/fuzz/run.sh "$1"
+  tests/fuzz/run.sh "$@"
 }
 
 step_fuzz() {
-  fuzz 5
+  fuzz --quick 10
 }
 
 step_data() {
@@ -212,7 +216,7 @@ step_data() {
     echo "needs $data: UTKFace-4k.tar, cifar-100-binary.tar.xz, checkpoints and embeddings, which may not be redistributed"
     return $NO_DATA
   fi
-  SIMLOSS_DATA=$(cd $data && pwd) tests --release -q -p simloss-train --test program -- real:: --ignored --nocapture --test-threads 1
+  SIMLOSS_DATA=$(cd $data && pwd) tests --release -q --workspace --test program -- real:: --ignored --nocapture --test-threads 1
 }
 
 step_pytorch() {
@@ -221,24 +225,24 @@ step_pytorch() {
     echo "needs torch, numpy and safetensors: pip install torch numpy safetensors, or name another Python in SIMLOSS_PYTHON"
     return $NO_DATA
   fi
-  SIMLOSS_PYTHON=$python tests -q -p simloss-tests --test library -- exported:: --ignored
+  SIMLOSS_PYTHON=$python tests -q --workspace --test library -- exported:: --ignored
 }
 
 step_deep-exp() {
-  tests --release -p simloss-tests --test library -- exponential:: --ignored --nocapture
+  tests --release --workspace --test library -- exponential:: --ignored --nocapture
 }
 
 step_deep-laws() {
-  PROPTEST_CASES=20000 tests --release -p simloss-tests --test library -- laws::
+  PROPTEST_CASES=20000 tests --release --workspace --test library -- laws::
 }
 
 step_deep-stability() {
-  cargo run --release -q -p simloss-bench --locked --bin stability -- --cases 20
+  release && "$RELEASE/stability" --cases 20
 }
 
 step_deep-bits() {
-  tests -q -p simloss-train --test program -- same_bits:: --include-ignored &&
-    tests --release -q -p simloss-train --test program -- same_bits:: --include-ignored
+  tests -q --workspace --test program -- same_bits:: --include-ignored &&
+    tests --release -q --workspace --test program -- same_bits:: --include-ignored
 }
 
 step_deep-core() {
@@ -276,7 +280,7 @@ step_deep-package() {
 step_deep-faults() {
   local skip=()
   [ "$(id -u)" -eq 0 ] || { echo "skipped: a small disk, which only root may mount" && skip=(--skip a_small_disk); }
-  tests -q -p simloss-train --test program -- faults:: --include-ignored --nocapture "${skip[@]}"
+  tests -q --workspace --test program -- faults:: --include-ignored --nocapture "${skip[@]}"
 }
 
 step_deep-fuzz() {
@@ -284,7 +288,7 @@ step_deep-fuzz() {
 }
 
 step_deep-load() {
-  cargo run --release -q -p simloss-bench --locked --bin load
+  release && "$RELEASE/load"
 }
 
 case ${1:-} in

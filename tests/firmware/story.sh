@@ -16,10 +16,12 @@ folder=$PWD/target/story/$1
 rm -rf "$folder"
 mkdir -p "$folder"
 
-simloss() { env -u RUSTC_WRAPPER cargo run --release -q --manifest-path ../../Cargo.toml -p simloss-train --locked -- "$@"; }
-story() {
-  env -u RUSTC_WRAPPER cargo run --release -q --manifest-path ../../Cargo.toml -p simloss-train --locked --example story -- "$@"
-}
+# For the desktop, as ../run.sh builds it.
+env -u RUSTC_WRAPPER cargo build -q --release --locked --manifest-path ../../Cargo.toml --workspace --bins --example story \
+  --bench loss
+built=${CARGO_TARGET_DIR:-../../target}/release
+simloss() { "$built/simloss" "$@"; }
+story() { "$built/examples/story" "$@"; }
 
 # play FOLDER : the device prints what the desktop does, its slot goes to FOLDER/slot.bin.
 play() {

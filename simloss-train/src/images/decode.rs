@@ -175,7 +175,7 @@ pub fn decode_all(
         while !stop.load(Ordering::Relaxed) {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((place, (file, planes))) = job else { return };
-            let result = read(&root.join(file)).and_then(|p| resize.planes(&p.pixels, p.size, planes, size));
+            let result = read(&root.join(file)).and_then(|p| resize.planes(p.pixels, p.size, planes, size));
             if let Err(error) = result {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
             }

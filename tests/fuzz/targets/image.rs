@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(height * width <= decode::MOST_PIXELS);
             if height * width < 1 << 16 {
                 let mut planes = [0; 3 * 8 * 8];
-                Resize::default().planes(&picture.pixels, picture.size, &mut planes, [8, 8]).expect("sizes that fit");
+                Resize::default().planes(picture.pixels, picture.size, &mut planes, [8, 8]).expect("sizes that fit");
             }
         }
         Err(problem) => is_clear(&problem.to_string()),
