@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that is checked, step by step.
 #
-#   ./tests/run.sh            the set for every change: 35 minutes from a clean clone on two slow cores, where 20 are the goal
+#   ./tests/run.sh            the set for every change: 30 minutes from a clean clone on two slow cores, where 20 are the goal
 #   ./tests/run.sh NAME ...   only these steps
 #   ./tests/run.sh deep       what takes longer: exhaustive and long checks
 #   ./tests/run.sh list       the steps and what they check
@@ -152,10 +152,10 @@ step_firmware() {
   tests/firmware/run.sh "$@"
 }
 
-# Everything that steps run in release, at once: a step that built its own crate alone would ask fewer features of the
+# Everything that the set runs in release, at once: a step that built its own crate alone would ask fewer features of the
 # libraries below, and so build them and simloss-train once more.
 release() {
-  cargo build -q --release --locked --workspace --bins --example story --bench loss
+  cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
 }
 
 step_demo() {
@@ -288,7 +288,7 @@ step_deep-fuzz() {
 }
 
 step_deep-load() {
-  release && "$RELEASE/load"
+  cargo run --release -q -p simloss-bench --locked --bin load
 }
 
 case ${1:-} in

@@ -17,8 +17,8 @@ rm -rf "$folder"
 mkdir -p "$folder"
 
 # For the desktop, as ../run.sh builds it.
-env -u RUSTC_WRAPPER cargo build -q --release --locked --manifest-path ../../Cargo.toml --workspace --bins --example story \
-  --bench loss
+env -u RUSTC_WRAPPER cargo build -q --release --locked --manifest-path ../../Cargo.toml --workspace --bin simloss \
+  --example story
 built=${CARGO_TARGET_DIR:-../../target}/release
 simloss() { "$built/simloss" "$@"; }
 story() { "$built/examples/story" "$@"; }
