@@ -10,7 +10,10 @@ use simloss_train::{
     results::{self, Results, Run},
     statistics::{SIGNIFICANCE, Summary, holm, paired},
 };
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 const NUMERICS: &str = include_str!("../docs/numerics.md");
 const STABILITY: &str = include_str!("../docs/records/stability.json");
@@ -421,6 +424,22 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
     }
     Ok(())
+}
+
+/// The numbers with a decimal point.
+fn decimals(text: &str) -> BTreeSet<&str> {
+    let numbers = text.split(|c: char| !c.is_ascii_digit() && c != '.').map(|number| number.trim_matches('.'));
+    numbers.filter(|number| number.contains('.')).collect()
+}
+
+#[test]
+fn what_is_said_of_the_claims_is_in_the_full_grids() {
+    let grids: BTreeSet<_> =
+        ["cifar100", "age"].iter().flat_map(|name| decimals(between(REPRODUCTION, name))).collect();
+    let said = decimals(between(REPRODUCTION, "claims"));
+    assert!(!said.is_empty());
+    let unknown: Vec<_> = said.difference(&grids).collect();
+    assert!(unknown.is_empty(), "docs/reproduction.md says {unknown:?} of the claims, which is in none of its tables");
 }
 
 #[test]

@@ -118,6 +118,10 @@ fn png(bytes: &[u8]) -> Result<Picture, Problem> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(|e| damaged(&e))?;
+    // The decoder takes any other length too, and panics when it meets the rest.
+    if reader.info().palette.as_ref().is_some_and(|palette| palette.len() % CHANNELS != 0) {
+        return Err(damaged(&"its palette does not consist of whole colours"));
+    }
     let (width, height) = reader.info().size();
     let (width, height) = (width as usize, height as usize);
     let pixels = pixels(width, height)?;
@@ -262,6 +266,23 @@ pub(super) mod tests {
         crc.update(name);
         crc.update(contents);
         file.extend(crc.sum().to_be_bytes());
+    }
+
+    #[test]
+    fn a_palette_consists_of_whole_colours() {
+        for (length, whole) in [(3, true), (8, false), (10, false), (12, true), (767, false), (768, true)] {
+            let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+            chunk(&mut file, b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]);
+            chunk(&mut file, b"PLTE", &vec![7; length]);
+            let mut data = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::fast());
+            data.write_all(&[0; 2]).unwrap();
+            chunk(&mut file, b"IDAT", &data.finish().unwrap());
+            chunk(&mut file, b"IEND", &[]);
+            match decode(&file) {
+                Ok(picture) => assert!(whole && picture.pixels == [7; 3], "{length}"),
+                Err(problem) => assert!(!whole && problem.to_string().contains("whole colours"), "{length}: {problem}"),
+            }
+        }
     }
 
     #[test]
