@@ -268,16 +268,24 @@ pub(super) mod tests {
         file.extend(crc.sum().to_be_bytes());
     }
 
+    /// A PNG of 8 bits and a type of colour, with these chunks before its pixels, which are so many zeros.
+    fn png_of_chunks([width, height]: [u32; 2], colour: u8, chunks: &[(&[u8; 4], &[u8])], pixels: usize) -> Vec<u8> {
+        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+        chunk(&mut file, b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, colour, 0, 0, 0]].concat());
+        for (name, contents) in chunks {
+            chunk(&mut file, name, contents);
+        }
+        let mut data = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::fast());
+        data.write_all(&vec![0; pixels]).unwrap();
+        chunk(&mut file, b"IDAT", &data.finish().unwrap());
+        chunk(&mut file, b"IEND", &[]);
+        file
+    }
+
     #[test]
     fn a_palette_consists_of_whole_colours() {
         for (length, whole) in [(3, true), (8, false), (10, false), (12, true), (767, false), (768, true)] {
-            let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-            chunk(&mut file, b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]);
-            chunk(&mut file, b"PLTE", &vec![7; length]);
-            let mut data = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::fast());
-            data.write_all(&[0; 2]).unwrap();
-            chunk(&mut file, b"IDAT", &data.finish().unwrap());
-            chunk(&mut file, b"IEND", &[]);
+            let file = png_of_chunks([1, 1], 3, &[(b"PLTE", &vec![7; length])], 2);
             match decode(&file) {
                 Ok(picture) => assert!(whole && picture.pixels == [7; 3], "{length}"),
                 Err(problem) => assert!(!whole && problem.to_string().contains("whole colours"), "{length}: {problem}"),
@@ -288,12 +296,7 @@ pub(super) mod tests {
     #[test]
     fn huge_images_are_refused_before_memory_is_asked_for() {
         for (width, height) in [(100_000u32, 2u32), (16_384, 16_384), (u32::MAX, u32::MAX), (1 << 31, 1)] {
-            let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-            chunk(&mut file, b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat());
-            let mut data = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::fast());
-            data.write_all(&[0; 64]).unwrap();
-            chunk(&mut file, b"IDAT", &data.finish().unwrap());
-            chunk(&mut file, b"IEND", &[]);
+            let file = png_of_chunks([width, height], 2, &[], 64);
             let problem = decode(&file).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(problem.contains("more than 16384 a side") || problem.contains("cannot be decoded"), "{problem}");
         }
