@@ -200,6 +200,22 @@ fn convolutions_of_many_channels() -> Outcome {
 }
 
 #[test]
+fn convolutions_behind_a_pool() -> Outcome {
+    // Channels that fill registers and some, gradients that are 0 but for one of four: and 288 positions, which are
+    // looked through in two parts. A row of kernels takes 9, 4 and 1 registers of 8 lanes, or 6 and 1 of 16.
+    let first = Conv2d { channels: 1, height: 46, width: 42, outputs: 21, kernel: 3 };
+    let second = Conv2d { channels: 21, height: 22, width: 20, outputs: 6, kernel: 5 };
+    let net = Layer::<f32>::then(Layer::<f32>::relu(first), MaxPool::new(21, 44, 40));
+    let net = Layer::<f32>::then(net, Layer::<f32>::relu(second));
+    let net = Layer::<f32>::then(net, MaxPool::new(6, 18, 16));
+    let net = Layer::<f32>::then(net, Dense::new(6 * 9 * 8, 6));
+    let samples = Samples::draw(21, 46 * 42, 6)?;
+    let trace = same_as_serial(net, simloss(6)?, &[1, 2], &[&samples])?;
+    assert!(trace.steps.iter().all(Result::is_ok));
+    Ok(())
+}
+
+#[test]
 fn the_published_network() -> Outcome {
     let samples = Samples::draw(2 * GROUP + 5, 3 * 32 * 32, 10)?;
     let trace = same_as_serial(lenet(10), simloss(10)?, &[1, 2], &[&samples])?;

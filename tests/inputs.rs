@@ -658,7 +658,7 @@ fn layers_without_extent_do_not_panic() {
         let (mut dx, mut dy, mut gradient) = (x.clone(), y.clone(), parameters.clone());
         conv.forward((), &parameters, &x, &mut [], &mut y);
         let activations = Activations { x: &x, tape: &[], y: &y };
-        conv.backward((), &parameters, activations, &mut dy, &mut [], Some(&mut dx));
+        conv.backward((), &parameters, activations, &mut dy, &mut [], Some(&mut dx), &mut []);
         let place = Place { first_parameter: 0, present: 1, scratch: &mut [] };
         conv.parameter_gradient((), activations, &dy, &[], place, &mut GroupGradient(&mut gradient));
     }

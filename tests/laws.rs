@@ -734,11 +734,19 @@ proptest! {
 // ------------------------------------------------------------------------------------------------------ laws of layers
 
 fn layer_in_lanes<N: Layer<f32>>(layer: N, seed: u64, samples: usize) -> Law {
+    gradients_in_lanes(layer, seed, samples, 1)?;
+    // As behind a relu and a pool: most of them 0.
+    gradients_in_lanes(layer, seed, samples, 6)
+}
+
+/// With one of so many gradients of the outputs drawn, the others 0.
+fn gradients_in_lanes<N: Layer<f32>>(layer: N, seed: u64, samples: usize, one_of: usize) -> Law {
     let mut random = Random::new(seed);
     let shape = layer.shape();
     // Coarse numbers: ties for the pool, zeroes for the relu.
     let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| (random.below(9) as f32 - 4.0) * 0.3).collect() };
     let (parameters, x, dy) = (draw(shape.parameters), draw(samples * shape.inputs), draw(samples * shape.outputs));
+    let dy: Vec<f32> = dy.into_iter().map(|g| if random.below(one_of) == 0 { g } else { 0.0 }).collect();
     let one = passes::<f32, N>((), layer, &parameters, &x, &dy);
     let same = |many: simloss_tests::Passes<f32>, lanes: usize| -> Law {
         prop_assert_eq!(bits(&one.y), bits(&many.y), "outputs in {} lanes", lanes);
@@ -813,6 +821,28 @@ fn extreme_logits_have_known_losses() -> Outcome {
         assert!(gradient.iter().zip([-2.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]).all(|(g, e)| (g - e).abs() < 1e-7f32));
     }
     Ok(())
+}
+
+/// A gradient of 0 does not hide that what it multiplies is not finite, in any lanes.
+#[test]
+fn nothing_times_infinity_is_not_left_out() {
+    let conv = Conv2d { channels: 3, height: 4, width: 4, outputs: 2, kernel: 2 };
+    let shape = Layer::<f32>::shape(&conv);
+    // Two samples, so that no lane is without one.
+    let (finite, mut dy) = (vec![1.0f32; 2 * 48], vec![0.0f32; 2 * shape.outputs]);
+    dy[4] = 1.0;
+    let seen = |x: &[f32]| x.iter().map(|x| if x.is_nan() { None } else { Some(x.to_bits()) }).collect::<Vec<_>>();
+    for (bad, place) in [(f32::INFINITY, 0), (f32::NAN, 47)] {
+        for of_parameters in [false, true] {
+            let (mut parameters, mut x) = (vec![1.0f32; shape.parameters], finite.clone());
+            (if of_parameters { &mut parameters } else { &mut x })[place.min(shape.parameters - 3)] = bad;
+            let one = passes::<f32, _>((), conv, &parameters, &x, &dy);
+            let two = passes::<Array<f32, 2>, _>(Token::new(), conv, &parameters, &x, &dy);
+            assert!(one.dx.iter().chain(&one.dparameters).any(|g| g.is_nan()));
+            assert_eq!(seen(&one.dx), seen(&two.dx));
+            assert_eq!(seen(&one.dparameters), seen(&two.dparameters));
+        }
+    }
 }
 
 #[test]

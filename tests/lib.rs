@@ -276,7 +276,7 @@ pub fn passes<V: Value, N: Layer<V::Scalar>>(
         let (mut dx, mut dtape) = (memory(shape.inputs), memory(shape.tape));
         layer.forward(t, parameters, &x, &mut tape, &mut y);
         let activations = Activations { x: &x, tape: &tape, y: &y };
-        layer.backward(t, parameters, activations, &mut dy, &mut dtape, Some(&mut dx));
+        layer.backward(t, parameters, activations, &mut dy, &mut dtape, Some(&mut dx), &mut scratch);
         let place = Place { first_parameter: 0, present, scratch: &mut scratch };
         let mut sink = GroupGradient(&mut found.dparameters);
         layer.parameter_gradient(t, activations, &dy, &dtape, place, &mut sink);

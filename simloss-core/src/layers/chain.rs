@@ -62,13 +62,14 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
         dy: &mut [V],
         dtape: &mut [V],
         dx: Option<&mut [V]>,
+        scratch: &mut [T],
     ) {
         let a = self.first.shape();
         let (parameters_a, parameters_b) = split(parameters, a.parameters);
         let [dtape_a, dbetween, dtape_b] = split_tape_mut(&a, dtape);
         let (first, second) = split_activations(&a, activations);
-        self.second.backward(t, parameters_b, second, dy, dtape_b, Some(dbetween));
-        self.first.backward(t, parameters_a, first, dbetween, dtape_a, dx);
+        self.second.backward(t, parameters_b, second, dy, dtape_b, Some(dbetween), scratch);
+        self.first.backward(t, parameters_a, first, dbetween, dtape_a, dx, scratch);
     }
 
     #[inline(always)]

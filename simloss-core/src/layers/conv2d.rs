@@ -56,13 +56,15 @@ macro_rules! cut {
     }};
 }
 
+pub(super) use cut;
+
 /// The size of the next piece, where `left` is to be cut into as few pieces of at most `MOST` as can be, of equal size.
 const fn even<const MOST: usize>(left: usize) -> usize {
     left.div_ceil(left.div_ceil(MOST))
 }
 
 /// The largest of `sizes`, which descend to 1, that `left` holds.
-const fn largest<const N: usize>(sizes: [usize; N], left: usize) -> usize {
+pub(super) const fn largest<const N: usize>(sizes: [usize; N], left: usize) -> usize {
     let mut i = 0;
     while i + 1 < N && sizes[i] > left {
         i += 1;
@@ -103,11 +105,11 @@ fn blocks(n: usize, size: usize) -> impl Iterator<Item = [usize; 2]> {
 }
 
 impl Conv2d {
-    const fn rows(&self) -> usize {
+    pub(super) const fn rows(&self) -> usize {
         (self.height + 1).saturating_sub(self.kernel)
     }
 
-    const fn columns(&self) -> usize {
+    pub(super) const fn columns(&self) -> usize {
         (self.width + 1).saturating_sub(self.kernel)
     }
 
@@ -480,7 +482,10 @@ impl<T: Scalar> Layer<T> for Conv2d {
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {
-        self.as_dense().map_or(0, |dense| Layer::<T>::gradient_scratch::<V>(&dense))
+        match self.as_dense() {
+            Some(dense) => Layer::<T>::gradient_scratch::<V>(&dense),
+            None => self.sparse_scratch::<V>(),
+        }
     }
 
     #[inline(always)]
@@ -500,10 +505,11 @@ impl<T: Scalar> Layer<T> for Conv2d {
         dy: &mut [V],
         dtape: &mut [V],
         dx: Option<&mut [V]>,
+        scratch: &mut [T],
     ) {
         match (self.as_dense(), dx) {
-            (Some(dense), dx) => dense.backward(t, parameters, activations, dy, dtape, dx),
-            (None, Some(dx)) => V::call(t, Backward { layer: self, parameters, dy, dx }),
+            (Some(dense), dx) => dense.backward(t, parameters, activations, dy, dtape, dx, scratch),
+            (None, Some(dx)) => V::call(t, Backward { layer: self, parameters, dy, dx, scratch }),
             (None, None) => {}
         }
     }
@@ -553,8 +559,21 @@ impl Passes for Conv2d {
     }
 
     #[inline(always)]
-    fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
+    fn backward_pass<V: Value>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        dy: &[V],
+        dx: &mut [V],
+        scratch: &mut [V::Scalar],
+    ) {
         let (weights, _) = split(parameters, self.weights());
+        if const { V::WIDTH > 1 } {
+            let factors = weights.chunks(V::WIDTH).map(|w| V::load(t, w));
+            if self.is_sparse(t, dy, factors) {
+                return self.sparse_inputs(t, weights, dy, dx, scratch);
+            }
+        }
         if const { V::WIDTH == 1 } {
             cut!(c in self.channels, four, [4 2 1] N => for i in 0..self.height {
                 for j in 0..self.width {
@@ -579,10 +598,16 @@ impl Passes for Conv2d {
         place: Place<'_, V::Scalar>,
         sink: &mut G,
     ) {
-        let mut gathered = Gathered::new(t, place.first_parameter, place.present);
-        for o in 0..self.outputs {
-            for c in 0..self.channels {
-                self.weight_gradients(t, x, dy, [o, c], &mut gathered, sink);
+        let Place { first_parameter, present, scratch } = place;
+        let mut gathered = Gathered::new(t, first_parameter, present);
+        if const { V::WIDTH > 1 } && self.is_sparse(t, dy, x.iter().copied()) {
+            self.sparse_weights(t, x, dy, Place { first_parameter, present, scratch }, sink);
+            gathered = Gathered::new(t, first_parameter + self.weights(), present);
+        } else {
+            for o in 0..self.outputs {
+                for c in 0..self.channels {
+                    self.weight_gradients(t, x, dy, [o, c], &mut gathered, sink);
+                }
             }
         }
         cut!(o in self.outputs, four, [4 2 1] O => {

@@ -237,12 +237,13 @@ impl<T: Scalar> Layer<T> for Dense {
         dy: &mut [V],
         _: &mut [V],
         dx: Option<&mut [V]>,
+        scratch: &mut [T],
     ) {
         let Some(dx) = dx else { return };
         if const { V::WIDTH == 1 } {
-            self.backward_pass(t, parameters, dy, dx);
+            self.backward_pass(t, parameters, dy, dx, scratch);
         } else {
-            V::call(t, Backward { layer: self, parameters, dy, dx });
+            V::call(t, Backward { layer: self, parameters, dy, dx, scratch });
         }
     }
 
@@ -326,7 +327,14 @@ impl Passes for Dense {
     }
 
     #[inline(always)]
-    fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]) {
+    fn backward_pass<V: Value>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        dy: &[V],
+        dx: &mut [V],
+        _: &mut [V::Scalar],
+    ) {
         self.input_gradients_from(t, parameters, dy, 0, dx);
     }
 

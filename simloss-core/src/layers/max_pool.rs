@@ -94,6 +94,7 @@ impl<T: Scalar> Layer<T> for MaxPool {
         dy: &mut [V],
         _: &mut [V],
         dx: Option<&mut [V]>,
+        _: &mut [T],
     ) {
         let Some(dx) = dx else { return };
         let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(|x| V::splat(t, T::from_f32(x)));

@@ -18,6 +18,7 @@ mod max_pool;
 mod passes;
 mod relu;
 mod sliced;
+mod sparse;
 
 use crate::{
     Random,
@@ -58,7 +59,7 @@ pub trait Layer<T: Scalar>: Copy {
     /// Its shape.
     fn shape(&self) -> Shape;
 
-    /// Scalars that [`parameter_gradient`](Self::parameter_gradient) works in.
+    /// Scalars that [`backward`](Self::backward) and [`parameter_gradient`](Self::parameter_gradient) work in.
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize;
 
     /// `y = f(x)`; what lies between goes to `tape`.
@@ -67,7 +68,8 @@ pub trait Layer<T: Scalar>: Copy {
     /// Gradients with respect to inputs, all of them before any parameter changes.
     ///
     /// `dy` is the gradient with respect to `y` and is masked in place where the layer ends in a relu; `dtape` gets the
-    /// gradients of `tape`; `dx`, where wanted, those of `x`.
+    /// gradients of `tape`; `dx`, where wanted, those of `x`. `scratch`: [`gradient_scratch`](Self::gradient_scratch)
+    /// scalars.
     #[allow(clippy::too_many_arguments)] // activations, their gradients, and parameters are three separate things
     fn backward<V: Value<Scalar = T>>(
         &self,
@@ -77,6 +79,7 @@ pub trait Layer<T: Scalar>: Copy {
         dy: &mut [V],
         dtape: &mut [V],
         dx: Option<&mut [V]>,
+        scratch: &mut [T],
     );
 
     /// Gradients with respect to parameters, to `sink`, given what [`backward`](Self::backward) left in `dy`, `dtape`.

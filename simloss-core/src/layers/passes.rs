@@ -13,7 +13,14 @@ pub(super) trait Passes {
     fn forward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], x: &[V], y: &mut [V]);
 
     /// See [`Layer::backward`](super::Layer::backward).
-    fn backward_pass<V: Value>(&self, t: V::Token, parameters: &[V::Scalar], dy: &[V], dx: &mut [V]);
+    fn backward_pass<V: Value>(
+        &self,
+        t: V::Token,
+        parameters: &[V::Scalar],
+        dy: &[V],
+        dx: &mut [V],
+        scratch: &mut [V::Scalar],
+    );
 
     /// See [`Layer::parameter_gradient`](super::Layer::parameter_gradient).
     fn parameter_pass<V: Value, G: GradientSink<V::Scalar>>(
@@ -49,6 +56,7 @@ pub(super) struct Backward<'a, L, V: Value> {
     pub(super) parameters: &'a [V::Scalar],
     pub(super) dy: &'a [V],
     pub(super) dx: &'a mut [V],
+    pub(super) scratch: &'a mut [V::Scalar],
 }
 
 impl<L: Passes, V: Value> Job<V> for Backward<'_, L, V> {
@@ -56,7 +64,7 @@ impl<L: Passes, V: Value> Job<V> for Backward<'_, L, V> {
 
     #[inline(always)]
     fn run(self, t: V::Token) {
-        self.layer.backward_pass(t, self.parameters, self.dy, self.dx);
+        self.layer.backward_pass(t, self.parameters, self.dy, self.dx, self.scratch);
     }
 }
 

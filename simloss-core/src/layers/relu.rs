@@ -63,9 +63,10 @@ impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
         dy: &mut [V],
         dtape: &mut [V],
         dx: Option<&mut [V]>,
+        scratch: &mut [T],
     ) {
         Self::mask(t, activations.y, dy);
-        self.layer.backward(t, parameters, activations, dy, dtape, dx);
+        self.layer.backward(t, parameters, activations, dy, dtape, dx, scratch);
     }
 
     #[inline(always)]

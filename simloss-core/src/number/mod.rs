@@ -9,8 +9,8 @@ mod value;
 
 pub use exp::{Exponential, scaled_exp};
 pub use scalar::Scalar;
-pub(crate) use sum::SampleSum;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
+pub(crate) use sum::{SampleSum, poison};
 pub use transpose::transpose;
 pub(crate) use transpose::{transpose_back, transpose_rows};
 pub use two_float::{Powers, TwoFloat};

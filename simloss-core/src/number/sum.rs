@@ -3,6 +3,12 @@
 use super::{GROUP, Scalar, Value};
 use crate::slices::{copy, split_mut};
 
+/// 0 in every lane whose numbers are all finite, else NaN.
+#[inline(always)]
+pub(crate) fn poison<V: Value>(t: V::Token, values: impl IntoIterator<Item = V>) -> V {
+    values.into_iter().fold(V::splat(t, V::Scalar::ZERO), |poison, x| poison.add(x.sub(x)))
+}
+
 /// A sum over classes: blocks of four terms in index order, `(x0 + x1) + (x2 + x3)`, each added to one accumulator with
 /// Kahan's compensation.
 ///

@@ -5,7 +5,7 @@ use crate::{
     gradient::{GradientSink, GroupGradient, Looks},
     layers::{Activations, Layer, Place, Shape},
     loss::{Criterion, Group, Loss, Scratch, Targets, kernel},
-    number::{GROUP, Job, Scalar, Value, transpose_back, transpose_rows},
+    number::{GROUP, Job, Scalar, Value, poison, transpose_back, transpose_rows},
     optimizer::{InPlace, Optimizer, clipped},
     slices::{copy, split_mut},
 };
@@ -348,7 +348,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         V::call(t, Judge::<_, _, GRADIENT> { criterion, targets, first, present, y, scalars, values, dy, losses })?;
         let activations = Activations { x, tape, y };
         if GRADIENT {
-            V::call(t, Backward { layers: &self.layers, parameters, activations, dy, dtape });
+            V::call(t, Backward { layers: &self.layers, parameters, activations, dy, dtape, scratch: scalars });
         }
         Ok((Pass { activations, dy, dtape, present }, scalars))
     }
@@ -467,6 +467,7 @@ struct Backward<'a, N, V: Value> {
     activations: Activations<'a, V>,
     dy: &'a mut [V],
     dtape: &'a mut [V],
+    scratch: &'a mut [V::Scalar],
 }
 
 impl<V: Value, N: Layer<V::Scalar>> Job<V> for Backward<'_, N, V> {
@@ -474,7 +475,7 @@ impl<V: Value, N: Layer<V::Scalar>> Job<V> for Backward<'_, N, V> {
 
     #[inline(always)]
     fn run(self, t: V::Token) {
-        self.layers.backward(t, self.parameters, self.activations, self.dy, self.dtape, None);
+        self.layers.backward(t, self.parameters, self.activations, self.dy, self.dtape, None, self.scratch);
     }
 }
 
@@ -518,10 +519,7 @@ pub(super) const OVERFLOW: Error = Error::NotFinite { what: "the gradients", sam
 /// Refuses NaN and infinity among features, before a comparison or a multiplication by 0 can hide them.
 #[inline(always)]
 fn finite<V: Value>(t: V::Token, x: &[V], first: usize) -> Result<(), Error> {
-    let mut poison = V::splat(t, V::Scalar::ZERO);
-    for x in x {
-        poison = poison.add(x.sub(*x));
-    }
+    let poison = poison(t, x.iter().copied());
     for l in 0..V::WIDTH {
         if poison.lane(l) != V::Scalar::ZERO {
             return Err(Error::NotFinite { what: "the features", sample: first + l });

@@ -36,8 +36,8 @@ fn any_layer<L: Layer<f32>>(layer: L) -> Outcome {
     Layer::initialise(&layer, w.part(), &mut Random::new(1));
     Layer::forward(&layer, (), w.part(), x.part(), tape.part(), y.part());
     let activations = Activations { x: x.part(), tape: tape.part(), y: y.part() };
-    Layer::backward(&layer, (), w.part(), activations, dy.part(), dtape.part(), Some(dx.part()));
-    Layer::backward(&layer, (), w.part(), activations, dy.part(), dtape.part(), None);
+    Layer::backward(&layer, (), w.part(), activations, dy.part(), dtape.part(), Some(dx.part()), s.part());
+    Layer::backward(&layer, (), w.part(), activations, dy.part(), dtape.part(), None, s.part());
     black_box(Layer::gradient_square(&layer, activations, dy.part(), dtape.part()));
     let (mut gradient, place) = (numbers(), Place { first_parameter: size(), present: size(), scratch: s.part() });
     let mut sink = GroupGradient(gradient.part());
