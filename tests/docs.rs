@@ -419,6 +419,12 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         Shown("ece", "ECE", false),
         Shown("ece_scaled", "ECE, scaled", false),
     ];
+    let lines: Vec<results::Line> = serde_json::from_str(AGE)?;
+    for line in lines {
+        let images: usize = line.samples.iter().sum();
+        let said = format!("{},{:03} images of ages 1 to 90", images / 1000, images % 1000);
+        assert!(REPRODUCTION.contains(&said), "docs/reproduction.md should say: {said}");
+    }
     for (name, record, shown) in [("cifar100", CIFAR100, &cifar100[..]), ("age", AGE, &age)] {
         let expected = grid(record, shown)?;
         assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
