@@ -88,6 +88,13 @@ fn what_is_finished_is_reported() -> Outcome {
     place.file("g.csv", grades())?;
     place.simloss(&format!("{LINE} --out o --list")).success();
     place.refuses("report o", "holds no finished run")?;
+    // Before cross entropy, two losses share one line of the legend.
+    for run in ["order-r0.3/seed-2", "order-r0.6/seed-2"] {
+        place.simloss(&format!("{LINE} --out early --only {run}")).success();
+    }
+    place.simloss(&format!("{LINE} --out early --list")).success();
+    place.simloss("report early").success();
+    assert_eq!(place.read("early/report.html")?.matches("the stronger the greater its parameter").count(), 1);
     for run in ["cross-entropy/seed-1", "order-r0.6/seed-1", "cross-entropy/seed-2", "smoothing-0.1/seed-2"] {
         place.simloss(&format!("{LINE} --out o --only {run}")).success();
     }

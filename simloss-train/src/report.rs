@@ -418,7 +418,7 @@ fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
             None => (Role::Plain, Look::Trend, "plain"),
         };
         lines.push(Line { role, points, look });
-        if keys.len() < 2 {
+        if keys.iter().all(|key: &Key| key.class != class) {
             let text =
                 if class == "plain" { "cross entropy" } else { "SimLoss, the stronger the greater its parameter" };
             keys.push(Key { class, text: text.into() });
