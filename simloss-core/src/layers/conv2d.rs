@@ -598,10 +598,10 @@ impl Passes for Conv2d {
         place: Place<'_, V::Scalar>,
         sink: &mut G,
     ) {
-        let Place { first_parameter, present, scratch } = place;
+        let Place { first_parameter, present, .. } = place;
         let mut gathered = Gathered::new(t, first_parameter, present);
         if const { V::WIDTH > 1 } && self.is_sparse(t, dy, x.iter().copied()) {
-            self.sparse_weights(t, x, dy, Place { first_parameter, present, scratch }, sink);
+            self.sparse_weights(t, x, dy, place, sink);
             gathered = Gathered::new(t, first_parameter + self.weights(), present);
         } else {
             for o in 0..self.outputs {

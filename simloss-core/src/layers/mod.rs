@@ -13,12 +13,12 @@
 
 mod chain;
 mod conv2d;
+mod conv2d_sparse;
 mod dense;
 mod max_pool;
 mod passes;
 mod relu;
 mod sliced;
-mod sparse;
 
 use crate::{
     Random,

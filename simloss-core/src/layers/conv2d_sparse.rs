@@ -13,8 +13,8 @@
 use super::{Conv2d, Place, conv2d::cut};
 use crate::{
     gradient::GradientSink,
-    number::{GROUP, Scalar, Value, poison},
-    slices::{copy, split, split_mut},
+    number::{GROUP, Scalar, Value, poison, transpose_back},
+    slices::{split, split_mut},
 };
 
 /// Places that are looked for at a time: what they meet of an image stays near, and their list is short.
@@ -159,7 +159,7 @@ impl Conv2d {
         kernels.fill(V::Scalar::ZERO);
         let positions = self.rows() * self.columns();
         for (dy, weights) in dy.chunks_exact(positions).zip(weights.chunks_exact(self.weights_of_output())) {
-            to_rows(t, dy, planes, self.plane::<V>());
+            transpose_back(t, dy, self.plane::<V>(), planes);
             self.each_weight::<V>(|at, weight| {
                 if let (Some(to), Some(&w)) = (kernels.get_mut(at), weights.get(weight)) {
                     *to = w;
@@ -213,7 +213,7 @@ impl Conv2d {
         let (present, _) = split(&ones, present);
         self.lanes_to_images(t, x, images);
         for (dy, first) in dy.chunks_exact(positions).zip((first_parameter..).step_by(weights)) {
-            to_rows(t, dy, planes, self.plane::<V>());
+            transpose_back(t, dy, self.plane::<V>(), planes);
             let samples = planes.chunks(self.plane::<V>()).zip(images.chunks(self.image::<V>()));
             for ((plane, image), gradients) in samples.zip(rows.chunks_exact_mut(weights)).take(present.len()) {
                 let (plane, _) = split(plane, positions);
@@ -283,7 +283,10 @@ impl Conv2d {
                     *to = x;
                 }
             }
-            store_square(t, square, images, image, first);
+            V::transpose(t, &mut square);
+            for (l, row) in square.iter().enumerate().take(V::WIDTH) {
+                row.store(split_mut(images, l * image + first).1);
+            }
         }
     }
 
@@ -308,25 +311,6 @@ impl Conv2d {
 #[inline(always)]
 fn sum_of_lanes<V: Value>(lanes: V) -> V::Scalar {
     (0..V::WIDTH).fold(V::Scalar::ZERO, |sum, l| sum.add(lanes.lane(l)))
-}
-
-/// Lanes to rows of `n` numbers, of which as many as there are lanes in `from` are written, in whole registers.
-#[inline(always)]
-fn to_rows<V: Value>(t: V::Token, from: &[V], rows: &mut [V::Scalar], n: usize) {
-    let mut square = [V::splat(t, V::Scalar::ZERO); GROUP];
-    for (block, from) in from.chunks(V::WIDTH).enumerate() {
-        copy(from, &mut square);
-        store_square(t, square, rows, n, block * V::WIDTH);
-    }
-}
-
-/// Writes one sample per lane as columns from `first` on of rows of `n` numbers.
-#[inline(always)]
-fn store_square<V: Value>(t: V::Token, mut square: [V; GROUP], rows: &mut [V::Scalar], n: usize, first: usize) {
-    V::transpose(t, &mut square);
-    for (l, row) in square.iter().enumerate().take(V::WIDTH) {
-        row.store(split_mut(rows, l * n + first).1);
-    }
 }
 
 /// Adds `g` times `N` registers of a row of kernels to the image at each place, last first.
