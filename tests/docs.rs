@@ -351,37 +351,43 @@ fn loss(line: &results::Line) -> String {
 struct Shown(&'static str, &'static str, bool);
 
 /// Means and standard deviations over the seeds of each loss, comparison by comparison. Where a paired test says, after
-/// Holm's correction over the losses of the comparison, that it is not cross entropy's, a star says so.
+/// Holm's correction over the losses of the comparison, that it is not cross entropy's on the same data, a star says so.
 fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
     let lines: Vec<results::Line> = serde_json::from_str(record)?;
     let names: Vec<&str> = shown.iter().map(|&Shown(_, name, _)| name).collect();
     let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names.join(" | "));
     writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
-    for lines in lines.chunk_by(|a, b| a.comparison == b.comparison) {
+    let all = &lines;
+    for lines in all.chunk_by(|a, b| a.comparison == b.comparison) {
         let losses: Vec<&[results::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
         let mut cells = vec![String::new(); losses.len()];
+        // Of whichever comparison: it knows no similarity.
+        let plain: Vec<&results::Line> =
+            all.iter().filter(|line| loss(line) == "cross entropy" && line.is_comparable(&lines[0])).collect();
+        assert!(!plain.is_empty(), "{} has no cross entropy", lines[0].comparison);
         for &Shown(key, _, percent) in shown {
-            let mut by_seed: Vec<BTreeMap<u64, f64>> = vec![];
-            for runs in &losses {
+            let by_seed = |runs: &[&results::Line]| -> Result<BTreeMap<u64, f64>, Box<dyn std::error::Error>> {
                 let found = runs.iter().map(|run| Some((run.seed, *run.test.get(key)?)));
                 let found: BTreeMap<u64, f64> =
-                    found.collect::<Option<_>>().ok_or(format!("{}: no {key}", loss(&runs[0])))?;
-                assert_eq!(found.len(), runs.len(), "{}: a seed is there twice", loss(&runs[0]));
-                by_seed.push(found);
-            }
-            let reference = &by_seed[0];
-            assert!(loss(&losses[0][0]) == "cross entropy", "{}", lines[0].comparison);
+                    found.collect::<Option<_>>().ok_or(format!("{}: no {key}", loss(runs[0])))?;
+                assert_eq!(found.len(), runs.len(), "{}: a seed is there twice", loss(runs[0]));
+                Ok(found)
+            };
+            let reference = by_seed(&plain)?;
+            let values = losses.iter().map(|runs| by_seed(&runs.iter().collect::<Vec<_>>()));
+            let values = values.collect::<Result<Vec<_>, _>>()?;
             let test = |values: &BTreeMap<u64, f64>| {
                 let both = values.iter().filter_map(|(seed, x)| Some((*x, *reference.get(seed)?)));
                 let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
                 paired(&a, &b, lines[0].samples[2] as f64 / lines[0].samples[0] as f64)
             };
-            let tests: Vec<_> = by_seed.iter().skip(1).map(test).collect();
+            let is_plain = |runs: &[results::Line]| loss(&runs[0]) == "cross entropy";
+            let tests = losses.iter().zip(&values).map(|(runs, values)| (!is_plain(runs)).then(|| test(values))?);
+            let tests: Vec<_> = tests.collect();
             let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
             let tested = tests.iter().map(|test| test.and_then(|_| corrected.next()));
-            let significant: Vec<bool> =
-                std::iter::once(None).chain(tested).map(|p| p.is_some_and(|p| p < SIGNIFICANCE)).collect();
-            for ((cell, values), significant) in cells.iter_mut().zip(&by_seed).zip(significant) {
+            let significant: Vec<bool> = tested.map(|p| p.is_some_and(|p| p < SIGNIFICANCE)).collect();
+            for ((cell, values), significant) in cells.iter_mut().zip(&values).zip(significant) {
                 let values: Vec<f64> = values.values().map(|x| if percent { 100.0 * x } else { *x }).collect();
                 let Summary { count, mean, deviation } = Summary::of(&values).ok_or("no runs")?;
                 let digits = if percent { 1 } else { 3 };

@@ -92,6 +92,9 @@ fn what_is_finished_is_reported() -> Outcome {
     for run in ["order-r0.3/seed-2", "order-r0.6/seed-2"] {
         place.simloss(&format!("{LINE} --out early --only {run}")).success();
     }
+    // Where nobody said yet what they are runs of, the user must.
+    place.refuses("report early", "early holds runs, but no comparison.json")?;
+    place.simloss(&format!("report early {LINE}")).success();
     place.simloss(&format!("{LINE} --out early --list")).success();
     place.simloss("report early").success();
     assert_eq!(place.read("early/report.html")?.matches("the stronger the greater its parameter").count(), 1);
@@ -134,6 +137,22 @@ fn what_is_finished_is_reported() -> Outcome {
     assert!(before.lines().filter(|line| line.starts_with('{')).all(|line| {
         serde_json::from_str::<Line>(line.trim_end_matches(',')).is_ok_and(|line| lines.contains(&line))
     }));
+    // Whatever came first: comparison by comparison, in each cross entropy first and baselines last.
+    for run in ["order-r0.5-soft/seed-3", "order-r0.3/seed-3"] {
+        place.simloss(&format!("{} --out p --only {run}", LINE.replace("--runs 2", "--runs 3"))).success();
+    }
+    place.simloss("report p --record r.json").success();
+    let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
+    let order: Vec<_> = lines.iter().map(|line| (&line.comparison[..], line.r, line.truth, line.seed)).collect();
+    let plain = |name| [(name, None, Truth::Class, 1), (name, None, Truth::Class, 2)];
+    let simloss = |name, r, seed| (name, Some(r), Truth::Class, seed);
+    let smoothed = |name| (name, None, Truth::Smoothed(0.1), 2);
+    let mut expected = plain("order").to_vec();
+    expected.extend([simloss("order", 0.3, 3), simloss("order", 0.6, 1), simloss("order", 0.6, 3)]);
+    expected.extend([smoothed("order"), ("order", Some(0.5), Truth::Soft, 3)]);
+    expected.extend(plain("else"));
+    expected.extend([simloss("else", 0.6, 1), smoothed("else")]);
+    assert_eq!(order, expected);
     let kept = place.read("r.json")?;
     place.simloss(&format!("{} --out q --only order-r0.6/seed-1", LINE.replace("--hidden 8", "--hidden 9"))).success();
     place.simloss("report q").success();

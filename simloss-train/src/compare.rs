@@ -181,10 +181,18 @@ struct Manifest {
 /// The command line that a comparison was asked for with, and the folder where.
 ///
 /// # Errors
-/// [`Error::File`] and [`Error::Format`] for a folder that holds no comparison, or one that does not say.
+/// [`Error::Usage`] for a folder that holds nothing but runs, which [`one`] leaves; [`Error::File`] and [`Error::Format`]
+/// for one that holds no comparison, or one that does not say.
 pub fn asked_for(out: &Path) -> Result<(Vec<String>, PathBuf), Error> {
     let path = out.join(MANIFEST);
     let wrong = Error::format(&path, COMPARISON);
+    if out.join(RUNS).is_dir() && !path.exists() {
+        let dir = out.display();
+        return Err(Error::Usage(format!(
+            "{dir} holds runs, but no {MANIFEST} that says what they are compared by; give the command of the comparison \
+             after the folder: simloss report {dir} sweep ..."
+        )));
+    }
     let text = fs::read(&path).map_err(Error::file("read", &path))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
     if manifest.command.is_empty() {

@@ -19,7 +19,7 @@ use crate::{
     record::{Answers, DataDescription, Ended, LossDescription, Record, Scores, Settings, Test, Truth, VERSION},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path};
+use std::{cmp::Ordering, collections::BTreeMap, path::Path};
 
 /// A comparison without its epochs and confusions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,7 +155,8 @@ impl Results {
 /// A run in a published record: all that is needed to compare it with others, without this program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// The comparison that the run is part of: runs of one comparison and one seed are pairs.
+    /// The comparison that the run was trained for. Its losses are the family that a correction of tests is over; pairs
+    /// are as [`Line::is_comparable`] says, so that comparisons on the same data share their cross entropy.
     pub comparison: String,
     /// `none` for cross entropy, else that of SimLoss or of the soft labels.
     pub similarity: String,
@@ -267,8 +268,16 @@ impl Line {
         (&self.comparison, &self.similarity, self.r, self.l, self.truth)
     }
 
-    /// Whether runs of both may be pairs: of the same data, network and settings, but for the seed.
-    fn is_comparable(&self, other: &Line) -> bool {
+    /// Of losses in a comparison: cross entropy, SimLoss by its parameter, then those with another truth.
+    fn order(&self, other: &Line) -> Ordering {
+        let key = |line: &Line| (line.truth, line.similarity != "none", line.r.or(line.l));
+        // No number in a JSON file is without a place.
+        key(self).partial_cmp(&key(other)).unwrap_or(Ordering::Equal)
+    }
+
+    /// Whether this run and another of the same seed are a pair: of the same classes, samples, network and settings but
+    /// for the seed, and threads, which change no bit.
+    pub fn is_comparable(&self, other: &Line) -> bool {
         let settings = |line: &Line| Settings { seed: 0, threads: 0, ..line.settings.clone() };
         (self.classes, self.samples, &self.data) == (other.classes, other.samples, &other.data)
             && (&self.network, settings(self)) == (&other.network, settings(other))
@@ -306,20 +315,16 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
             None => lines.push(new),
         }
     }
-    // Comparison by comparison and loss by loss, as they first came; then seed by seed.
-    let mut losses: Vec<Compared<'_>> = vec![];
-    let places: Vec<usize> = lines
-        .iter()
-        .map(|line| {
-            losses.iter().position(|&loss| loss == line.compared()).unwrap_or_else(|| {
-                losses.push(line.compared());
-                losses.len() - 1
-            })
-        })
-        .collect();
-    let mut sorted: Vec<(usize, &Line)> = places.into_iter().zip(&lines).collect();
-    sorted.sort_by_key(|(place, line)| (*place, line.seed));
-    let text = sorted.iter().map(|(_, line)| serde_json::to_string(line)).collect::<Result<Vec<_>, _>>();
+    // Comparison by comparison, as they first came; then loss by loss, seed by seed.
+    let mut comparisons: Vec<String> = vec![];
+    for line in &lines {
+        if !comparisons.contains(&line.comparison) {
+            comparisons.push(line.comparison.clone());
+        }
+    }
+    let place = |line: &Line| comparisons.iter().position(|name| *name == line.comparison);
+    lines.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)).then(a.seed.cmp(&b.seed)));
+    let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
     let text = text.map_err(|e| wrong(&e))?;
     files::replace(path, &[b"[\n", text.join(",\n").as_bytes(), b"\n]\n"])
 }
