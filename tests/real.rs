@@ -8,13 +8,16 @@ use simloss_train::{
     images::{cifar, classes},
     network::Kind,
     similarity::{
-        Kind as SimilarityKind, Request, Source, matrix,
+        Candidate, Kind as SimilarityKind, Request, Source,
+        describe::Description,
+        matrix,
         names::{Aliases, Unnamed, Wanted},
         vectors,
     },
 };
 use std::{
     error::Error,
+    fmt::Write,
     fs::File,
     io::BufReader,
     path::{Path, PathBuf},
@@ -116,19 +119,23 @@ fn cosines_of_word_vectors_are_those_of_the_stored_matrices() -> Outcome {
     Ok(())
 }
 
-#[test]
-#[ignore = "needs data: ./tests/run.sh data"]
-fn classes_of_cifar_100_are_those_of_the_published_experiment() -> Outcome {
-    let set = cifar::read_test(&data("cifar-100-binary.tar.xz")?)?;
-    let request = |kind, vectors| Request {
+fn request(kind: SimilarityKind, vectors: Option<PathBuf>, r: &[f32], l: &[f32]) -> Request {
+    Request {
         kind,
-        reduction_factors: vec![],
-        lower_bounds: vec![0.5],
+        reduction_factors: r.to_vec(),
+        lower_bounds: l.to_vec(),
         superclasses: None,
         vectors,
         aliases: None,
         unnamed: Unnamed::Drop,
-    };
+    }
+}
+
+#[test]
+#[ignore = "needs data: ./tests/run.sh data"]
+fn classes_of_cifar_100_are_those_of_the_published_experiment() -> Outcome {
+    let set = cifar::read_test(&data("cifar-100-binary.tar.xz")?)?;
+    let request = |kind, vectors| request(kind, vectors, &[], &[0.5]);
     let glove = request(SimilarityKind::Vectors, Some(data("embeddings/glove6b100_96.txt")?));
     let (kept, loaded) = classes::named(set.clone(), &glove)?;
     assert_eq!((kept.classes(), kept.images(), loaded.unnamed.len()), (96, 9600, 0));
@@ -153,5 +160,48 @@ fn classes_of_cifar_100_are_those_of_the_published_experiment() -> Outcome {
     // A matrix of all 100 names serves the 96.
     let tree = request(SimilarityKind::File(data("embeddings/sim_cvjena_unitsphere_taxonomy_100x100.csv")?), None);
     assert_eq!(classes::named(set, &tree)?.0.classes(), 96);
+    Ok(())
+}
+
+/// What `docs/reproduction.md` says of the similarities that its grids on CIFAR-100 are trained with.
+#[test]
+#[ignore = "needs data: ./tests/run.sh data"]
+fn similarities_of_the_grids_say_as_much_as_is_written() -> Outcome {
+    let set = cifar::read_test(&data("cifar-100-binary.tar.xz")?)?;
+    let of = |name: &str| Ok::<_, Box<dyn Error>>(Some(data(&format!("embeddings/{name}"))?));
+    let (glove, news) = (of("glove6b100_96.txt")?, of("googlenews300_83.txt")?);
+    let tree = SimilarityKind::File(data("embeddings/sim_cvjena_unitsphere_taxonomy_100x100.csv")?);
+    let mut table =
+        "| similarity | classes | similar pairs | right classes | most similar |\n|---|---|---|---|---|\n".to_owned();
+    for (name, request) in [
+        ("glove", request(SimilarityKind::Vectors, glove, &[], &[0.0, 0.3, 0.5, 0.7, 0.9])),
+        ("googlenews", request(SimilarityKind::Vectors, news, &[], &[0.0, 0.3, 0.5, 0.7])),
+        ("superclass", request(SimilarityKind::Superclass, None, &[0.2, 0.5], &[])),
+        ("wordnet", request(tree, None, &[], &[0.5, 0.8])),
+    ] {
+        let (kept, loaded) = classes::named(set.clone(), &request)?;
+        for Candidate { description, similarity } in request.candidates(&loaded.source, kept.classes())? {
+            let parameter = match (description.reduction_factor, description.lower_bound) {
+                (Some(r), _) => format!("r = {r}"),
+                (_, Some(l)) => format!("l = {l}"),
+                _ => return Err("no parameter".into()),
+            };
+            let Description { classes, row_sums: [_, right, _], zeros, nearest, .. } = Description::of(&similarity)?;
+            let pairs = classes * (classes - 1);
+            let (y, c, s) = *nearest.first().ok_or("no pair")?;
+            let most = match nearest.iter().filter(|pair| pair.2 == s).count() {
+                1 => format!("{} and {}, {s:.2}", kept.class_names()[y], kept.class_names()[c]),
+                _ => format!("several, {s:.2}"),
+            };
+            writeln!(
+                table,
+                "| {name}, {parameter} | {classes} | {} of {pairs} | {right:.2} | {most} |",
+                pairs - zeros
+            )?;
+        }
+    }
+    let said = include_str!("../docs/reproduction.md").split_once("<!-- similarities -->\n");
+    let said = said.and_then(|(_, after)| after.split_once("<!-- end -->")).map_or("", |(said, _)| said);
+    assert!(said == table, "docs/reproduction.md should have, at 'similarities':\n{table}");
     Ok(())
 }

@@ -35,7 +35,7 @@ about() {
     faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
     fuzz) echo "ten seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
-    data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read" ;;
+    data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read, and say what is written of them" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
     deep-laws) echo "the property tests, with many more cases" ;;
