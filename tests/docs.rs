@@ -26,7 +26,7 @@ const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
 const LOAD: &str = include_str!("../docs/records/load.json");
 const CURVE: &str = include_str!("../docs/records/curve.json");
 const CURVE_PLOT: &str = include_str!("../docs/records/curve.svg");
-/// One JSON object a line: a ratio, after one that says how they were made.
+/// One JSON object a line: for each machine one that says how its ratios were made, and these.
 const SIDE_BY_SIDE: &str = include_str!("../docs/records/peers-speed.json");
 const TIMES: &str = include_str!("../docs/records/benches.json");
 const README: &str = include_str!("../README.md");
@@ -622,13 +622,26 @@ fn large_inputs_are_those_of_their_record() -> Outcome {
 
 #[test]
 fn ratios_to_pytorch_are_those_of_the_record() -> Outcome {
-    let mut lines = SIDE_BY_SIDE.lines();
-    let about: serde_json::Value = serde_json::from_str(lines.next().unwrap_or_default())?;
-    assert!(["command", "version", "processor", "pytorch"].iter().all(|key| about[key].is_string()), "{about}");
-    let mut table = String::from("| | times as fast as PyTorch | least | most |\n|---|---|---|---|\n");
-    for line in lines {
-        let Beside { what, median, min, max } = serde_json::from_str(line)?;
-        writeln!(table, "| {what} | {median:.2} | {min:.2} | {max:.2} |")?;
+    let mut machines = vec![];
+    let mut rows: Vec<(String, Vec<String>)> = vec![];
+    for line in SIDE_BY_SIDE.lines() {
+        let about: serde_json::Value = serde_json::from_str(line)?;
+        if let Some(processor) = about["processor"].as_str() {
+            assert!(["command", "version", "pytorch"].iter().all(|key| about[key].is_string()), "{about}");
+            machines.push(processor.to_owned());
+        } else {
+            let Beside { what, median, min, max } = serde_json::from_str(line)?;
+            let cell = format!("{median:.2} ({min:.2} to {max:.2})");
+            match rows.iter_mut().find(|row| row.0 == what) {
+                Some(row) => row.1.push(cell),
+                None => rows.push((what, vec![cell])),
+            }
+        }
+    }
+    assert!(rows.iter().all(|(_, cells)| cells.len() == machines.len()), "{rows:?}");
+    let mut table = format!("| | {} |\n|---|{}\n", machines.join(" | "), "---|".repeat(machines.len()));
+    for (what, cells) in rows {
+        writeln!(table, "| {what} | {} |", cells.join(" | "))?;
     }
     assert!(between(PERFORMANCE, "pytorch") == table, "docs/performance.md should have, at 'pytorch':\n{table}");
     Ok(())
