@@ -32,13 +32,11 @@ const TIMES: &str = include_str!("../docs/records/benches.json");
 const README: &str = include_str!("../README.md");
 const REPRODUCTION: &str = include_str!("../docs/reproduction.md");
 /// Comparisons on images, as `simloss train` writes them to `results.json`.
-const IMAGES: [(&str, &str); 3] = [
-    ("cifar100-lenet", include_str!("../docs/records/cifar100-lenet.json")),
+const DIGITS: (&str, &str) = ("folder-digits", include_str!("../docs/records/folder-digits.json"));
+const FEW_FACES: [(&str, &str); 2] = [
     ("age-utkface4k", include_str!("../docs/records/age-utkface4k.json")),
-    ("folder-digits", include_str!("../docs/records/folder-digits.json")),
+    ("age-utkface4k-batch1024", include_str!("../docs/records/age-utkface4k-batch1024.json")),
 ];
-const UNLEARNED: (&str, &str) =
-    ("age-utkface4k-batch1024", include_str!("../docs/records/age-utkface4k-batch1024.json"));
 
 /// Finished runs of the full grids, as `simloss report --record` writes them.
 const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
@@ -323,8 +321,8 @@ fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std:
 #[test]
 fn figures_of_images_are_those_of_the_records() -> Outcome {
     for (text, name, folder, records) in [
-        (README, "README.md", "docs/records", &IMAGES[..]),
-        (REPRODUCTION, "docs/reproduction.md", "records", &[IMAGES[1], UNLEARNED]),
+        (README, "README.md", "docs/records", &[DIGITS][..]),
+        (REPRODUCTION, "docs/reproduction.md", "records", &FEW_FACES),
     ] {
         let expected = images(folder, records)?;
         assert!(between(text, "images") == expected, "{name} should have, at 'images':\n{expected}");
@@ -350,21 +348,29 @@ fn loss(line: &results::Line) -> String {
 /// What a measure is called in a table, and whether it is in per cent there.
 struct Shown(&'static str, &'static str, bool);
 
-/// Means and standard deviations over the seeds of each loss, comparison by comparison. Where a paired test says, after
-/// Holm's correction over the losses of the comparison, that it is not cross entropy's on the same data, a star says so.
-fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
-    let lines: Vec<results::Line> = serde_json::from_str(record)?;
-    let names: Vec<&str> = shown.iter().map(|&Shown(_, name, _)| name).collect();
-    let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names.join(" | "));
-    writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
-    let all = &lines;
+/// A loss of a comparison: means and standard deviations over its seeds, a cell a measure.
+struct Means {
+    comparison: String,
+    loss: String,
+    seeds: usize,
+    epochs: f64,
+    cells: String,
+}
+
+/// Where a paired test says, after Holm's correction over the losses of the comparison, that a mean is not that of cross
+/// entropy on the same data, a star says so.
+fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error::Error>> {
+    let all: Vec<results::Line> = serde_json::from_str(record)?;
+    let mut found = vec![];
     for lines in all.chunk_by(|a, b| a.comparison == b.comparison) {
+        let comparison = &lines[0].comparison;
         let losses: Vec<&[results::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
         let mut cells = vec![String::new(); losses.len()];
         // Of whichever comparison: it knows no similarity.
+        let is_plain = |line: &results::Line| loss(line) == "cross entropy";
         let plain: Vec<&results::Line> =
-            all.iter().filter(|line| loss(line) == "cross entropy" && line.is_comparable(&lines[0])).collect();
-        assert!(!plain.is_empty(), "{} has no cross entropy", lines[0].comparison);
+            all.iter().filter(|line| is_plain(line) && line.is_comparable(&lines[0])).collect();
+        assert!(!plain.is_empty(), "{comparison} has no cross entropy");
         for &Shown(key, _, percent) in shown {
             let by_seed = |runs: &[&results::Line]| -> Result<BTreeMap<u64, f64>, Box<dyn std::error::Error>> {
                 let found = runs.iter().map(|run| Some((run.seed, *run.test.get(key)?)));
@@ -381,8 +387,7 @@ fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Err
                 let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
                 paired(&a, &b, lines[0].samples[2] as f64 / lines[0].samples[0] as f64)
             };
-            let is_plain = |runs: &[results::Line]| loss(&runs[0]) == "cross entropy";
-            let tests = losses.iter().zip(&values).map(|(runs, values)| (!is_plain(runs)).then(|| test(values))?);
+            let tests = losses.iter().zip(&values).map(|(runs, values)| (!is_plain(&runs[0])).then(|| test(values))?);
             let tests: Vec<_> = tests.collect();
             let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
             let tested = tests.iter().map(|test| test.and_then(|_| corrected.next()));
@@ -396,10 +401,39 @@ fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Err
                 write!(cell, " {mean:.digits$}{spread}{unit}{} |", if significant { " *" } else { "" })?;
             }
         }
-        for (runs, cell) in losses.iter().zip(cells) {
-            let epochs = runs.iter().map(|run| run.epochs as f64).sum::<f64>() / runs.len() as f64;
-            writeln!(table, "| {} | {} | {} | {epochs:.0} |{cell}", lines[0].comparison, loss(&runs[0]), runs.len())?;
-        }
+        found.extend(losses.iter().zip(cells).map(|(runs, cells)| Means {
+            comparison: comparison.clone(),
+            loss: loss(&runs[0]),
+            seeds: runs.len(),
+            epochs: runs.iter().map(|run| run.epochs as f64).sum::<f64>() / runs.len() as f64,
+            cells,
+        }));
+    }
+    Ok(found)
+}
+
+fn names(shown: &[Shown]) -> String {
+    shown.iter().map(|&Shown(_, name, _)| name).collect::<Vec<_>>().join(" | ")
+}
+
+/// A whole record.
+fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
+    let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names(shown));
+    writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
+    for Means { comparison, loss, seeds, epochs, cells } in means(record, shown)? {
+        writeln!(table, "| {comparison} | {loss} | {seeds} | {epochs:.0} |{cells}")?;
+    }
+    Ok(table)
+}
+
+/// Some losses of a record, in its order.
+fn some(record: &str, losses: &[&str], shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
+    let mut table = format!("| loss | seeds | {} |\n|---|---|{}\n", names(shown), "---|".repeat(shown.len()));
+    let all = means(record, shown)?;
+    for wanted in losses {
+        let Means { loss, seeds, cells, .. } =
+            all.iter().find(|row| row.loss == *wanted).ok_or(format!("no {wanted}"))?;
+        writeln!(table, "| {loss} | {seeds} |{cells}")?;
     }
     Ok(table)
 }
@@ -445,6 +479,31 @@ fn decimals(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
+fn figures_of_the_front_page_are_those_of_the_full_grids() -> Outcome {
+    let ages = [
+        Shown("accuracy", "accuracy", true),
+        Shown("mae", "MAE", false),
+        Shown("mae_median", "MAE of the median", false),
+        Shown("mse", "MSE", false),
+        Shown("nll", "NLL", false),
+    ];
+    let cifar100 = [
+        Shown("accuracy", "accuracy", true),
+        Shown("sa", "SA", true),
+        Shown("fsa", "FSA", true),
+        Shown("nll", "NLL", false),
+    ];
+    let of_ages = ["cross entropy", "order, r = 0.3", "order, r = 0.5", "order, r = 0.8", "order, r = 0.9"];
+    let of_cifar100 = ["cross entropy", "glove, l = 0.9", "glove, l = 0.5", "glove, l = 0.3"];
+    for (name, expected) in
+        [("age", some(AGE, &of_ages, &ages)?), ("cifar100", some(CIFAR100, &of_cifar100, &cifar100)?)]
+    {
+        assert!(between(README, name) == expected, "README.md should have, at '{name}':\n{expected}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_said_of_the_claims_is_in_the_full_grids() {
     let grids: BTreeSet<_> =
         ["cifar100", "age"].iter().flat_map(|name| decimals(between(REPRODUCTION, name))).collect();
@@ -456,7 +515,7 @@ fn what_is_said_of_the_claims_is_in_the_full_grids() {
 
 #[test]
 fn what_is_said_of_digits_is_in_their_record() -> Outcome {
-    let results: Results = serde_json::from_str(IMAGES[2].1)?;
+    let results: Results = serde_json::from_str(DIGITS.1)?;
     let ratio = results.data.samples[2] as f64 / results.data.samples[0] as f64;
     let [plain, others @ ..] = &results.runs.chunks(5).collect::<Vec<_>>()[..] else { return Err("no runs".into()) };
     // Corrected over both losses, that of r = 0.5 last.
