@@ -275,45 +275,50 @@ fn recorded_costs_are_within_the_budget() -> Outcome {
     Ok(())
 }
 
-/// Figures of comparisons on images, the means over the seeds of each loss. `folder` leads to the records.
+/// Figures of comparisons on images, the means over the seeds of each loss. `folder` leads to the records. Measures that
+/// none of them has are left out.
 fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
-    let mut table = String::from(
-        "| record | loss | seeds | epoch kept | accuracy | MAE | MAE of the expected value | SA | FSA | NLL |\n",
-    );
-    table += "|---|---|---|---|---|---|---|---|---|---|\n";
+    let head =
+        ["record", "loss", "seeds", "epoch kept", "accuracy", "MAE", "MAE of the expected value", "SA", "FSA", "NLL"];
+    let mut rows = vec![head.map(str::to_owned), head.map(|_| "---".to_owned())];
     for (name, text) in records {
         let results: Results = serde_json::from_str(text)?;
-        let mut rest = &results.runs[..];
-        assert!(!rest.is_empty(), "{name} has no runs");
-        while let Some(first) = rest.first() {
-            let n = rest.iter().take_while(|run| run.loss == first.loss).count();
-            let (runs, after) = rest.split_at(n);
-            rest = after;
+        assert!(!results.runs.is_empty(), "{name} has no runs");
+        for runs in results.runs.chunk_by(|a, b| a.loss == b.loss) {
             let mean = |of: &dyn Fn(&Run) -> Option<f64>| {
                 let values: Option<Vec<f64>> = runs.iter().map(of).collect();
-                values.map(|values| values.iter().sum::<f64>() / n as f64)
+                values.map(|values| values.iter().sum::<f64>() / runs.len() as f64)
             };
             let percent = |x: Option<f64>| x.map_or(String::new(), |x| format!("{:.1} %", 100.0 * x));
             let number = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.2}"));
             // Distances between classes without an order mean nothing.
             let ordered = |x: Option<f64>| number(x.filter(|_| results.settings.selection == Selection::Mae));
-            let loss = match (first.loss.reduction_factor, first.loss.lower_bound) {
-                (Some(r), _) => format!("SimLoss, {}, r = {r}", first.loss.similarity),
-                (_, Some(l)) => format!("SimLoss, {}, l = {l}", first.loss.similarity),
-                _ => "cross entropy".to_owned(),
-            };
-            writeln!(
-                table,
-                "| [{name}]({folder}/{name}.json) | {loss} | {n} | {:.0} | {} | {} | {} | {} | {} | {} |",
-                mean(&|run| Some(run.best_epoch as f64)).unwrap_or(0.0),
+            let loss = &runs[0].loss;
+            rows.push([
+                format!("[{name}]({folder}/{name}.json)"),
+                match (loss.reduction_factor, loss.lower_bound) {
+                    (Some(r), _) => format!("SimLoss, {}, r = {r}", loss.similarity),
+                    (_, Some(l)) => format!("SimLoss, {}, l = {l}", loss.similarity),
+                    _ => "cross entropy".to_owned(),
+                },
+                runs.len().to_string(),
+                mean(&|run| Some(run.best_epoch as f64)).map_or(String::new(), |x| format!("{x:.0}")),
                 percent(mean(&|run| run.test.scores.argmax.accuracy)),
                 ordered(mean(&|run| run.test.scores.argmax.mae)),
                 ordered(mean(&|run| run.test.expectation.mae)),
                 percent(mean(&|run| run.superclass_accuracy)),
                 percent(mean(&|run| run.failed_superclass_accuracy)),
                 number(mean(&|run| run.test.scores.likelihood)),
-            )?;
+            ]);
         }
+    }
+    let is_known = |column: &usize| rows[2..].iter().any(|row| !row[*column].is_empty());
+    let columns: Vec<usize> = (0..head.len()).filter(is_known).collect();
+    let mut table = String::new();
+    for row in &rows {
+        let space = if row[0] == "---" { "" } else { " " };
+        let cells = columns.iter().map(|&column| format!("{space}{}{space}|", row[column]));
+        writeln!(table, "|{}", cells.collect::<String>())?;
     }
     Ok(table)
 }

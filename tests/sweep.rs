@@ -171,6 +171,22 @@ fn what_is_finished_is_reported() -> Outcome {
 }
 
 #[test]
+fn cross_entropy_of_one_sweep_serves_another() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?.file("s.csv", "1,.5,0,0\n.5,1,0,0\n0,0,1,.5\n0,0,.5,1\n")?;
+    place.simloss(&format!("{LINE} --out o --only cross-entropy/seed-1")).success();
+    let other = LINE.replace("-r 0.3,0.6", "--similarity s.csv -l 0.2");
+    place.simloss(&format!("{other} --out p --only file-l0.2/seed-1")).success();
+    let status =
+        Command::new("cp").args(["-r", "o/runs/cross-entropy", "p/runs"]).current_dir(place.path("")).status()?;
+    assert!(status.success());
+    let left = place.simloss(&format!("{other} --out p --list")).success();
+    left.stdout(contains("cross-entropy/seed-1").not().and(contains("cross-entropy/seed-2")));
+    place.simloss("report p").success().stdout(contains("2 of 6 runs are finished (cross entropy 1, l = 0.2 1"));
+    Ok(())
+}
+
+#[test]
 fn a_bound_above_every_similarity_is_cross_entropy_and_not_trained_again() -> Outcome {
     let place = Place::new()?;
     place.file("g.csv", grades())?;
