@@ -460,6 +460,7 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         Shown("mae_expectation", "MAE of the expected value", false),
         Shown("mae_median", "MAE of the median", false),
         Shown("mse", "MSE", false),
+        Shown("mse_expectation", "MSE of the expected value", false),
         Shown("nll", "NLL", false),
         Shown("ece", "ECE", false),
         Shown("ece_scaled", "ECE, scaled", false),
@@ -490,6 +491,7 @@ fn figures_of_the_front_page_are_those_of_the_full_grids() -> Outcome {
         Shown("mae", "MAE", false),
         Shown("mae_median", "MAE of the median", false),
         Shown("mse", "MSE", false),
+        Shown("mse_expectation", "MSE of the expected value", false),
         Shown("nll", "NLL", false),
     ];
     let cifar100 = [
