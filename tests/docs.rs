@@ -350,7 +350,7 @@ fn loss(line: &results::Line) -> String {
     }
 }
 
-/// What a measure is called in a table, and whether it is in per cent there.
+/// What a measure is called in a table, and whether it is in per cent there. Those that are, are better if greater.
 struct Shown(&'static str, &'static str, bool);
 
 /// A loss of a comparison: means and standard deviations over its seeds, a cell a measure.
@@ -360,6 +360,8 @@ struct Means {
     seeds: usize,
     epochs: f64,
     cells: String,
+    /// Measures with a star that are better.
+    gains: Vec<&'static str>,
 }
 
 /// Where a paired test says, after Holm's correction over the losses of the comparison, that a mean is not that of cross
@@ -370,13 +372,13 @@ fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error
     for lines in all.chunk_by(|a, b| a.comparison == b.comparison) {
         let comparison = &lines[0].comparison;
         let losses: Vec<&[results::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
-        let mut cells = vec![String::new(); losses.len()];
+        let mut cells = vec![(String::new(), vec![]); losses.len()];
         // Of whichever comparison: it knows no similarity.
         let is_plain = |line: &results::Line| loss(line) == "cross entropy";
         let plain: Vec<&results::Line> =
             all.iter().filter(|line| is_plain(line) && line.is_comparable(&lines[0])).collect();
         assert!(!plain.is_empty(), "{comparison} has no cross entropy");
-        for &Shown(key, _, percent) in shown {
+        for &Shown(key, name, percent) in shown {
             let by_seed = |runs: &[&results::Line]| -> Result<BTreeMap<u64, f64>, Box<dyn std::error::Error>> {
                 let found = runs.iter().map(|run| Some((run.seed, *run.test.get(key)?)));
                 let found: BTreeMap<u64, f64> =
@@ -397,7 +399,12 @@ fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error
             let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
             let tested = tests.iter().map(|test| test.and_then(|_| corrected.next()));
             let significant: Vec<bool> = tested.map(|p| p.is_some_and(|p| p < SIGNIFICANCE)).collect();
-            for ((cell, values), significant) in cells.iter_mut().zip(&values).zip(significant) {
+            for (((cell, gains), values), significant) in cells.iter_mut().zip(&values).zip(significant) {
+                // Of the seeds that both have, which are those that were tested.
+                let gain: f64 = values.iter().filter_map(|(seed, x)| Some(x - reference.get(seed)?)).sum();
+                if significant && (gain > 0.0) == percent {
+                    gains.push(name);
+                }
                 let values: Vec<f64> = values.values().map(|x| if percent { 100.0 * x } else { *x }).collect();
                 let Summary { count, mean, deviation } = Summary::of(&values).ok_or("no runs")?;
                 let digits = if percent { 1 } else { 3 };
@@ -406,12 +413,13 @@ fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error
                 write!(cell, " {mean:.digits$}{spread}{unit}{} |", if significant { " *" } else { "" })?;
             }
         }
-        found.extend(losses.iter().zip(cells).map(|(runs, cells)| Means {
+        found.extend(losses.iter().zip(cells).map(|(runs, (cells, gains))| Means {
             comparison: comparison.clone(),
             loss: loss(&runs[0]),
             seeds: runs.len(),
             epochs: runs.iter().map(|run| run.epochs as f64).sum::<f64>() / runs.len() as f64,
             cells,
+            gains,
         }));
     }
     Ok(found)
@@ -425,7 +433,7 @@ fn names(shown: &[Shown]) -> String {
 fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
     let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names(shown));
     writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
-    for Means { comparison, loss, seeds, epochs, cells } in means(record, shown)? {
+    for Means { comparison, loss, seeds, epochs, cells, .. } in means(record, shown)? {
         writeln!(table, "| {comparison} | {loss} | {seeds} | {epochs:.0} |{cells}")?;
     }
     Ok(table)
@@ -471,10 +479,15 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         let said = format!("{},{:03} images of ages 1 to 90", images / 1000, images % 1000);
         assert!(REPRODUCTION.contains(&said), "docs/reproduction.md should say: {said}");
     }
-    for (name, record, shown) in [("cifar100", CIFAR100, &cifar100[..]), ("age", AGE, &age)] {
+    let mut gains = String::new();
+    for (name, record, shown) in [("age", AGE, &age[..]), ("cifar100", CIFAR100, &cifar100)] {
         let expected = grid(record, shown)?;
         assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
+        for Means { loss, gains: measures, .. } in means(record, shown)?.iter().filter(|row| !row.gains.is_empty()) {
+            writeln!(gains, "- {loss}: {}", measures.join(", "))?;
+        }
     }
+    assert!(between(REPRODUCTION, "gains") == gains, "docs/reproduction.md should have, at 'gains':\n{gains}");
     Ok(())
 }
 
