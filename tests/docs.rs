@@ -280,7 +280,7 @@ fn recorded_costs_are_within_the_budget() -> Outcome {
 fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
     let head =
         ["record", "loss", "seeds", "epoch kept", "accuracy", "MAE", "MAE of the expected value", "SA", "FSA", "NLL"];
-    let mut rows = vec![head.map(str::to_owned), head.map(|_| "---".to_owned())];
+    let mut rows = vec![];
     for (name, text) in records {
         let results: Results = serde_json::from_str(text)?;
         assert!(!results.runs.is_empty(), "{name} has no runs");
@@ -296,10 +296,9 @@ fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std:
             let loss = &runs[0].loss;
             rows.push([
                 format!("[{name}]({folder}/{name}.json)"),
-                match (loss.reduction_factor, loss.lower_bound) {
-                    (Some(r), _) => format!("SimLoss, {}, r = {r}", loss.similarity),
-                    (_, Some(l)) => format!("SimLoss, {}, l = {l}", loss.similarity),
-                    _ => "cross entropy".to_owned(),
+                match with_parameter(&loss.similarity, loss.reduction_factor, loss.lower_bound) {
+                    plain if plain == "none" => "cross entropy".to_owned(),
+                    of => format!("SimLoss, {of}"),
                 },
                 runs.len().to_string(),
                 mean(&|run| Some(run.best_epoch as f64)).map_or(String::new(), |x| format!("{x:.0}")),
@@ -312,13 +311,12 @@ fn images(folder: &str, records: &[(&str, &str)]) -> Result<String, Box<dyn std:
             ]);
         }
     }
-    let is_known = |column: &usize| rows[2..].iter().any(|row| !row[*column].is_empty());
+    let is_known = |column: &usize| rows.iter().any(|row: &[String; 10]| !row[*column].is_empty());
     let columns: Vec<usize> = (0..head.len()).filter(is_known).collect();
-    let mut table = String::new();
+    let mut table = format!("|{}\n", columns.iter().map(|&c| format!(" {} |", head[c])).collect::<String>());
+    writeln!(table, "|{}", "---|".repeat(columns.len()))?;
     for row in &rows {
-        let space = if row[0] == "---" { "" } else { " " };
-        let cells = columns.iter().map(|&column| format!("{space}{}{space}|", row[column]));
-        writeln!(table, "|{}", cells.collect::<String>())?;
+        writeln!(table, "|{}", columns.iter().map(|&c| format!(" {} |", row[c])).collect::<String>())?;
     }
     Ok(table)
 }
@@ -335,13 +333,18 @@ fn figures_of_images_are_those_of_the_records() -> Outcome {
     Ok(())
 }
 
+/// A similarity with what it was made with.
+fn with_parameter(similarity: &str, r: Option<f64>, l: Option<f64>) -> String {
+    match (r, l) {
+        (Some(r), _) => format!("{similarity}, r = {r}"),
+        (_, Some(l)) => format!("{similarity}, l = {l}"),
+        _ => similarity.to_owned(),
+    }
+}
+
 /// A line's loss, in words.
 fn loss(line: &results::Line) -> String {
-    let of = match (line.r, line.l) {
-        (Some(r), _) => format!("{}, r = {r}", line.similarity),
-        (_, Some(l)) => format!("{}, l = {l}", line.similarity),
-        _ => line.similarity.clone(),
-    };
+    let of = with_parameter(&line.similarity, line.r, line.l);
     match line.truth {
         Truth::Class if line.similarity == "none" => "cross entropy".to_owned(),
         Truth::Class => of,
@@ -351,6 +354,7 @@ fn loss(line: &results::Line) -> String {
 }
 
 /// What a measure is called in a table, and whether it is in per cent there. Those that are, are better if greater.
+#[derive(Clone, Copy)]
 struct Shown(&'static str, &'static str, bool);
 
 /// A loss of a comparison: means and standard deviations over its seeds, a cell a measure.
@@ -425,27 +429,56 @@ fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error
     Ok(found)
 }
 
-fn names(shown: &[Shown]) -> String {
-    shown.iter().map(|&Shown(_, name, _)| name).collect::<Vec<_>>().join(" | ")
+/// What the whole grids show of ages.
+const OF_AGES: [Shown; 9] = [
+    Shown("accuracy", "accuracy", true),
+    Shown("mae", "MAE", false),
+    Shown("mae_expectation", "MAE of the expected value", false),
+    Shown("mae_median", "MAE of the median", false),
+    Shown("mse", "MSE", false),
+    Shown("mse_expectation", "MSE of the expected value", false),
+    Shown("nll", "NLL", false),
+    Shown("ece", "ECE", false),
+    Shown("ece_scaled", "ECE, scaled", false),
+];
+/// And of CIFAR-100.
+const OF_CIFAR100: [Shown; 7] = [
+    Shown("accuracy", "accuracy", true),
+    Shown("sa", "SA", true),
+    Shown("sa_least_risk", "SA of least risk", true),
+    Shown("fsa", "FSA", true),
+    Shown("nll", "NLL", false),
+    Shown("ece", "ECE", false),
+    Shown("ece_scaled", "ECE, scaled", false),
+];
+
+fn head(before: &str, shown: &[Shown]) -> String {
+    let names: String = shown.iter().map(|&Shown(_, name, _)| format!(" {name} |")).collect();
+    let columns = before.matches('|').count() - 1 + shown.len();
+    format!("{before}{names}\n|{}\n", "---|".repeat(columns))
 }
 
 /// A whole record.
-fn grid(record: &str, shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
-    let mut table = format!("| comparison | loss | seeds | epochs | {} |\n", names(shown));
-    writeln!(table, "|---|---|---|---|{}", "---|".repeat(shown.len()))?;
-    for Means { comparison, loss, seeds, epochs, cells, .. } in means(record, shown)? {
+fn grid(all: &[Means], shown: &[Shown]) -> Result<String, std::fmt::Error> {
+    let mut table = head("| comparison | loss | seeds | epochs |", shown);
+    for Means { comparison, loss, seeds, epochs, cells, .. } in all {
         writeln!(table, "| {comparison} | {loss} | {seeds} | {epochs:.0} |{cells}")?;
     }
     Ok(table)
 }
 
-/// Some losses of a record, in its order.
-fn some(record: &str, losses: &[&str], shown: &[Shown]) -> Result<String, Box<dyn std::error::Error>> {
-    let mut table = format!("| loss | seeds | {} |\n|---|---|{}\n", names(shown), "---|".repeat(shown.len()));
-    let all = means(record, shown)?;
+/// These losses of one comparison of a record, in this order, and these of the measures of its grid.
+fn some(
+    record: &str,
+    (comparison, losses): (&str, &[&str]),
+    (shown, measures): (&[Shown], &[&str]),
+) -> Result<String, Box<dyn std::error::Error>> {
+    let shown: Vec<Shown> = shown.iter().filter(|shown| measures.contains(&shown.1)).copied().collect();
+    let all = means(record, &shown)?;
+    let mut table = head("| loss | seeds |", &shown);
     for wanted in losses {
-        let Means { loss, seeds, cells, .. } =
-            all.iter().find(|row| row.loss == *wanted).ok_or(format!("no {wanted}"))?;
+        let found = all.iter().find(|row| row.comparison == comparison && row.loss == *wanted);
+        let Means { loss, seeds, cells, .. } = found.ok_or(format!("no {wanted}"))?;
         writeln!(table, "| {loss} | {seeds} |{cells}")?;
     }
     Ok(table)
@@ -453,26 +486,6 @@ fn some(record: &str, losses: &[&str], shown: &[Shown]) -> Result<String, Box<dy
 
 #[test]
 fn the_full_grids_are_those_of_their_records() -> Outcome {
-    let cifar100 = [
-        Shown("accuracy", "accuracy", true),
-        Shown("sa", "SA", true),
-        Shown("sa_least_risk", "SA of least risk", true),
-        Shown("fsa", "FSA", true),
-        Shown("nll", "NLL", false),
-        Shown("ece", "ECE", false),
-        Shown("ece_scaled", "ECE, scaled", false),
-    ];
-    let age = [
-        Shown("accuracy", "accuracy", true),
-        Shown("mae", "MAE", false),
-        Shown("mae_expectation", "MAE of the expected value", false),
-        Shown("mae_median", "MAE of the median", false),
-        Shown("mse", "MSE", false),
-        Shown("mse_expectation", "MSE of the expected value", false),
-        Shown("nll", "NLL", false),
-        Shown("ece", "ECE", false),
-        Shown("ece_scaled", "ECE, scaled", false),
-    ];
     let lines: Vec<results::Line> = serde_json::from_str(AGE)?;
     for line in lines {
         let images: usize = line.samples.iter().sum();
@@ -480,10 +493,11 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         assert!(REPRODUCTION.contains(&said), "docs/reproduction.md should say: {said}");
     }
     let mut gains = String::new();
-    for (name, record, shown) in [("age", AGE, &age[..]), ("cifar100", CIFAR100, &cifar100)] {
-        let expected = grid(record, shown)?;
+    for (name, record, shown) in [("age", AGE, &OF_AGES[..]), ("cifar100", CIFAR100, &OF_CIFAR100)] {
+        let all = means(record, shown)?;
+        let expected = grid(&all, shown)?;
         assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
-        for Means { loss, gains: measures, .. } in means(record, shown)?.iter().filter(|row| !row.gains.is_empty()) {
+        for Means { loss, gains: measures, .. } in all.iter().filter(|row| !row.gains.is_empty()) {
             writeln!(gains, "- {loss}: {}", measures.join(", "))?;
         }
     }
@@ -499,25 +513,14 @@ fn decimals(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn figures_of_the_front_page_are_those_of_the_full_grids() -> Outcome {
-    let ages = [
-        Shown("accuracy", "accuracy", true),
-        Shown("mae", "MAE", false),
-        Shown("mae_median", "MAE of the median", false),
-        Shown("mse", "MSE", false),
-        Shown("mse_expectation", "MSE of the expected value", false),
-        Shown("nll", "NLL", false),
-    ];
-    let cifar100 = [
-        Shown("accuracy", "accuracy", true),
-        Shown("sa", "SA", true),
-        Shown("fsa", "FSA", true),
-        Shown("nll", "NLL", false),
-    ];
-    let of_ages = ["cross entropy", "order, r = 0.3", "order, r = 0.5", "order, r = 0.8", "order, r = 0.9"];
-    let of_cifar100 = ["cross entropy", "glove, l = 0.9", "glove, l = 0.5", "glove, l = 0.3"];
-    for (name, expected) in
-        [("age", some(AGE, &of_ages, &ages)?), ("cifar100", some(CIFAR100, &of_cifar100, &cifar100)?)]
-    {
+    let ages = ["accuracy", "MAE", "MAE of the median", "MSE", "MSE of the expected value", "NLL"];
+    let cifar100 = ["accuracy", "SA", "FSA", "NLL"];
+    let order = ["cross entropy", "order, r = 0.3", "order, r = 0.5", "order, r = 0.8", "order, r = 0.9"];
+    let glove = ["cross entropy", "glove, l = 0.9", "glove, l = 0.5", "glove, l = 0.3"];
+    for (name, expected) in [
+        ("age", some(AGE, ("order", &order), (&OF_AGES, &ages))?),
+        ("cifar100", some(CIFAR100, ("glove", &glove), (&OF_CIFAR100, &cifar100))?),
+    ] {
         assert!(between(README, name) == expected, "README.md should have, at '{name}':\n{expected}");
     }
     Ok(())

@@ -200,8 +200,7 @@ fn similarities_of_the_grids_say_as_much_as_is_written() -> Outcome {
             )?;
         }
     }
-    let said = include_str!("../docs/reproduction.md").split_once("<!-- similarities -->\n");
-    let said = said.and_then(|(_, after)| after.split_once("<!-- end -->")).map_or("", |(said, _)| said);
-    assert!(said == table, "docs/reproduction.md should have, at 'similarities':\n{table}");
+    let held = include_str!("../docs/reproduction.md").contains(&format!("<!-- similarities -->\n{table}<!-- end -->"));
+    assert!(held, "docs/reproduction.md should have, at 'similarities':\n{table}");
     Ok(())
 }

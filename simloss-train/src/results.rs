@@ -316,13 +316,8 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
         }
     }
     // Comparison by comparison, as they first came; then loss by loss, seed by seed.
-    let mut comparisons: Vec<String> = vec![];
-    for line in &lines {
-        if !comparisons.contains(&line.comparison) {
-            comparisons.push(line.comparison.clone());
-        }
-    }
-    let place = |line: &Line| comparisons.iter().position(|name| *name == line.comparison);
+    let names: Vec<String> = lines.iter().map(|line| line.comparison.clone()).collect();
+    let place = |line: &Line| names.iter().position(|name| *name == line.comparison);
     lines.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)).then(a.seed.cmp(&b.seed)));
     let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
     let text = text.map_err(|e| wrong(&e))?;
