@@ -87,6 +87,10 @@ impl<T: Scalar, const W: usize> Value for Array<T, W> {
         Array(self.0.map(T::pow2))
     }
 
+    fn exponent(self) -> Self {
+        Array(self.0.map(T::exponent))
+    }
+
     fn lane(self, l: usize) -> T {
         self.0[l]
     }

@@ -22,7 +22,7 @@
 
 use crate::{
     Error, Label,
-    number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, scaled_exp, transpose},
+    number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, log1p, scaled_exp, transpose},
     similarity::{Similarity, split},
     slices::split_mut,
 };
@@ -50,11 +50,24 @@ pub(crate) fn surely_in_domain<V: Value>(t: V::Token, z: &[V::Scalar]) -> bool {
 /// The largest logit of each lane, known to be in the domain.
 #[inline(always)]
 pub(crate) fn largest_known<V: Value>(t: V::Token, z: &[V]) -> V {
-    let mut most = z.first().copied().unwrap_or(V::splat(t, V::Scalar::ZERO));
-    for &x in z {
-        most = x.max(most);
+    let first = z.first().copied().unwrap_or(V::splat(t, V::Scalar::ZERO));
+    if const { V::WIDTH == 1 } {
+        return z.iter().fold(first, |most, &x| x.max(most));
     }
-    most
+    // Four chains, because each comparison waits for the one before it. Which of +0 and -0 comes out depends on the order;
+    // no exponential does.
+    let mut most = [first; 4];
+    let (blocks, rest) = z.as_chunks::<4>();
+    for block in blocks {
+        for (most, &x) in most.iter_mut().zip(block) {
+            *most = x.max(*most);
+        }
+    }
+    for (most, &x) in most.iter_mut().zip(rest) {
+        *most = x.max(*most);
+    }
+    let [a, b, c, d] = most;
+    a.max(b).max(c.max(d))
 }
 
 /// The largest logit of each lane, once all are known to be in the domain: finite, and no two of a sample further apart
@@ -164,7 +177,7 @@ pub(crate) fn simloss<V: Value, const GRADIENT: bool>(t: V::Token, z: &[V], most
     let total = a.add(b);
     let ratio = b.div(a);
     let reciprocal = one.div(total);
-    let near = ratio.map(t, V::Scalar::log1p);
+    let near = log1p(t, ratio);
     if any_far(a) {
         return simloss_far::<V, GRADIENT>(t, z, most, row, e, [a, b, near]);
     }
@@ -247,7 +260,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
     let total = a.add(b);
     let ratio = b.div(a);
     let reciprocal = one.div(total);
-    let mut loss = ratio.map(t, V::Scalar::log1p);
+    let mut loss = log1p(t, ratio);
     let mut own = a.mul(zero.sub(ratio)).mul(reciprocal);
     if any_far(a) {
         let limit = V::splat(t, V::Scalar::EXPONENTIAL.far);

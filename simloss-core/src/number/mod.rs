@@ -1,6 +1,7 @@
 //! Numbers: the arithmetic that every other module is written in.
 
 mod exp;
+mod log1p;
 mod scalar;
 mod sum;
 mod transpose;
@@ -8,6 +9,8 @@ mod two_float;
 mod value;
 
 pub use exp::{Exponential, scaled_exp};
+pub use log1p::Logarithm;
+pub(crate) use log1p::log1p;
 pub use scalar::Scalar;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
 pub(crate) use sum::{SampleSum, poison};

@@ -2,9 +2,9 @@
 //!
 //! `ln`, `log1p`, `expm1` and `sqrt` are libm's, compiled into every target, so their bits do not depend on a platform
 //! library. Nothing else in the workspace may name `libm` or call the functions of std (clippy's `disallowed_methods`
-//! holds that). libm states .83 ulp for `ln` and `log1p`; `sqrt` is correctly rounded.
+//! holds that). Several lanes at once have `log1p`'s algorithm of their own, with its bits (`log1p.rs`). libm states .83 ulp for `ln` and `log1p`; `sqrt` is correctly rounded.
 
-use super::{Value, exp::Exponential};
+use super::{Logarithm, Value, exp::Exponential};
 
 /// A number that is its own single lane: `f32`, `f64`, or a newtype that only replaces an operation by an instruction
 /// with the same result (such as the square root of a microcontroller's FPU).
@@ -25,6 +25,8 @@ pub trait Scalar:
     const SPLIT: Self;
     /// The constants of `2^K exp(h + l)`.
     const EXPONENTIAL: Exponential<Self>;
+    /// The constants of `ln(1 + x)` in lanes.
+    const LOGARITHM: Logarithm;
 
     /// The nearest number to `x`.
     fn from_f32(x: f32) -> Self;
@@ -55,7 +57,7 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($t:ident, $bits:ident, $split:literal, $mantissa:literal, $bias:literal, $ln:path, $log1p:path, $expm1:path, $sqrt:path) => {
+    ($t:ident, $bits:ident, $split:literal, $mantissa:literal, $bias:literal, $logarithm:path, $ln:path, $log1p:path, $expm1:path, $sqrt:path) => {
         impl Scalar for $t {
             const ZERO: $t = 0.0;
             const ONE: $t = 1.0;
@@ -64,6 +66,7 @@ macro_rules! scalar {
             const MIN_POSITIVE: $t = $t::MIN_POSITIVE;
             const SPLIT: $t = $split;
             const EXPONENTIAL: Exponential<$t> = Exponential::<$t>::CONSTANTS;
+            const LOGARITHM: Logarithm = $logarithm;
 
             #[inline(always)]
             fn from_f32(x: f32) -> $t {
@@ -128,8 +131,8 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, u32, 4097.0, 23, 127, libm::logf, libm::log1pf, libm::expm1f, libm::sqrtf);
-scalar!(f64, u64, 134_217_729.0, 52, 1023, libm::log, libm::log1p, libm::expm1, libm::sqrt);
+scalar!(f32, u32, 4097.0, 23, 127, Logarithm::F32, libm::logf, libm::log1pf, libm::expm1f, libm::sqrtf);
+scalar!(f64, u64, 134_217_729.0, 52, 1023, Logarithm::F64, libm::log, libm::log1p, libm::expm1, libm::sqrt);
 
 #[cfg(test)]
 mod tests {

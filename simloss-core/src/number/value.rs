@@ -59,6 +59,8 @@ pub trait Value: Copy {
     fn abs(self) -> Self;
     /// `2^self` for an integral `self` whose power is a normal number; anything otherwise.
     fn pow2(self) -> Self;
+    /// The greatest integer `n` with `2^n <= self`, of a positive normal number; anything otherwise.
+    fn exponent(self) -> Self;
     /// The number in lane `l` (which is below [`WIDTH`](Self::WIDTH)).
     fn lane(self, l: usize) -> Self::Scalar;
     /// `self` with `x` in lane `l` (which is below [`WIDTH`](Self::WIDTH)).
@@ -130,7 +132,7 @@ pub trait Value: Copy {
 }
 
 macro_rules! scalar_value {
-    ($t:ident, $bits:ident, $mantissa:literal, $bias_and_round:literal) => {
+    ($t:ident, $bits:ident, $mantissa:literal, $bias_and_round:literal, $integer:literal, $integer_and_bias:literal) => {
         impl Value for $t {
             type Scalar = $t;
             type Token = ();
@@ -188,6 +190,11 @@ macro_rules! scalar_value {
                 $t::from_bits((self + $bias_and_round).to_bits() << $mantissa)
             }
             #[inline(always)]
+            fn exponent(self) -> $t {
+                // The biased exponent becomes the last digits of a number whose unit is 1.
+                $t::from_bits((self.to_bits() >> $mantissa) | $integer.to_bits()) - $integer_and_bias
+            }
+            #[inline(always)]
             fn lane(self, _: usize) -> $t {
                 self
             }
@@ -213,5 +220,5 @@ macro_rules! scalar_value {
     };
 }
 
-scalar_value!(f32, u32, 23, 12_583_039.0); // 1.5 * 2^23 + 127
-scalar_value!(f64, u64, 52, 6_755_399_441_056_767.0); // 1.5 * 2^52 + 1023
+scalar_value!(f32, u32, 23, 12_583_039.0, 8_388_608.0f32, 8_388_735.0); // 1.5 * 2^23 + 127, 2^23, 2^23 + 127
+scalar_value!(f64, u64, 52, 6_755_399_441_056_767.0, 4_503_599_627_370_496.0f64, 4_503_599_627_371_519.0); // as above, with 2^52 and 1023

@@ -2,7 +2,7 @@
 //! correctly rounded.
 
 use core::arch::naked_asm;
-use simloss_core::number::{Exponential, Scalar, Value};
+use simloss_core::number::{Exponential, Logarithm, Scalar, Value};
 use simloss_program::Number;
 
 /// An `f32` in a register of the FPU.
@@ -76,6 +76,10 @@ impl Value for Fpu {
         Fpu(self.0.pow2())
     }
     #[inline(always)]
+    fn exponent(self) -> Fpu {
+        Fpu(self.0.exponent())
+    }
+    #[inline(always)]
     fn lane(self, _: usize) -> Fpu {
         self
     }
@@ -128,6 +132,7 @@ impl Scalar for Fpu {
         unit: Fpu(OF_F32.unit),
         far: Fpu(OF_F32.far),
     };
+    const LOGARITHM: Logarithm = <f32 as Scalar>::LOGARITHM;
 
     #[inline(always)]
     fn from_f32(x: f32) -> Fpu {

@@ -44,7 +44,13 @@ fn values() -> Outcome {
     black_box([<f32 as Value>::splat((), a), <f32 as Value>::load((), memory.part())]);
     Value::store(a, memory.part());
     black_box([Value::add(a, b), Value::sub(a, b), Value::mul(a, b), Value::div(a, b), Value::sqrt(a)]);
-    black_box([Value::select_gt(a, b, a, b), Value::select_sign(a, a, b), Value::abs(a), Value::pow2(a)]);
+    black_box([
+        Value::select_gt(a, b, a, b),
+        Value::select_sign(a, a, b),
+        Value::abs(a),
+        Value::pow2(a),
+        Value::exponent(a),
+    ]);
     black_box([Value::lane(a, size()), Value::with_lane(a, size(), b), Value::max(a, b), Value::min(a, b)]);
     black_box(<f32 as Value>::from_scalars(memory.part()));
     black_box(<f32 as Value>::as_scalars(memory.part()));
