@@ -515,7 +515,14 @@ fn decimals(text: &str) -> BTreeSet<&str> {
 fn figures_of_the_front_page_are_those_of_the_full_grids() -> Outcome {
     let ages = ["accuracy", "MAE", "MAE of the median", "MSE", "MSE of the expected value", "NLL"];
     let cifar100 = ["accuracy", "SA", "FSA", "NLL"];
-    let order = ["cross entropy", "order, r = 0.3", "order, r = 0.5", "order, r = 0.8", "order, r = 0.9"];
+    let order = [
+        "cross entropy",
+        "order, r = 0.3",
+        "order, r = 0.5",
+        "order, r = 0.8",
+        "order, r = 0.9",
+        "soft labels, order, r = 0.8",
+    ];
     let glove = ["cross entropy", "glove, l = 0.9", "glove, l = 0.5", "glove, l = 0.3"];
     for (name, expected) in [
         ("age", some(AGE, ("order", &order), (&OF_AGES, &ages))?),
