@@ -485,6 +485,36 @@ fn networks_refuse_what_does_not_fit() -> Outcome {
     let dense = Dense::new(2, 3);
     let criterion = Criterion::<_, f32>::new(CrossEntropy::new(4)?);
     wrong_length(Network::new(dense, criterion), "the outputs of the last layer", 4, 3);
+
+    fn made<N: Layer<f32>>(layers: N) -> Result<(), Error> {
+        let classes = layers.shape().outputs.max(2);
+        Network::new(layers, Criterion::new(CrossEntropy::new(classes)?)).map(|_| ())
+    }
+    let then = |first, second| Layer::<f32>::then(first, second);
+    let behind = "the inputs of a layer behind another";
+    wrong_length(made(then(Dense::new(4, 8), Dense::new(10, 3))), behind, 8, 10);
+    wrong_length(made(Layer::<f32>::then(then(Dense::new(4, 8), Dense::new(10, 3)), dense)), behind, 8, 10);
+    wrong_length(
+        made(Layer::<f32>::then(dense, Layer::<f32>::relu(then(Dense::new(3, 8), Dense::new(9, 3))))),
+        behind,
+        8,
+        9,
+    );
+    made(then(Dense::new(4, 8), Dense::new(8, 3)))?;
+    let good = Conv2d { channels: 1, height: 3, width: 5, outputs: 2, kernel: 3 };
+    made(good)?;
+    for bad in [
+        Conv2d { channels: 0, ..good },
+        Conv2d { outputs: 0, ..good },
+        Conv2d { kernel: 0, ..good },
+        Conv2d { kernel: 4, ..good },
+        Conv2d { width: 2, ..good },
+    ] {
+        let what = "a convolution of channels and outputs, with a kernel from 1 to its image's sides";
+        wrong_setting(made(bad), what);
+        wrong_setting(made(Layer::<f32>::then(Layer::<f32>::relu(bad), dense)), what);
+        wrong_setting(made(Layer::<f32>::then(dense, bad)), what);
+    }
     let parameters = [0.0f32; 8];
     wrong_length(dense.weights::<f32, 2, 3>(&parameters), "the parameters of a dense layer", 9, 8);
     wrong_length(dense.biases::<f32, 2, 3>(&parameters), "the parameters of a dense layer", 9, 8);
@@ -646,21 +676,27 @@ fn steps_name_the_sample_whose_numbers_are_bad() -> Outcome {
     Ok(())
 }
 
-/// Dense layers of no inputs or outputs count as one; convolutions of no rows or kernel compute nothing. None panics.
+/// Dense layers of no inputs or outputs count as one; convolutions of no rows or kernel compute nothing. None panics, also
+/// without the network that would refuse it.
 #[test]
 fn layers_without_extent_do_not_panic() {
+    fn every_pass<V: Value<Scalar = f32>>(t: V::Token, conv: Conv2d) {
+        let shape = Layer::<f32>::shape(&conv);
+        let (parameters, one) = (vec![1.0f32; shape.parameters], V::splat(t, 1.0));
+        let (x, mut y) = (vec![one; shape.inputs], vec![one; shape.outputs]);
+        let (mut dx, mut dy, mut gradient) = (x.clone(), y.clone(), parameters.clone());
+        let mut scratch = vec![0.0; Layer::<f32>::gradient_scratch::<V>(&conv)];
+        conv.forward(t, &parameters, &x, &mut [], &mut y);
+        let activations = Activations { x: &x, tape: &[], y: &y };
+        conv.backward(t, &parameters, activations, &mut dy, &mut [], Some(&mut dx), &mut scratch);
+        let place = Place { first_parameter: 0, present: 1, scratch: &mut scratch };
+        conv.parameter_gradient(t, activations, &dy, &[], place, &mut GroupGradient(&mut gradient));
+    }
     assert_eq!(Layer::<f32>::shape(&Dense::new(0, 0)), Layer::<f32>::shape(&Dense::new(1, 1)));
     for (height, width, kernel) in [(2, 2, 0), (0, 0, 1), (1, 3, 2), (0, 2, 0), (3, 1, 3)] {
         let conv = Conv2d { channels: 5, height, width, outputs: 3, kernel };
-        let shape = Layer::<f32>::shape(&conv);
-        let parameters = vec![1.0f32; shape.parameters];
-        let (x, mut y) = (vec![1.0f32; shape.inputs], vec![1.0f32; shape.outputs]);
-        let (mut dx, mut dy, mut gradient) = (x.clone(), y.clone(), parameters.clone());
-        conv.forward((), &parameters, &x, &mut [], &mut y);
-        let activations = Activations { x: &x, tape: &[], y: &y };
-        conv.backward((), &parameters, activations, &mut dy, &mut [], Some(&mut dx), &mut []);
-        let place = Place { first_parameter: 0, present: 1, scratch: &mut [] };
-        conv.parameter_gradient((), activations, &dy, &[], place, &mut GroupGradient(&mut gradient));
+        every_pass::<f32>((), conv);
+        every_pass::<Array<f32, 16>>(Token::new(), conv);
     }
 }
 

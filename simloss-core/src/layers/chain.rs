@@ -2,13 +2,15 @@
 
 use super::{Activations, Layer, Place, Shape};
 use crate::{
-    Random,
+    Error, Random,
     gradient::GradientSink,
+    loss::length,
     number::{Scalar, Value},
     slices::{split, split_mut},
 };
 
-/// `y = second(first(x))`; made by [`Layer::then`]. The second's inputs are the first's outputs.
+/// `y = second(first(x))`; made by [`Layer::then`]. The second's inputs are the first's outputs
+/// ([checked](Layer::check) where a network is made).
 ///
 /// Its tape: the first's tape, the values between, the second's tape. Its parameters: the first's, then the second's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,13 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
             parameters: a.parameters + b.parameters,
             tape: a.tape + a.outputs + b.tape,
         }
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), Error> {
+        self.first.check()?;
+        self.second.check()?;
+        length("the inputs of a layer behind another", self.first.shape().outputs, self.second.shape().inputs)
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {

@@ -5,7 +5,7 @@ use super::{
     passes::{Backward, Forward, Parameters, Passes},
 };
 use crate::{
-    Random,
+    Error, Random,
     gradient::{Gathered, GradientSink},
     number::{GROUP, Scalar, Value, sum_of_squares},
     slices::split,
@@ -26,13 +26,13 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2d {
-    /// Input channels.
+    /// Input channels, at least 1.
     pub channels: usize,
     /// Input rows, at least `kernel`.
     pub height: usize,
     /// Input columns, at least `kernel`.
     pub width: usize,
-    /// Output channels.
+    /// Output channels, at least 1.
     pub outputs: usize,
     /// Rows and columns of the kernel, at least 1.
     pub kernel: usize,
@@ -123,8 +123,10 @@ impl Conv2d {
 
     /// Channels of which all values that a tile of so many columns meets stay in the nearest cache.
     const fn near<V: Value>(&self, columns: usize) -> usize {
-        let met = NEAR * (GROUP / V::WIDTH) / (self.kernel * (columns + self.kernel - 1));
-        if met > 0 { met } else { 1 }
+        match (NEAR * (GROUP / V::WIDTH)).checked_div(self.kernel * (columns + self.kernel - 1)) {
+            Some(met) if met > 0 => met,
+            _ => 1,
+        }
     }
 
     /// The dense layer that this is where the kernel covers the whole image: the same sums in the same order, and
@@ -478,6 +480,18 @@ impl<T: Scalar> Layer<T> for Conv2d {
             outputs: self.outputs * self.rows() * self.columns(),
             parameters: self.weights() + self.outputs,
             tape: 0,
+        }
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), Error> {
+        let Conv2d { channels, height, width, outputs, kernel } = *self;
+        if channels > 0 && outputs > 0 && kernel > 0 && kernel <= height.min(width) {
+            Ok(())
+        } else {
+            Err(Error::Setting {
+                what: "a convolution of channels and outputs, with a kernel from 1 to its image's sides",
+            })
         }
     }
 

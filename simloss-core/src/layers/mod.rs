@@ -21,7 +21,7 @@ mod relu;
 mod sliced;
 
 use crate::{
-    Random,
+    Error, Random,
     gradient::GradientSink,
     number::{Scalar, Value},
 };
@@ -49,8 +49,8 @@ pub struct Shape {
 
 /// A layer, or a composition of layers.
 ///
-/// Slices have the lengths of [`shape`](Self::shape); a training step checks them once. Slices of other lengths give
-/// some result or none, never a panic.
+/// Slices have the lengths of [`shape`](Self::shape): [`Network`](crate::train::Network) sees to that, of layers that
+/// pass their [`check`](Self::check). Slices of other lengths give some result or none, never a panic.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no layer over `{T}`",
     note = "simloss_core::layers has some: Dense::new(80, 90); `T` is the type of the parameters"
@@ -58,6 +58,15 @@ pub struct Shape {
 pub trait Layer<T: Scalar>: Copy {
     /// Its shape.
     fn shape(&self) -> Shape;
+
+    /// Whether its sizes make sense: [`Network::new`](crate::train::Network::new) asks once.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a convolution without channels, outputs or kernel, or with a kernel larger than its images;
+    /// [`Error::Length`] for a layer that does not take as many numbers as the one before it gives.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Scalars that [`backward`](Self::backward) and [`parameter_gradient`](Self::parameter_gradient) work in.
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize;

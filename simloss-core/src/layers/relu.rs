@@ -2,7 +2,7 @@
 
 use super::{Activations, Layer, Place, Shape};
 use crate::{
-    Random,
+    Error, Random,
     gradient::GradientSink,
     number::{Scalar, Value},
 };
@@ -42,6 +42,11 @@ impl<L> Relu<L> {
 impl<T: Scalar, L: Layer<T>> Layer<T> for Relu<L> {
     fn shape(&self) -> Shape {
         self.layer.shape()
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), Error> {
+        self.layer.check()
     }
 
     fn gradient_scratch<V: Value<Scalar = T>>(&self) -> usize {

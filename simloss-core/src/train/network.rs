@@ -106,12 +106,14 @@ pub struct Work<'a, V: Value> {
 }
 
 impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
-    /// Layers and a criterion. Layers of another number of outputs than there are classes are found here and not by the
-    /// compiler: the shapes of layers are values, so that one program serves any network.
+    /// Layers and a criterion. Shapes that do not fit are found here and not by the compiler: they are values, so that one
+    /// program serves any network.
     ///
     /// # Errors
-    /// [`Error::Length`] unless the layers have one output for each class of the criterion's loss.
+    /// [`Error::Length`] unless each layer takes as many numbers as the one before it gives, and the last gives one for
+    /// each class of the criterion's loss; [`Error::Setting`] for a [layer](Layer::check) that computes nothing.
     pub fn new(layers: N, criterion: Criterion<'c, L, T>) -> Result<Self, Error> {
+        layers.check()?;
         crate::loss::length("the outputs of the last layer", criterion.loss().classes(), layers.shape().outputs)?;
         Ok(Network { layers, criterion })
     }

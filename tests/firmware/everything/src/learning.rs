@@ -32,6 +32,7 @@ fn any_conv2d() -> Conv2d {
 
 fn any_layer<L: Layer<f32>>(layer: L) -> Outcome {
     let [mut w, mut x, mut tape, mut y, mut dy, mut dtape, mut dx, mut s] = [(); 8].map(|()| numbers());
+    Layer::check(&layer)?;
     black_box((Layer::shape(&layer), Layer::gradient_scratch::<f32>(&layer)));
     Layer::initialise(&layer, w.part(), &mut Random::new(1));
     Layer::forward(&layer, (), w.part(), x.part(), tape.part(), y.part());
