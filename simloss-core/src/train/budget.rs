@@ -7,8 +7,8 @@ use crate::layers::{Dense, Shape};
 /// Numbers that the caller of [`train_one`](super::train_one) or [`train_step`](super::train_step) holds, for samples
 /// in rows and one sample at a time. A number is 4 bytes (`f32`).
 ///
-/// Not in it: the sample itself, the similarity's table (see each similarity), and the stack, which does not depend on
-/// the configuration (`docs/microcontroller.md` has the measured depth).
+/// Not in it: the samples with their targets and losses, the similarity's table (see each similarity), and the stack,
+/// some hundred bytes that depend on the optimizer and the core (`docs/microcontroller.md` has the measured depth).
 ///
 /// ```
 /// use simloss_core::train::Budget;
@@ -26,7 +26,7 @@ pub struct Budget {
     pub parameters: usize,
     /// Moments of the optimizer: [`Model::moments`](super::Model::moments).
     pub moments: usize,
-    /// The summed gradient, where samples accumulate.
+    /// The summed gradient, where samples accumulate, and that of a group, where there are several.
     pub gradient: usize,
     /// [`Work::values`](super::Work::values).
     pub values: usize,
@@ -35,7 +35,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Layers of a shape, one sample at a time, SGD in place, a similarity whose rows are stored.
+    /// Layers of a shape, one sample at a time, SGD in place, labels, a similarity whose rows are stored.
     pub const fn new(layers: Shape) -> Self {
         let Shape { inputs: _, outputs, parameters, tape } = layers;
         Budget { parameters, moments: 0, gradient: 0, values: 2 * (tape + outputs), scalars: 0 }
@@ -53,10 +53,24 @@ impl Budget {
         Budget { moments: moments * self.parameters, ..self }
     }
 
-    /// The same with the sum of a batch's gradients, for [`train_step`](super::train_step).
+    /// The same with the sum of a batch's gradients, for [`Accumulator`](super::Accumulator) and, with batches of up to
+    /// [`GROUP`](super::GROUP) samples, [`train_step`](super::train_step).
     #[must_use]
     pub const fn with_accumulation(self) -> Self {
         Budget { gradient: self.parameters, ..self }
+    }
+
+    /// The same with the sums of a batch's and of a group's gradients ([`Serial::group`](super::Serial::group)), for
+    /// [`train_step`](super::train_step) with batches of any size.
+    #[must_use]
+    pub const fn with_groups(self) -> Self {
+        Budget { gradient: 2 * self.parameters, ..self }
+    }
+
+    /// The same with soft targets or label smoothing, over so many classes.
+    #[must_use]
+    pub const fn with_soft_targets(self, classes: usize) -> Self {
+        Budget { values: self.values + 2 * classes, ..self }
     }
 
     /// The same with a similarity that needs scratch for a row (sparse, taxonomy):
@@ -86,11 +100,13 @@ impl Budget {
 mod tests {
     use super::*;
     use crate::{
-        Error,
+        Error, Label,
         layers::Layer,
-        loss::{Criterion, CrossEntropy, SimLoss},
+        loss::{Criterion, CrossEntropy, Reduction, SimLoss, Targets},
+        optimizer::Sgd,
         similarity::SparseSimilarity,
-        train::Network,
+        slices::{split, split_mut},
+        train::{Batch, GROUP, Model, Network, RowMajor, Serial, Work, train_step},
     };
 
     #[test]
@@ -101,6 +117,12 @@ mod tests {
         let budget = Budget::new(Layer::<f32>::shape(&layers));
         assert_eq!((budget.parameters, budget.values), (network.parameters(), needed.values));
         assert_eq!(budget.scalars, needed.scalars);
+        assert_eq!(budget.with_soft_targets(5).values, network.scratch::<f32>(true, true).values);
+        let smooth = network.criterion().with_label_smoothing(0.1)?;
+        assert_eq!(
+            budget.with_soft_targets(5).values,
+            Network::new(layers, smooth)?.scratch::<f32>(false, true).values
+        );
 
         let similarity = SparseSimilarity::<f32, 5, 2>::new()?;
         let network = Network::new(layers, Criterion::new(SimLoss::new(similarity)))?;
@@ -108,6 +130,39 @@ mod tests {
         assert_eq!(budget.with_row_scratch(5).scalars, needed.scalars);
         assert_eq!(budget.values, needed.values);
         assert_eq!(budget.with_moments(1).bytes(), 4 * (2 * network.parameters() + needed.values));
+        Ok(())
+    }
+
+    /// What [`Serial`] refuses to do with less.
+    #[test]
+    fn gradients_are_what_a_step_asks_for() -> Result<(), Error> {
+        let network = Network::new(Dense::new(1, 2), Criterion::new(CrossEntropy::new(2)?))?;
+        let budget = Budget::dense(1, 2);
+        let train = |samples: usize, budget: Budget, missing: usize| -> Result<f32, Error> {
+            let (x, truth) = ([0.5; GROUP + 1], [Some(Label::new(0, 2)?); GROUP + 1]);
+            let (features, truth) = (RowMajor::new(split(&x, samples).0, 1)?, split(&truth, samples).0);
+            let (mut parameters, mut memory) = (std::vec![0.0; budget.parameters], std::vec![0.0; budget.gradient]);
+            let (gradient, group) = split_mut(&mut memory, budget.parameters);
+            let (_, group) = split_mut(group, missing);
+            let (mut values, mut losses) = (std::vec![0.0; budget.values], std::vec![0.0; samples]);
+            let work = Work::<f32> { scalars: &mut [], values: &mut values };
+            train_step(
+                &mut Serial { token: (), network: &network, work, group },
+                &Sgd::new(1.0)?,
+                Model { parameters: &mut parameters, moments: &mut [], steps: &mut 0 },
+                gradient,
+                Batch {
+                    features: &features,
+                    targets: Targets::labels(truth),
+                    reduction: Reduction::Sum,
+                    losses: &mut losses,
+                },
+            )
+        };
+        train(GROUP, budget.with_accumulation(), 0)?;
+        train(GROUP + 1, budget.with_groups(), 0)?;
+        assert!(train(GROUP + 1, budget.with_accumulation(), 0).is_err());
+        assert!(train(GROUP + 1, budget.with_groups(), 1).is_err());
         Ok(())
     }
 }

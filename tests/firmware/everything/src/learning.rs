@@ -298,6 +298,7 @@ fn budget() -> Outcome {
     for budget in budget {
         let budget = Budget::with_row_scratch(Budget::with_accumulation(Budget::with_moments(budget, size())), size());
         black_box([Budget::parameter_bytes(budget), Budget::bytes_beyond_parameters(budget), Budget::bytes(budget)]);
+        black_box([Budget::with_groups(budget), Budget::with_soft_targets(budget, size())]);
     }
     Ok(())
 }
