@@ -205,8 +205,10 @@ fn refused() -> Outcome {
         assert_eq!(Mean::new().update(bad), Err(not_finite("scores")));
         assert_eq!(ValueErrors::new().update(1.0, bad), Err(not_finite("scores")));
         assert_eq!(Calibration::<2>::new().update(bad, true), Err(not_finite("confidences")));
-        let costs = CostTable::in_memory([0.0; 4], 2, |k, c| if (k, c) == (1, 0) { bad } else { 0.0 });
+        let mut memory = [7.0; 4];
+        let costs = CostTable::in_memory(&mut memory[..], 2, |k, c| if (k, c) == (1, 0) { bad } else { 0.0 });
         assert_eq!(costs, Err(Error::NotFinite { what: "costs", sample: 1 }));
+        assert_eq!(memory, [7.0; 4]);
         let p = Probabilities::new(&[0.5, 0.5])?;
         assert_eq!(expectation(p, &[1.0, bad]), Err(not_finite("class values")));
     }
@@ -228,8 +230,10 @@ fn refused() -> Outcome {
     assert!(length(expectation(p, &[1.0, 2.0]).map(|_| ())));
     assert!(length(CostTable::in_memory([0.0; 8], 3, |_, _| 0.0).map(|_| ())));
     assert!(length(CostTable::in_memory([0.0; 4], 2, |_, _| 0.0)?.minimum_risk(p).map(|_| ())));
-    let s = ClassOrder::<f64, 3>::new(0.5)?;
-    assert!(length(CostTable::of_similarity([0.0; 9], &s, &mut [0.0; 2]).map(|_| ())));
+    // Rows that are stored need no scratch, those that are computed need all of it.
+    let (stored, computed) = (ClassOrder::<f64, 3>::new(0.5)?, Identity::new(3)?);
+    CostTable::of_similarity([0.0; 9], &stored, &mut [])?;
+    assert!(length(CostTable::of_similarity([0.0f64; 9], &computed, &mut [0.0; 2]).map(|_| ())));
     assert!(length(ConfusionTable::in_memory([0; 8], 3).map(|_| ())));
     let mut confusion = ConfusionMatrix::<3>::new()?;
     assert!(length(confusion.update(stranger, own)));
@@ -238,7 +242,8 @@ fn refused() -> Outcome {
     assert!(length(confusion.errors(&[0.0f32; 2]).map(|_| ())));
     assert!(length(confusion.superclass_accuracy(&[0; 2]).map(|_| ())));
     assert!(length(confusion.failed_superclass_accuracy(&[0; 4]).map(|_| ())));
-    assert!(length(confusion.similarity(&s, &mut [0.0; 2]).map(|_| ())));
+    confusion.similarity(&stored, &mut [])?;
+    assert!(length(confusion.similarity(&computed, &mut [0.0f64; 2]).map(|_| ())));
     assert!(length(confusion.similarity(&Identity::new(2)?, &mut [0.0f32; 3]).map(|_| ())));
     assert_eq!(confusion, ConfusionMatrix::new()?, "a refused sample was counted");
 

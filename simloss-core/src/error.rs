@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-/// Why an input was refused. Whatever was to be written keeps its old content, with one exception: a training or
-/// evaluation step that meets bad features or logits in its batch may have filled the losses and logits of samples before
-/// them. Parameters, moments and the count of steps never change.
+/// Why an input was refused. Results keep their old content, with two exceptions. A step of training or evaluation that
+/// meets bad features or logits in its batch may have filled the losses and logits of samples before them; its parameters,
+/// moments and count of steps have not changed. And a flash memory that fails while it is read, or has changed, leaves a
+/// part of what was read in the model (`flash::Slots::load`). Memory to work in, which a gradient is to `train_step`, may
+/// hold anything.
 ///
 /// `Copy` and without text or heap, so that it costs a microcontroller nothing until it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

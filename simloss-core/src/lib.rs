@@ -77,7 +77,7 @@
 //! - `no_std`, no allocator, no `unsafe`, no panic in what is linked for a training step (checked on the binary).
 //! - The same bits on every target, with any number of lanes and threads, in debug and release: only IEEE operations in
 //!   a stated order, one [`number::Value`] trait, libm compiled in.
-//! - Callers own all memory. An error is a typed value, and what it was about keeps its content ([`Error`]).
+//! - Callers own all memory. An error is a typed value; [`Error`] says what keeps its content then.
 //!
 //! # What it is not
 //! No tensors, no automatic differentiation, no padding or stride in convolutions, no batch normalisation; at most

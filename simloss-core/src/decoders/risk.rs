@@ -15,7 +15,7 @@ use crate::{
     Error, Label,
     loss::length,
     number::Scalar,
-    similarity::{Flat, Similarity, check_classes, dissimilarity},
+    similarity::{Flat, Similarity, dissimilarity, row_scratch, square},
 };
 use core::marker::PhantomData;
 use nalgebra::SMatrix;
@@ -54,7 +54,9 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> CostTable<T, B> {
     /// `cost(k, c)` of the true class `k` and the answer `c`, over `rows` of at least `classes * classes` numbers.
     ///
     /// # Errors
-    /// As [`CostMatrix::new`], and [`Error::Length`] for `rows` that are too short.
+    /// As [`CostMatrix::new`], and [`Error::Length`] for `rows` that are too short. Nothing is written then.
+    ///
+    /// Cost: two calls of `cost` for each pair of classes.
     ///
     /// ```
     /// use simloss_core::decoders::{CostTable, Probabilities, median};
@@ -63,45 +65,32 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> CostTable<T, B> {
     /// assert_eq!(distance.minimum_risk(p)?, median(p));
     /// # Ok::<(), simloss_core::Error>(())
     /// ```
-    pub fn in_memory(rows: B, classes: usize, mut cost: impl FnMut(usize, usize) -> T) -> Result<Self, Error> {
-        Self::build(rows, classes, |k, row| {
+    pub fn in_memory(mut rows: B, classes: usize, cost: impl Fn(usize, usize) -> T) -> Result<Self, Error> {
+        let table = square("the rows of costs", rows.as_mut(), classes)?;
+        // All of them, before the first is written.
+        if let Some(sample) = (0..classes).find(|&k| (0..classes).any(|c| !cost(k, c).is_finite())) {
+            return Err(Error::NotFinite { what: "costs", sample });
+        }
+        for (k, row) in table.chunks_exact_mut(classes.max(1)).enumerate() {
             for (c, x) in row.iter_mut().enumerate() {
                 *x = cost(k, c);
             }
-            Ok(())
-        })
+        }
+        Ok(CostTable { rows, classes, scalar: PhantomData })
     }
 
-    /// `cost[k, c] = 1 - S[k, c]`: the least risk is then the greatest expected similarity. `scratch` holds one row.
+    /// `cost[k, c] = 1 - S[k, c]`: the least risk is then the greatest expected similarity. `scratch` holds as many numbers
+    /// as [`Similarity::scratch`] says.
     ///
     /// # Errors
-    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than `C`.
-    pub fn of_similarity(rows: B, similarity: &impl Similarity<T>, scratch: &mut [T]) -> Result<Self, Error> {
-        let (classes, found) = (similarity.classes(), scratch.len());
-        if found < classes {
-            return Err(Error::Length { what: "the scratch of a similarity row", expected: classes, found });
-        }
-        Self::build(rows, classes, |k, row| {
+    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than that.
+    pub fn of_similarity(mut rows: B, similarity: &impl Similarity<T>, scratch: &mut [T]) -> Result<Self, Error> {
+        let classes = similarity.classes();
+        row_scratch(similarity, scratch)?;
+        let table = square("the rows of costs", rows.as_mut(), classes)?;
+        for (k, row) in table.chunks_exact_mut(classes.max(1)).enumerate() {
             for (x, &s) in row.iter_mut().zip(similarity.row(Label::new(k, classes)?, scratch)) {
                 *x = dissimilarity(s);
-            }
-            Ok(())
-        })
-    }
-
-    fn build(
-        mut rows: B,
-        classes: usize,
-        mut fill: impl FnMut(usize, &mut [T]) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
-        let expected = check_classes(classes)? * classes;
-        let found = rows.as_ref().len();
-        let table = rows.as_mut().get_mut(..expected);
-        let table = table.ok_or(Error::Length { what: "the rows of costs", expected, found })?;
-        for (k, row) in table.chunks_exact_mut(classes).enumerate() {
-            fill(k, row)?;
-            if !row.iter().all(|x| x.is_finite()) {
-                return Err(Error::NotFinite { what: "costs", sample: k });
             }
         }
         Ok(CostTable { rows, classes, scalar: PhantomData })

@@ -15,7 +15,7 @@ use super::length;
 use crate::{
     Error, Label,
     number::{Scalar, block_sum},
-    similarity::{Similarity, similarity as value},
+    similarity::{Similarity, row_scratch, similarity as value},
 };
 
 /// The soft label of class `y`: its row of `similarity`, divided by the sum of the row.
@@ -47,10 +47,7 @@ pub fn soft_label_into<T: Scalar>(
     let classes = similarity.classes();
     let y = y.of(classes)?;
     length("the soft label", classes, targets.len())?;
-    let (expected, found) = (similarity.scratch(), scratch.len());
-    if found < expected {
-        return Err(Error::Length { what: "the scratch of a similarity row", expected, found });
-    }
+    row_scratch(similarity, scratch)?;
     let row = similarity.row(y, scratch);
     let entry = |c: usize| row.get(c).map_or(T::ZERO, |&x| value(x));
     // At least 1, the similarity of the class to itself.

@@ -5,7 +5,7 @@ use crate::{
     Error, Label,
     loss::length,
     number::Scalar,
-    similarity::{Flat, Similarity, check_classes, similarity},
+    similarity::{Flat, Similarity, check_classes, row_scratch, similarity},
 };
 use nalgebra::SMatrix;
 
@@ -182,16 +182,14 @@ impl<B: AsRef<[u64]>> ConfusionTable<B> {
         Ok(self.share_among(|y, c| y != c, |y, c| superclasses.get(y) == superclasses.get(c)))
     }
 
-    /// The mean similarity of the answer to the truth, `S[y, c]`. `scratch` holds one row.
+    /// The mean similarity of the answer to the truth, `S[y, c]`. `scratch` holds as many numbers as
+    /// [`Similarity::scratch`] says.
     ///
     /// # Errors
-    /// [`Error::Length`] if the similarity has another number of classes, or `scratch` fewer numbers.
+    /// [`Error::Length`] if the similarity has another number of classes, or `scratch` is too short.
     pub fn similarity<T: Scalar>(&self, s: &impl Similarity<T>, scratch: &mut [T]) -> Result<Mean, Error> {
         length("the classes of a similarity", self.classes, s.classes())?;
-        if scratch.len() < self.classes {
-            let (expected, found) = (self.classes, scratch.len());
-            return Err(Error::Length { what: "the scratch of a similarity row", expected, found });
-        }
+        row_scratch(s, scratch)?;
         let mut mean = Mean::new();
         let mut cells = self.cells();
         for y in 0..self.classes {

@@ -8,7 +8,7 @@
 //!
 //! Source: SimLoss (arXiv 2003.03182), section 3, the general similarity.
 
-use super::{Flat, Similarity, check_classes, entry, fixed, own};
+use super::{Flat, Similarity, entry, fixed, own, row_scratch, square};
 use crate::{
     Error, Label,
     number::{Scalar, TwoFloat},
@@ -111,17 +111,15 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
         })
     }
 
-    /// A copy of any similarity, so that a row costs nothing (a taxonomy's row walks its tree). `scratch` holds one row.
+    /// A copy of any similarity, so that a row costs nothing (a taxonomy's row walks its tree). `scratch` holds as many
+    /// numbers as [`Similarity::scratch`] says.
     ///
     /// # Errors
-    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than `C`.
+    /// [`Error::Length`] if `rows` hold fewer than `C * C` numbers, or `scratch` fewer than that.
     pub fn copy_in_memory(mut rows: B, from: &impl Similarity<T>, scratch: &mut [T]) -> Result<Self, Error> {
         let classes = from.classes();
-        if scratch.len() < classes {
-            let found = scratch.len();
-            return Err(Error::Length { what: "the scratch of a similarity row", expected: classes, found });
-        }
-        for (y, row) in checked(rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
+        row_scratch(from, scratch)?;
+        for (y, row) in square(ROWS, rows.as_mut(), classes)?.chunks_exact_mut(classes).enumerate() {
             for (to, x) in row.iter_mut().zip(from.row(Label::new(y, classes)?, scratch)) {
                 *to = *x;
             }
@@ -130,7 +128,7 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
     }
 
     fn build(mut rows: B, classes: usize, value: impl Fn(usize, usize) -> Result<T, Error>) -> Result<Self, Error> {
-        let rows_of = checked(rows.as_mut(), classes)?;
+        let rows_of = square(ROWS, rows.as_mut(), classes)?;
         for row in 0..classes {
             for column in 0..classes {
                 value(row, column)?; // all of them, before the first is written
@@ -145,10 +143,7 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
     }
 }
 
-fn checked<T>(rows: &mut [T], classes: usize) -> Result<&mut [T], Error> {
-    let (found, expected) = (rows.len(), check_classes(classes)? * classes);
-    rows.get_mut(..expected).ok_or(Error::Length { what: "the rows of a similarity", expected, found })
-}
+const ROWS: &str = "the rows of a similarity";
 
 impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for DenseTable<T, B, C> {
     const CLASSES: Option<usize> = fixed(C);

@@ -62,13 +62,9 @@ pub trait Similarity<T: Scalar> {
     /// # Errors
     /// [`Error::Length`] if a label was proven against another number of classes, or `scratch` is too short.
     fn get(&self, y: Label, c: Label, scratch: &mut [T]) -> Result<T, Error> {
-        let c = c.of(self.classes())?;
-        let length = scratch.len();
-        self.row(y.of(self.classes())?, scratch).get(c.index()).map(|&x| similarity(x)).ok_or(Error::Length {
-            what: "the scratch of a similarity row",
-            expected: self.classes(),
-            found: length,
-        })
+        let (y, c) = (y.of(self.classes())?, c.of(self.classes())?);
+        row_scratch(self, scratch)?;
+        Ok(self.row(y, scratch).get(c.index()).map_or(T::ZERO, |&x| similarity(x)))
     }
 }
 
@@ -135,6 +131,22 @@ impl<T, const ROWS: usize, const C: usize> AsMut<[T]> for Flat<T, ROWS, C> {
 impl<T: Scalar, const ROWS: usize, const C: usize> Default for Flat<T, ROWS, C> {
     fn default() -> Self {
         Flat([[T::ZERO; C]; ROWS])
+    }
+}
+
+/// The first `classes * classes` numbers of `rows`, for a table of two classes each.
+pub(crate) fn square<'a, T>(what: &'static str, rows: &'a mut [T], classes: usize) -> Result<&'a mut [T], Error> {
+    let (found, expected) = (rows.len(), check_classes(classes)? * classes);
+    rows.get_mut(..expected).ok_or(Error::Length { what, expected, found })
+}
+
+/// Whether `scratch` holds what a row of a similarity needs.
+pub(crate) fn row_scratch<T: Scalar>(similarity: &(impl Similarity<T> + ?Sized), scratch: &[T]) -> Result<(), Error> {
+    let (expected, found) = (similarity.scratch(), scratch.len());
+    if found < expected {
+        Err(Error::Length { what: "the scratch of a similarity row", expected, found })
+    } else {
+        Ok(())
     }
 }
 
