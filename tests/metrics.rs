@@ -406,6 +406,16 @@ fn the_temperature_of_greatest_likelihood_is_found() -> Outcome {
         let refused = fit_temperature(logits, labels, &mut vec![0.0; scratch]);
         assert!(matches!(refused, Err(Error::Length { .. })), "{refused:?}");
     }
+    // Which sample it is; large numbers are no NaN, whichever temperatures would be tried.
+    for (x, expected) in [
+        (f32::INFINITY, Error::NotFinite { what: "the logits", sample: 2 }),
+        (-3e38, Error::Spread { sample: 2 }),
+        (1e36, Error::Spread { sample: 2 }),
+    ] {
+        let z = [1.0f32, 0.0, 0.0, 1.0, x, 3e38f32.min(-x), 1.0, 0.0];
+        let refused = fit_temperature(&z, &[label(0)?; 4], &mut [0.0; 4]);
+        assert_eq!(refused, Err(expected), "{x}");
+    }
     let nan = fit_temperature(&[f32::NAN, 0.0], &[label(0)?], &mut [0.0; 4]);
     assert!(matches!(nan, Err(Error::NotFinite { .. })), "{nan:?}");
     for t in [0.0, -1.0, f32::NAN, f32::INFINITY] {

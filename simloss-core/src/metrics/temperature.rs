@@ -12,12 +12,12 @@
 
 use crate::{
     Error, Label,
-    loss::{length, softmax_into},
+    loss::{kernel, length, softmax_into},
     number::{FixedSum, Scalar, block_sum},
     slices::split_mut,
 };
 
-/// Halvings of the logarithm of the interval, 20 of base 2: what is left is far below an ulp of `f32`.
+/// Halvings of the logarithm of the interval, 20 of base 2: what is left, `5e-14`, is far below an ulp of `f32`.
 const HALVINGS: usize = 48;
 
 /// The temperature of greatest likelihood, from 1/1024 to 1024.
@@ -25,13 +25,13 @@ const HALVINGS: usize = 48;
 /// Shapes: `logits`: n x C, row by row, C being the labels' number of classes; `labels`: n; `scratch`: 2C.
 ///
 /// Numerics: each term of `g` is rounded as its probabilities are, their sum is exact; the zero of that sum is found to
-/// the last bits. Where no temperature is best (all samples are right: the lower, the more likely) the end of the
-/// interval is returned.
+/// the last bits of an `f32`, to `5e-14` of itself in `f64`. Where no temperature is best (all samples are right: the
+/// lower, the more likely) the end of the interval is returned.
 ///
 /// # Errors
 /// [`Error::Empty`] without samples; [`Error::Length`] for logits, labels or scratch that do not fit;
-/// [`Error::NotFinite`] or [`Error::Spread`] for logits outside the domain of [`softmax`](crate::loss::softmax) at any
-/// temperature tried.
+/// [`Error::NotFinite`] or [`Error::Spread`] for logits outside the domain of [`softmax`](crate::loss::softmax), and
+/// [`Error::Spread`] for those so large that 1024 times as much would be.
 ///
 /// Cost: 48 softmaxes of each sample.
 ///
@@ -56,11 +56,18 @@ pub fn fit_temperature<T: Scalar>(logits: &[T], labels: &[Label], scratch: &mut 
         return Err(Error::Length { what: "the scratch of a temperature", expected: 2 * classes, found });
     };
     let (mut low, mut high) = (T::from_f64(1.0 / 1024.0), T::from_f64(1024.0));
+    for (sample, (z, y)) in logits.chunks_exact(classes).zip(labels).enumerate() {
+        y.of(classes)?;
+        kernel::largest((), z, sample)?;
+        // No temperature that is tried is lower.
+        tempered_into(z, low, scaled)?;
+        kernel::largest((), scaled, sample).map_err(|_| Error::Spread { sample })?;
+    }
     for _ in 0..HALVINGS {
         let middle = low.mul(high).sqrt();
         let mut slope = FixedSum::ZERO;
         for (z, y) in logits.chunks_exact(classes).zip(labels) {
-            let own = z.get(y.of(classes)?.index()).copied().unwrap_or(T::ZERO);
+            let own = z.get(y.index()).copied().unwrap_or(T::ZERO);
             tempered_into(z, middle, scaled)?;
             softmax_into(scaled, p)?;
             slope.add(block_sum((), classes, |k| match (p.get(k), z.get(k)) {
