@@ -133,16 +133,10 @@ fn sets_of_images_that_do_not_fit_together() -> Outcome {
     let set = ImageSet::new(contents()?)?;
     says(set.clone().keep_classes(&[0, 0]), "images: class 0 is given twice, or does not exist");
     says(set.clone().keep_classes(&[0, 2]), "images: class 2 is given twice, or does not exist");
-    says(Images::new(&set, &[4], None), "the images of the set must hold 5 numbers, not 4");
+    says(Images::new(&set, &[4], None), "the images of the set: 5 needed, 4 given");
     let mut resize = Resize::default();
-    says(
-        resize.planes(vec![0; 11], [2, 2], &mut [0; 3], [1, 1]),
-        "the pixels of an image must hold 12 numbers, not 11",
-    );
-    says(
-        resize.planes(vec![0; 12], [2, 2], &mut [0; 2], [1, 1]),
-        "the pixels of a resized image must hold 3 numbers, not 2",
-    );
+    says(resize.planes(vec![0; 11], [2, 2], &mut [0; 3], [1, 1]), "the pixels of an image: 12 needed, 11 given");
+    says(resize.planes(vec![0; 12], [2, 2], &mut [0; 2], [1, 1]), "the pixels of a resized image: 3 needed, 2 given");
     Ok(())
 }
 
@@ -231,7 +225,7 @@ fn word_vectors_that_cannot_be_used() -> Outcome {
         fs::write(&path, text)?;
         says(vectors::read_all(&path), &expected);
     }
-    says(cosines(&[vec![1.0], vec![1.0, 2.0]]), "a word vector must hold 1 numbers, not 2");
+    says(cosines(&[vec![1.0], vec![1.0, 2.0]]), "a word vector: 1 needed, 2 given");
     says(cosines(&[vec![1.0], vec![0.0]]), "the direction of a word vector of sample 1 hold NaN or infinity");
     Ok(())
 }

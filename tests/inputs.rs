@@ -39,7 +39,7 @@ fn refused<R: Debug>(got: Result<R, Error>, expected: Error, message: &str) {
 /// As [`refused`], for a slice or table of the wrong length.
 #[track_caller]
 fn wrong_length<R: Debug>(got: Result<R, Error>, what: &'static str, expected: usize, found: usize) {
-    let message = format!("{what} must hold {expected} numbers, not {found}");
+    let message = format!("{what}: {expected} needed, {found} given");
     refused(got, Error::Length { what, expected, found }, &message);
 }
 
@@ -358,7 +358,7 @@ impl<'a> Call<'a> {
 
     #[track_caller]
     fn wrong_length(&self, what: &'static str, expected: usize, found: usize) {
-        let message = format!("{what} must hold {expected} numbers, not {found}");
+        let message = format!("{what}: {expected} needed, {found} given");
         self.refused(Error::Length { what, expected, found }, &message);
     }
 }
@@ -492,7 +492,7 @@ fn networks_refuse_what_does_not_fit() -> Outcome {
         let classes = layers.shape().outputs.max(2);
         Network::new(layers, Criterion::new(CrossEntropy::new(classes)?)).map(|_| ())
     }
-    let then = |first, second| Layer::<f32>::then(first, second);
+    let then = |first: Dense, second: Dense| Layer::<f32>::then(first, second);
     let behind = "the inputs of a layer behind another";
     wrong_length(made(then(Dense::new(4, 8), Dense::new(10, 3))), behind, 8, 10);
     wrong_length(made(Layer::<f32>::then(then(Dense::new(4, 8), Dense::new(10, 3)), dense)), behind, 8, 10);
@@ -521,7 +521,11 @@ fn networks_refuse_what_does_not_fit() -> Outcome {
     wrong_length(dense.weights::<f32, 2, 3>(&parameters), "the parameters of a dense layer", 9, 8);
     wrong_length(dense.biases::<f32, 2, 3>(&parameters), "the parameters of a dense layer", 9, 8);
     wrong_length(RowMajor::new(&[0.0f32; 7], 3), "the features", 6, 7);
-    wrong_length(RowMajor::new(&[0.0f32; 7], 0), "the features", 0, 7);
+    wrong_length(dense.weights::<f32, 3, 2>(&[0.0f32; 9]), "the inputs of a dense layer", 2, 3);
+    wrong_length(dense.biases::<f32, 2, 4>(&[0.0f32; 9]), "the outputs of a dense layer", 3, 4);
+    for rows in [&[0.0f32; 7][..], &[]] {
+        wrong_length(RowMajor::new(rows, 0), "the features of a sample", 1, 0);
+    }
     assert_eq!(Features::<f32>::samples(&RowMajor::new(&[0.0f32; 6], 3)?), 2);
     Ok(())
 }
@@ -624,7 +628,18 @@ fn steps_refuse_memory_that_does_not_fit() -> Outcome {
     };
     each(|m| (m.width, m.features) = (3, vec![0.0; 3]), "the features of a sample", 2, 3);
     each(|m| m.losses = vec![0.0; 2], "the losses", 1, 2);
-    each(|m| m.missing = 1, "the memory of a group", 6, 5);
+    each(|m| m.missing = 1, "the values of a group's memory", 6, 5);
+    // Values to spare are no scalars.
+    let network = Network::new(Dense::new(2, 3), Criterion::new(SimLoss::new(Identity::new(3)?)))?;
+    let evaluation = Evaluation {
+        features: &RowMajor::new(&[0.5f32; 2], 2)?,
+        targets: Targets::labels(&one),
+        losses: &mut [0.0],
+        logits: &mut [],
+    };
+    let work = Work::<f32> { scalars: &mut [0.0; 2], values: &mut [0.0; 60] };
+    let mut engine = Serial { token: (), network: &network, work, group: &mut [] };
+    wrong_length(eval_step(&mut engine, &[0.25; 9], evaluation), "the scalars of a group's memory", 3, 2);
     for run in [Memory::train, Memory::train_one, Memory::evaluate] {
         wrong_length(run(Memory::new(1), &many), "the labels", 1, 17);
         wrong_length(run(Memory::new(1), &labels(&[Some(0)], 4)?), "the classes of a label", 3, 4);

@@ -53,11 +53,11 @@ pub enum Error {
         /// The height.
         height: usize,
     },
-    /// A slice or table has another length than the shapes require.
+    /// There are more or fewer of something than the rest requires.
     Length {
-        /// Which one.
+        /// Of what: a slice's numbers, samples, classes, bytes.
         what: &'static str,
-        /// What the shapes require.
+        /// What is required; at least, of memory to work in.
         expected: usize,
         /// What was given.
         found: usize,
@@ -126,7 +126,7 @@ impl fmt::Display for Error {
                 write!(f, "taxonomy level {height} must be in [0, 1], at most the level below it, and 1 at height 0")
             }
             Error::Length { what, expected, found } => {
-                write!(f, "{what} must hold {expected} numbers, not {found}")
+                write!(f, "{what}: {expected} needed, {found} given")
             }
             Error::Label { index, classes } => write!(f, "label {index} is not below the {classes} classes"),
             Error::Classes { found } => write!(f, "there must be from 2 to 65535 classes, not {found}"),

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Error, Random,
     gradient::GradientSink,
+    loss::length,
     number::{Scalar, Value, sum_of_squares, transpose_back},
     slices::{split, split_mut},
 };
@@ -186,12 +187,9 @@ impl Dense {
     }
 
     fn fits<const IN: usize, const OUT: usize>(&self, found: usize) -> Result<(), Error> {
-        let expected = (IN + 1) * OUT;
-        if (IN, OUT) == (self.inputs, self.outputs) && found == expected {
-            Ok(())
-        } else {
-            Err(Error::Length { what: "the parameters of a dense layer", expected, found })
-        }
+        length("the inputs of a dense layer", self.inputs, IN)?;
+        length("the outputs of a dense layer", self.outputs, OUT)?;
+        length("the parameters of a dense layer", self.dense_shape().parameters, found)
     }
 }
 

@@ -53,13 +53,12 @@ pub struct RowMajor<'a, T> {
 
 impl<'a, T> RowMajor<'a, T> {
     /// # Errors
-    /// [`Error::Length`] unless `rows` is a whole number of rows of `width` numbers.
+    /// [`Error::Length`] unless `rows` is a whole number of rows of `width` numbers, at least one.
     pub fn new(rows: &'a [T], width: usize) -> Result<Self, Error> {
-        if width > 0 && rows.len().is_multiple_of(width) {
-            Ok(RowMajor { rows, width })
-        } else {
-            let expected = rows.len().checked_div(width).unwrap_or(0) * width;
-            Err(Error::Length { what: "the features", expected, found: rows.len() })
+        match rows.len().checked_rem(width) {
+            Some(0) => Ok(RowMajor { rows, width }),
+            Some(rest) => Err(Error::Length { what: "the features", expected: rows.len() - rest, found: rows.len() }),
+            None => Err(Error::Length { what: "the features of a sample", expected: 1, found: 0 }),
         }
     }
 }
@@ -316,12 +315,13 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         work: &Work<'_, V>,
     ) -> Result<(), Error> {
         let needed = self.scratch::<V>(self.criterion.is_soft(targets), in_place);
-        if work.values.len() < needed.values || work.scalars.len() < needed.scalars {
-            return Err(Error::Length {
-                what: "the memory of a group",
-                expected: needed.values + needed.scalars,
-                found: work.values.len() + work.scalars.len(),
-            });
+        if work.values.len() < needed.values {
+            let (expected, found) = (needed.values, work.values.len());
+            return Err(Error::Length { what: "the values of a group's memory", expected, found });
+        }
+        if work.scalars.len() < needed.scalars {
+            let (expected, found) = (needed.scalars, work.scalars.len());
+            return Err(Error::Length { what: "the scalars of a group's memory", expected, found });
         }
         Ok(())
     }
