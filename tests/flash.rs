@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashEr
 use proptest::prelude::*;
 use simloss_core::{
     Error, Label, Random,
-    checkpoint::{HEADER, Header, decode},
+    checkpoint::{HEADER, Header, decode, encode},
     flash::{FlashError, Slots},
     layers::{Dense, Layer},
     loss::{Criterion, CrossEntropy, Reduction, Targets},
@@ -13,6 +13,7 @@ use simloss_core::{
     train::{Batch, Model, Network, RowMajor, Work, train_one},
 };
 use simloss_tests::{Outcome, bits};
+use std::{cell::RefCell, rc::Rc};
 
 /// What a word (or, of an erasure, a page) is like where the power went.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -334,7 +335,7 @@ fn saves_take_turns_and_the_sequence_wraps() -> Outcome {
         let header = Header { sequence, steps: u64::from(sequence), ..header()? };
         let size = Slots::<Nor<4, 256>>::slot_bytes(&header);
         let mut bytes = vec![0xff; header.bytes()];
-        simloss_core::checkpoint::encode(&header, &state.parameters, &state.moments, &mut bytes)?;
+        encode(&header, &state.parameters, &state.moments, &mut bytes)?;
         let at = 256 + slot as usize * size;
         flash.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
     }
@@ -380,6 +381,74 @@ fn a_slot_that_rots_is_not_read() -> Outcome {
         let (slots, found) = boot(rotten)?;
         assert_eq!(found.bits(), old.bits(), "bit {bit}");
         assert!(matches!(slots.found(), [Ok(_), Err(Error::Checkpoint { .. })]));
+    }
+    Ok(())
+}
+
+/// A memory that another hand holds too.
+#[derive(Clone, Debug)]
+struct Shared(Rc<RefCell<Nor<4, 128>>>);
+
+impl ErrorType for Shared {
+    type Error = NorError;
+}
+impl ReadNorFlash for Shared {
+    const READ_SIZE: usize = 4;
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorError> {
+        self.0.borrow_mut().read(offset, bytes)
+    }
+    fn capacity(&self) -> usize {
+        self.0.borrow().capacity()
+    }
+}
+impl NorFlash for Shared {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = 128;
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorError> {
+        self.0.borrow_mut().erase(from, to)
+    }
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorError> {
+        self.0.borrow_mut().write(offset, bytes)
+    }
+}
+
+/// What changes between a look at the slots and their use is refused: a bit, or a whole slot with a checksum of its own.
+#[test]
+fn a_slot_that_changed_since_it_was_looked_at_is_not_taken() -> Outcome {
+    let (mut slots, _) = boot(Nor::<4, 128>::new(pages::<4, 128>()?))?;
+    let mut saved = State::factory().train(3)?;
+    slots.save(&saved.model())?;
+    let flash = Shared(Rc::new(RefCell::new(slots.release())));
+    let mut slots = Slots::open(flash.clone(), 128, header()?)?;
+    let mut load = |what: Option<&'static str>| {
+        let mut found = State::factory();
+        let loaded = slots.load(found.model());
+        match what {
+            Some(what) => {
+                assert_eq!(loaded, Err(FlashError::Core(Error::Checkpoint { what })));
+                assert_eq!(found.steps, 0);
+            }
+            None => assert_eq!((loaded.map(|header| header.is_some()), found.bits()), (Ok(true), saved.bits())),
+        }
+    };
+    load(None);
+    for (byte, what) in [
+        (HEADER + 5, "its checksum does not match its bytes"),
+        (25, "its checksum does not match its bytes"),
+        (9, "it has another shape"),
+        (0, "it does not begin with SIML"),
+    ] {
+        flash.0.borrow_mut().bytes[128 + byte] ^= 4;
+        load(Some(what));
+        flash.0.borrow_mut().bytes[128 + byte] ^= 4;
+        load(None);
+    }
+    // Whole, and of this network, but not what was found.
+    for other in [Header { sequence: 9, steps: 3, ..header()? }, Header { sequence: 1, steps: 4, ..header()? }] {
+        let mut bytes = vec![0xff; other.bytes()];
+        encode(&other, &saved.parameters, &saved.moments, &mut bytes)?;
+        flash.0.borrow_mut().bytes[128..128 + bytes.len()].copy_from_slice(&bytes);
+        load(Some("it has changed since it was looked at"));
     }
     Ok(())
 }
@@ -445,7 +514,7 @@ fn slots_refuse_what_does_not_fit() -> Outcome {
     let place = Error::Setting { what: "first offset of the slots, the first of a page" };
     assert_eq!(core(Slots::open(flash(all), 4, header)), Some(place));
     let expected = all * 128;
-    let short = Error::Length { what: "the flash memory", expected, found: expected - 128 };
+    let short = Error::Length { what: "the bytes of the flash memory", expected, found: expected - 128 };
     assert_eq!(core(Slots::open(flash(all - 1), 128, header)), Some(short));
     assert!(Slots::open(flash(all), 128, header).is_ok());
     let words = Slots::open(Nor::<64, 128>::new(all), 128, header).err().map(|error| error.to_string());

@@ -73,9 +73,10 @@ impl Header {
         })
     }
 
-    /// Bytes of the whole checkpoint.
+    /// Bytes of the whole checkpoint; `usize::MAX` where that is too small to say it, as what was read may claim.
     pub const fn bytes(&self) -> usize {
-        HEADER + 4 * (self.parameters as usize) * (1 + self.moments as usize)
+        let numbers = (self.parameters as usize).saturating_mul(1 + self.moments as usize);
+        HEADER.saturating_add(numbers.saturating_mul(4))
     }
 
     /// The header's bytes before its checksum.
@@ -295,7 +296,7 @@ impl Seal {
 pub(crate) fn lengths(header: &Header, parameters: usize, moments: usize) -> Result<(), Error> {
     let expected = header.parameters as usize;
     length("the parameters of a checkpoint", expected, parameters)?;
-    length("the moments of a checkpoint", expected * usize::from(header.moments), moments)
+    length("the moments of a checkpoint", expected.saturating_mul(usize::from(header.moments)), moments)
 }
 
 #[cfg(test)]

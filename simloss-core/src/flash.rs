@@ -109,9 +109,15 @@ impl<E: fmt::Debug> fmt::Display for FlashError<E> {
 impl<E: fmt::Debug> core::error::Error for FlashError<E> {}
 
 impl<F: NorFlash> Slots<F> {
-    /// Bytes of one slot: the checkpoint, in whole pages of this memory.
+    /// Bytes of one slot: the checkpoint, in whole pages of this memory; `usize::MAX` where that is too small to say it.
     pub const fn slot_bytes(header: &Header) -> usize {
-        header.bytes().next_multiple_of(CHUNK).next_multiple_of(F::ERASE_SIZE)
+        match header.bytes().checked_next_multiple_of(CHUNK) {
+            Some(bytes) => match bytes.checked_next_multiple_of(F::ERASE_SIZE) {
+                Some(bytes) => bytes,
+                None => usize::MAX,
+            },
+            None => usize::MAX,
+        }
     }
 
     /// The two slots from offset `start` on, for checkpoints such as `header`; nothing is written.
@@ -130,9 +136,13 @@ impl<F: NorFlash> Slots<F> {
         if F::ERASE_SIZE == 0 || !(start as usize).is_multiple_of(F::ERASE_SIZE) {
             return Err(Error::Setting { what: "first offset of the slots, the first of a page" }.into());
         }
-        let expected = start as usize + 2 * Self::slot_bytes(&header);
-        if flash.capacity() < expected || u32::try_from(expected).is_err() {
-            return Err(Error::Length { what: "the flash memory", expected, found: flash.capacity() }.into());
+        // Wider than offsets and many a `usize`, where the sum might wrap around.
+        let end = (Self::slot_bytes(&header) as u64).saturating_mul(2).saturating_add(start.into());
+        if u32::try_from(end).is_err() || end > flash.capacity() as u64 {
+            let expected = usize::try_from(end).unwrap_or(usize::MAX);
+            return Err(
+                Error::Length { what: "the bytes of the flash memory", expected, found: flash.capacity() }.into()
+            );
         }
         let mut slots = Slots { flash, start, header, found: [Err(UNREAD); 2] };
         slots.found = [slots.examine(0)?, slots.examine(1)?];
