@@ -769,6 +769,10 @@ fn tables_and_tools_need_their_memory() -> Outcome {
     wrong_length(standardise_into(&[1.0; 2], &[0.0], &[1.0; 2], &mut scaled), "the means of the features", 2, 1);
     wrong_length(standardise_into(&[1.0; 2], &[0.0; 2], &[1.0], &mut scaled), "the deviations of the features", 2, 1);
     wrong_length(standardise_into(&[1.0], &[0.0], &[1.0], &mut scaled), "the standardised features", 1, 2);
+    for bad in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let got = standardise_into(&[1.0; 2], &[0.0; 2], &[1.0, bad], &mut scaled);
+        wrong_setting(got, "deviations of the features, finite and above 0");
+    }
     assert_eq!(scaled, [7.0; 2]);
     Ok(())
 }

@@ -8,7 +8,8 @@ use crate::{Error, loss::length, number::Scalar};
 /// doubles takes some 200 instructions a feature; that is little beside a layer.
 ///
 /// # Errors
-/// [`Error::Length`] unless all four are of one length; nothing is written then.
+/// [`Error::Length`] unless all four are of one length, [`Error::Setting`] for a deviation that is not finite and above 0
+/// (a feature that does not vary has none: give 1); nothing is written then.
 ///
 /// ```
 /// use simloss_core::standardise_into;
@@ -21,6 +22,9 @@ pub fn standardise_into<T: Scalar>(x: &[f32], mean: &[f64], deviation: &[f64], y
     length("the means of the features", x.len(), mean.len())?;
     length("the deviations of the features", x.len(), deviation.len())?;
     length("the standardised features", x.len(), y.len())?;
+    if !deviation.iter().all(|d| *d > 0.0 && d.is_finite()) {
+        return Err(Error::Setting { what: "deviations of the features, finite and above 0" });
+    }
     for (((y, &x), mean), deviation) in y.iter_mut().zip(x).zip(mean).zip(deviation) {
         *y = T::from_f64((f64::from(x) - mean) / deviation);
     }
