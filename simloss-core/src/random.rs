@@ -2,18 +2,26 @@
 //!
 //! SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): a counter through a mixing
 //! function. Keys come before draws, so that what is drawn for a sample does not depend on which thread draws it, or on
-//! what was drawn before: `Random::new(seed).key(epoch).key(sample)`.
+//! what was drawn before: `Random::new(seed).key(PURPOSE).key(epoch).key(sample)`.
+//!
+//! The first key is a constant that says what is drawn. It may change places with the seed, `new(a).key(b)` being
+//! `new(b).key(a)`, and `new(a).key(a)` is one stream for all `a`: epochs there would be met again under other seeds.
 
 use crate::{number::Scalar, slices::split_mut};
 
 /// A stream of numbers determined by a seed and keys. Not for cryptography.
 ///
+/// Let the first key be a constant that says what is drawn: then seeds, and further keys, have streams of their own. The
+/// seed and the first key may change places.
+///
 /// ```
 /// use simloss_core::Random;
-/// let mut a = Random::new(1).key(7);
-/// let mut b = Random::new(1).key(7);
+/// const SHUFFLE: u64 = 7;
+/// let of_epoch = |seed, epoch| Random::new(seed).key(SHUFFLE).key(epoch);
+/// let (mut a, mut b) = (of_epoch(1, 2), of_epoch(1, 2));
 /// assert_eq!(a.next_u64(), b.next_u64());
-/// assert_ne!(a.next_u64(), Random::new(1).key(8).next_u64());
+/// assert_ne!(of_epoch(1, 2), of_epoch(2, 1));
+/// assert_eq!(Random::new(1).key(2), Random::new(2).key(1)); // without the constant
 /// assert!(a.below(6) < 6);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +35,7 @@ impl Random {
         Random { state: mix(seed.wrapping_add(GOLDEN)) }
     }
 
-    /// The stream of a further key.
+    /// The stream of a further key; the first should be a constant.
     #[must_use]
     pub const fn key(self, key: u64) -> Self {
         Random { state: mix(self.state ^ mix(key.wrapping_add(GOLDEN))) }
@@ -80,6 +88,22 @@ mod tests {
         let mut r = Random { state: 1_234_567 };
         assert_eq!(r.next_u64(), 6_457_827_717_110_365_317);
         assert_eq!(r.next_u64(), 3_203_168_211_198_807_973);
+    }
+
+    /// What the documentation promises of a constant first key, and says of another.
+    #[test]
+    fn streams_of_a_purpose_differ() {
+        let mut states = std::collections::BTreeSet::new();
+        for purpose in 0..4 {
+            for seed in 0..40 {
+                for epoch in 0..40 {
+                    states.insert((purpose, Random::new(seed).key(purpose).key(epoch).state));
+                }
+                assert_eq!(Random::new(seed).key(purpose), Random::new(purpose).key(seed));
+                assert_eq!(Random::new(seed).key(seed), Random { state: 0 });
+            }
+        }
+        assert_eq!(states.len(), 4 * 40 * 40);
     }
 
     #[test]
