@@ -44,9 +44,9 @@ pub enum Keep {
 pub struct Replay<T, const F: usize, const N: usize> {
     rows: Vec<[T; F], N>,
     labels: Vec<Option<Label>, N>,
-    // The number of each sample's offer.
+    // The number of each sample's offer, whose lower half tells which is older.
     offers: Vec<u32, N>,
-    offered: u32,
+    offered: u64,
     keep: Keep,
 }
 
@@ -88,23 +88,23 @@ impl<T: Scalar, const F: usize, const N: usize> Replay<T, F, N> {
         self.offered = self.offered.wrapping_add(1);
         if self.rows.push(*row).is_ok() {
             // These have the capacity of the rows.
-            return Ok(self.labels.push(Some(label)).is_ok() && self.offers.push(number).is_ok());
+            return Ok(self.labels.push(Some(label)).is_ok() && self.offers.push(number as u32).is_ok());
         }
         let place = match &mut self.keep {
             Keep::Latest => self.oldest(None),
             Keep::Balanced => self.oldest(Some(self.largest_class(label))),
-            Keep::Reservoir(random) => random.below((number as usize).saturating_add(1)),
+            Keep::Reservoir(random) => random.below(usize::try_from(self.offered).unwrap_or(usize::MAX)),
         };
         let slots = (self.rows.get_mut(place), self.labels.get_mut(place), self.offers.get_mut(place));
         let (Some(to), Some(y), Some(offer)) = slots else { return Ok(false) };
-        (*to, *y, *offer) = (*row, Some(label), number);
+        (*to, *y, *offer) = (*row, Some(label), number as u32);
         Ok(true)
     }
 
     /// The place of the oldest sample, of one class or of all.
     fn oldest(&self, class: Option<Label>) -> usize {
         let of_class = |i: &usize| class.is_none() || self.labels.get(*i).copied().flatten() == class;
-        let age = |i: &usize| self.offers.get(*i).map_or(0, |n| self.offered.wrapping_sub(*n));
+        let age = |i: &usize| self.offers.get(*i).map_or(0, |n| (self.offered as u32).wrapping_sub(*n));
         (0..self.len()).filter(of_class).max_by_key(age).unwrap_or(N)
     }
 
@@ -200,5 +200,31 @@ impl<T: Scalar, const F: usize, const B: usize> Features<T> for Drawn<'_, T, F, 
 
     fn is_in_place(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At a thousand samples a second that is after 50 days.
+    #[test]
+    fn offers_beyond_32_bits() -> Result<(), Error> {
+        let y = Label::new(0, 2)?;
+        let mut reservoir = Replay::<f32, 1, 3>::new(Keep::Reservoir(Random::new(1)));
+        let mut latest = Replay::<f32, 1, 3>::new(Keep::Latest);
+        for replay in [&mut reservoir, &mut latest] {
+            replay.offered = u64::from(u32::MAX) - 4;
+            for i in 0..3 {
+                assert!(replay.offer(&[i as f32], y)?);
+            }
+        }
+        for i in 3..20 {
+            assert!(!reservoir.offer(&[i as f32], y)?, "offer {i} has a chance of 3 in 2^32");
+            assert!(latest.offer(&[i as f32], y)?);
+            let oldest = latest.rows.iter().map(|row| row[0] as i32).min();
+            assert_eq!(oldest, Some(i - 2));
+        }
+        Ok(())
     }
 }
