@@ -46,7 +46,8 @@ pub struct Scratch {
 /// A loss of one sample from its logits and its true class.
 ///
 /// Domain of all methods: finite logits, no two of a sample further apart than half of the largest number; any number
-/// of classes from 2. Results are finite and not negative. On an error nothing is written.
+/// of classes from 2. Results are finite, and not negative, except that [`PublishedSimLoss`] takes its epsilon off in
+/// `f64`. On an error nothing is written.
 ///
 /// Where to add one: a file beside this one, and the two `*_in_lanes` methods.
 #[diagnostic::on_unimplemented(
@@ -193,14 +194,16 @@ pub struct Lanes<'a, V: Value> {
 /// such type, and no check can tell.
 ///
 /// # Errors
-/// [`Error::NotFinite`] or [`Error::Spread`] for logits outside the domain.
+/// [`Error::NotFinite`] or [`Error::Spread`] for logits outside the domain, [`Error::Classes`] for none.
 ///
-/// Each probability is within 4 ulp; those below `exp(-150)` (`f32`) are 0. Cost: `C` exponentials.
+/// Each probability is within 4 ulp; those below `2^-150`, about `exp(-104)`, are 0 in `f32`. Cost: `C` exponentials.
 ///
 /// ```
 /// use simloss_core::{loss::softmax, nalgebra::SVector};
 /// let p = softmax(&SVector::from([1.0f32, 1.0, 1.0, 1.0]))?;
 /// assert_eq!(p[2], 0.25);
+/// let p = softmax(&SVector::from([0.0f32, -103.0, -104.0]))?;
+/// assert!(p[1] > 0.0 && p[2] == 0.0);
 /// # Ok::<(), simloss_core::Error>(())
 /// ```
 pub fn softmax<T: Scalar, const C: usize>(logits: &SVector<T, C>) -> Result<ProbabilityVector<T, C>, Error> {

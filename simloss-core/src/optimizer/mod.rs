@@ -14,7 +14,8 @@
 //!
 //! A step whose gradient overflows is refused before anything moves. "Overflows" means: twice the square of the gradient
 //! (times the rate, where that is above 1) is not finite. So no second moment becomes infinite, where a parameter would
-//! stop for ever, and no finite parameter does.
+//! stop for ever, and no finite parameter does. That is looked at before any decay, and said without one: what [`L2`] adds
+//! may still overflow in the optimizer inside, and a decay that makes parameters grow (`rate decay` above 2) is not refused.
 
 mod adam;
 mod clip;
