@@ -6,7 +6,7 @@ use simloss_core::{
     Error, Label, Random,
     layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu, Sliced},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets},
-    optimizer::{Adam, Clip, FactoryDecay, L2, Momentum, Optimizer, Sgd},
+    optimizer::{Adam, Clip, DecoupledDecay, FactoryDecay, L2, Momentum, Optimizer, Sgd},
     similarity::ClassOrder,
     train::{
         Accumulator, Batch, Features, GROUP, Keep, Model, Network, Replay, RowMajor, Serial, SlicedStep, Work,
@@ -14,7 +14,7 @@ use simloss_core::{
     },
 };
 use simloss_tests::{
-    Outcome, State, labels,
+    Outcome, State, bits, labels,
     lanes::{Array, Token},
     uniform,
 };
@@ -351,6 +351,42 @@ fn factory_weights_must_fit() -> Outcome {
     assert_eq!(state.bits(), before.bits());
     assert!(matches!(FactoryDecay::new(sgd, -0.1, &short), Err(Error::Setting { .. })));
     assert!(matches!(FactoryDecay::new(sgd, 0.1, &[f32::NAN]), Err(Error::NotFinite { .. })));
+    Ok(())
+}
+
+// ------------------------------------------------------------------------------------------------------------ wrappers
+
+/// What an optimizer does to gradients and parameters it does inside every wrapper too, where that itself does nothing.
+#[test]
+fn wrappers_pass_on_what_is_inside() -> Outcome {
+    /// The bits after a step without memory for gradients, and after one with it.
+    fn stepped<O: Optimizer<f32>>(optimizer: &O) -> Result<[Vec<u64>; 2], Error> {
+        let (layers, sample) =
+            (two(), Sample { features: vec![0.5; FEATURES], truth: [Some(Label::new(1, CLASSES)?)] });
+        let network = network(layers)?;
+        let start = start(&layers, optimizer, 14);
+        let (mut in_place, mut buffered) = (start.clone(), start);
+        step_one(&network, optimizer, &mut in_place, &sample, 1.0)?;
+        step_buffered(&network, optimizer, &mut buffered, &sample, 1.0)?;
+        Ok([in_place, buffered].map(|state| bits(&state.parameters)))
+    }
+    fn inside<O: Optimizer<f32>>(what: &str, inner: O, factory: &[f32]) -> Outcome {
+        let expected = stepped(&inner)?;
+        assert_ne!(expected, stepped(&Sgd::new(0.1)?)?, "{what} does something");
+        assert_eq!(stepped(&L2::new(inner, 0.0)?)?, expected, "{what} in L2");
+        assert_eq!(stepped(&DecoupledDecay::new(inner, 0.0)?)?, expected, "{what} in DecoupledDecay");
+        assert_eq!(stepped(&FactoryDecay::new(inner, 0.0, factory)?)?, expected, "{what} in FactoryDecay");
+        assert_eq!(stepped(&Clip::new(inner, 1e9)?)?, expected, "{what} in Clip");
+        Ok(())
+    }
+    let sgd = Sgd::new(0.1)?;
+    let factory = start(&two(), &sgd, 15).parameters;
+    let short = Clip::new(sgd, 0.01)?;
+    inside("Clip", short, &factory)?;
+    inside("FactoryDecay", FactoryDecay::new(sgd, 0.5, &factory)?, &factory)?;
+    // Of two limits the smaller one.
+    assert_eq!(stepped(&Clip::new(Clip::new(sgd, 0.02)?, 0.01)?)?, stepped(&short)?);
+    assert_eq!(stepped(&Clip::new(short, 0.02)?)?, stepped(&short)?);
     Ok(())
 }
 
