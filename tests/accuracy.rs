@@ -17,7 +17,7 @@ use simloss_bench::{
 };
 use simloss_core::{
     Label,
-    loss::SimLoss,
+    loss::{SimLoss, softmax_into},
     number::block_sum_of,
     similarity::{DenseTable, OrderTable, Similarity, SparseSimilarity, Taxonomy, dissimilarity, similarity},
 };
@@ -52,6 +52,27 @@ fn elementary_functions_are_within_their_bounds() {
         let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
         assert!(verdict.is_fine(), "{}: {} ulp: {}", row.quantity.name(), row.tally.max_ulp, row.tally.worst);
     }
+}
+
+fn probabilities<T: Platform>() -> Outcome {
+    let mut tally = Tally::default();
+    for case in hard::<T>(SEED, 3 * PAIRS) {
+        let mut found = vec![T::ZERO; case.classes()];
+        softmax_into(&case.logits, &mut found)?;
+        for (k, (p, exact)) in found.into_iter().zip(oracle::softmax(&case.logits)).enumerate() {
+            tally.value(p, &exact, || format!("class {k} of {}", case.name));
+        }
+    }
+    let ulp = tally.max_ulp;
+    assert!(Bound::of(Quantity::Softmax, T::SCALAR).holds(ulp), "{ulp} ulp: {}", tally.worst);
+    assert!(ulp > 1.0, "a worst of {ulp} ulp: the cases have become soft");
+    Ok(())
+}
+
+#[test]
+fn probabilities_are_within_their_bounds() -> Outcome {
+    probabilities::<f32>()?;
+    probabilities::<f64>()
 }
 
 #[test]

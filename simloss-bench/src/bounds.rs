@@ -2,7 +2,7 @@
 //!
 //! Errors are in ulp as [`crate::ulp`] measures them: the spacing at the exact result, for the
 //! gradient the spacing at `|p| + |q|`. Every test, bench, firmware check and record reads its
-//! tolerance here. What is known to fail is listed too, and fails the check when it starts to
+//! tolerance of these quantities here. What is known to fail is listed too, and fails the check when it starts to
 //! pass: a stale exception hides more than it excuses.
 
 use crate::real::{Scalar, power_of_two};
@@ -24,11 +24,13 @@ pub enum Quantity {
     Expm1,
     /// The square root.
     Sqrt,
+    /// One probability of the logits.
+    Softmax,
 }
 
 impl Quantity {
     /// All quantities, in the order in which tables list them.
-    pub const ALL: [Quantity; 7] = [
+    pub const ALL: [Quantity; 8] = [
         Quantity::Loss,
         Quantity::Gradient,
         Quantity::Exp,
@@ -36,6 +38,7 @@ impl Quantity {
         Quantity::Log1p,
         Quantity::Expm1,
         Quantity::Sqrt,
+        Quantity::Softmax,
     ];
 
     /// The name in records.
@@ -48,6 +51,7 @@ impl Quantity {
             Quantity::Log1p => "log1p",
             Quantity::Expm1 => "expm1",
             Quantity::Sqrt => "sqrt",
+            Quantity::Softmax => "softmax",
         }
     }
 }
@@ -95,7 +99,7 @@ const fn bound(quantity: Quantity, scalar: Scalar, ulp: f64, reason: &'static st
 }
 
 /// The table, one row for every quantity in every scalar.
-pub const BOUNDS: [Bound; 14] = [
+pub const BOUNDS: [Bound; 16] = [
     bound(
         Quantity::Loss,
         Scalar::F32,
@@ -134,6 +138,13 @@ pub const BOUNDS: [Bound; 14] = [
     bound(Quantity::Expm1, Scalar::F64, 1.0, "libm 0.2.16: .791 over 60,000 samples from -20 to 20."),
     bound(Quantity::Sqrt, Scalar::F32, 0.5, "IEEE 754: correctly rounded."),
     bound(Quantity::Sqrt, Scalar::F64, 0.5, "IEEE 754: correctly rounded."),
+    bound(
+        Quantity::Softmax,
+        Scalar::F32,
+        4.0,
+        "The roundings of exp, of one compensated sum, of its reciprocal and of a product; each may be two ulp of the result.",
+    ),
+    bound(Quantity::Softmax, Scalar::F64, 4.0, "The same algorithm with the same roundings, each in its own ulp."),
 ];
 
 impl Bound {
