@@ -14,7 +14,7 @@ use simloss_core::{
     },
 };
 use simloss_tests::{
-    Outcome, State, bits, labels,
+    Outcome, State, bits, config, labels,
     lanes::{Array, Token},
     uniform,
 };
@@ -595,6 +595,8 @@ fn held<const N: usize>(replay: &Replay<f32, 1, N>) -> Vec<(usize, usize)> {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn the_latest_are_kept(classes in prop::collection::vec(0usize..4, 0..40)) {
         let replay = offer::<7>(Keep::Latest, &classes)?;

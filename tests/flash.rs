@@ -12,7 +12,7 @@ use simloss_core::{
     optimizer::Adam,
     train::{Batch, Model, Network, RowMajor, Work, train_one},
 };
-use simloss_tests::{Outcome, bits};
+use simloss_tests::{Outcome, bits, config};
 use std::{cell::RefCell, rc::Rc};
 
 /// What a word (or, of an erasure, a page) is like where the power went.
@@ -292,6 +292,8 @@ fn a_cut_anywhere_leaves_the_old_state_or_the_new_one() -> Outcome {
 }
 
 proptest! {
+    #![proptest_config(config())]
+
     /// Cut after cut, in any order, the device never loses more than the save that was cut.
     #[test]
     fn cut_after_cut(cuts in prop::collection::vec((0usize..60, 0u64..50), 1..12)) {

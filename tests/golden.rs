@@ -4,6 +4,11 @@
 //! with [`Tolerance`]; what the files call exact is compared with `==`.
 
 use serde::Deserialize;
+use simloss_bench::{
+    bounds::{Bound, Quantity},
+    real::Real,
+    subject::Number,
+};
 use simloss_core::{
     Error,
     layers::{Conv2d, Dense, Layer, MaxPool, Relu},
@@ -26,20 +31,16 @@ use simloss_tests::{
 /// times more. `f32`: 2^-20, 8 to 16 units in the last place: at most 6 for the loss or gradient of a sample (bounds of
 /// `docs/numerics.md`), half of one for each rounding after it: two weights, three for the smoothed target, two sums,
 /// two for the mean. Layers add up to 54 products, whose roundings partly cancel.
-trait Tolerance: Scalar {
+trait Tolerance: Number {
     const RELATIVE: f64;
-    /// Gradients below this may be 0: exponentials are, that cannot reach the last bit of any loss.
-    const VANISHING: f64;
 }
 
 impl Tolerance for f32 {
     const RELATIVE: f64 = 1.0 / 1_048_576.0;
-    const VANISHING: f64 = 1e-24; // 2^-80
 }
 
 impl Tolerance for f64 {
     const RELATIVE: f64 = 1e-13;
-    const VANISHING: f64 = 1e-300;
 }
 
 /// Refuses a number that differs by more than the tolerance times `magnitude`.
@@ -157,10 +158,11 @@ fn judge<V: Value<Scalar: Tolerance>>(t: V::Token, case: &LossCase, loss: impl L
     for (i, (&loss, &expected)) in judged.losses.iter().zip(expected).enumerate() {
         close(&what(&format!("loss {i}")), loss, expected, expected);
     }
+    let floor = Bound::of(Quantity::Gradient, V::Scalar::SCALAR).floor;
     for (i, magnitudes) in gradient_magnitudes(case)?.chunks(case.classes).enumerate() {
         for (k, &magnitude) in magnitudes.iter().enumerate() {
             let at = i * case.classes + k;
-            let magnitude = magnitude + V::Scalar::VANISHING / V::Scalar::RELATIVE;
+            let magnitude = magnitude + floor / V::Scalar::RELATIVE;
             close(&what(&format!("gradient of sample {i}, class {k}")), judged.gradient[at], gradient[at], magnitude);
         }
     }

@@ -4,10 +4,11 @@
 //! on. Each is held against every kind of similarity, over logits that include ties, gaps from 1e-7 to 1e4 and samples
 //! that are right or wrong by 100; each in `f32` and `f64`.
 
-use proptest::{
-    prelude::*,
-    sample::select,
-    test_runner::{FileFailurePersistence, RngSeed},
+use proptest::{prelude::*, sample::select};
+use simloss_bench::{
+    bounds::{Bound, Quantity},
+    real::Real,
+    subject::Number,
 };
 use simloss_core::{
     Error, Label, Random,
@@ -17,7 +18,7 @@ use simloss_core::{
     similarity::{DenseTable, Identity, SparseSimilarity, Taxonomy, similarity},
 };
 use simloss_tests::{
-    AnySimilarity, Judged, Outcome, bits, doubles, each_in, labels,
+    AnySimilarity, Judged, Outcome, bits, config, doubles, each_in, labels,
     lanes::{Array, Token},
     passes, reduce_in,
     reference::{self, Sample},
@@ -26,43 +27,39 @@ use simloss_tests::{
 
 type Law = Result<(), TestCaseError>;
 
-/// The same inputs every time; what once failed is kept in a file beside this one and tried first.
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_200_303),
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
-    }
-}
-
 /// What bounds are stated in.
-trait Format: Scalar {
+trait Format: Number {
     /// Half of the spacing of numbers from 1 to 2.
     const UNIT: f64;
     /// The spacing of numbers near 0.
     const TINY: f64;
-    /// Gradients below this may be 0.
-    const VANISHING: f64;
-
     /// The spacing of numbers at `x`.
     fn ulp(x: f64) -> f64 {
         // The largest power of two that is not above x is x without its fraction bits.
         let power = f64::from_bits(x.abs().to_bits() & (0x7ff << 52));
         (2.0 * Self::UNIT * power).max(Self::TINY)
     }
+
+    /// How far the loss of a sample may be from the exact one.
+    fn loss_bound(exact: f64) -> f64 {
+        Bound::of(Quantity::Loss, Self::SCALAR).ulp * Self::ulp(exact)
+    }
+
+    /// How far an entry of its gradient may be, where `p + q` is the magnitude.
+    fn gradient_bound(magnitude: f64) -> f64 {
+        let bound = Bound::of(Quantity::Gradient, Self::SCALAR);
+        bound.ulp * Self::ulp(magnitude) + bound.floor
+    }
 }
 
 impl Format for f32 {
     const UNIT: f64 = 1.0 / 16_777_216.0;
     const TINY: f64 = f32::from_bits(1) as f64;
-    const VANISHING: f64 = f64::from_bits((1023 - 80) << 52);
 }
 
 impl Format for f64 {
     const UNIT: f64 = 1.0 / 9_007_199_254_740_992.0;
     const TINY: f64 = f64::from_bits(1);
-    const VANISHING: f64 = 1e-300;
 }
 
 // ---------------------------------------------------------------------------------------------------------- the inputs
@@ -246,11 +243,11 @@ fn loss_and_gradient_are_accurate(one: &One) -> Law {
     let s = one.kind.build::<f32>(one.classes)?;
     let Judged { losses, gradient } = judge(&SimLoss::new(&s), &one.logits, one.truth)?;
     let exact = reference(&s, &one.logits, one.truth)?;
-    let error = (f64::from(losses[0]) - exact.loss).abs() / f32::ulp(exact.loss);
-    prop_assert!(error <= 5.0, "{error:.2} ulp: {} for {}", losses[0], exact.loss);
+    let error = (f64::from(losses[0]) - exact.loss).abs();
+    prop_assert!(error <= f32::loss_bound(exact.loss), "{} for {}", losses[0], exact.loss);
     for (k, &g) in gradient.iter().enumerate() {
         let error = (f64::from(g) - exact.gradient(k)).abs();
-        let bound = 6.0 * f32::ulp(exact.magnitude(k)) + f32::VANISHING;
+        let bound = f32::gradient_bound(exact.magnitude(k));
         prop_assert!(error <= bound, "class {k}: {g} for {} of {}", exact.gradient(k), exact.magnitude(k));
     }
     Ok(())
@@ -336,13 +333,13 @@ fn permuted_classes_permute_the_gradient<T: Format>(one: &One, keys: &[u32]) -> 
     let before = AnySimilarity::dense(classes, &matrix)?;
     let a = judge(&SimLoss::new(&before), &logits, one.truth)?;
     let b = judge(&SimLoss::new(&AnySimilarity::dense(classes, &moved_matrix)?), &moved, truth)?;
-    // Both are within 5 and 6 ulp of the same number.
+    // Both are within their bounds of the same number.
     let exact = reference(&before, &logits, one.truth)?;
     let difference = (a.losses[0].to_f64() - b.losses[0].to_f64()).abs();
-    prop_assert!(difference <= 10.0 * T::ulp(exact.loss), "losses {:?} and {:?}", a.losses, b.losses);
+    prop_assert!(difference <= 2.0 * T::loss_bound(exact.loss), "losses {:?} and {:?}", a.losses, b.losses);
     for (k, &old) in order.iter().enumerate() {
         let difference = (a.gradient[old].to_f64() - b.gradient[k].to_f64()).abs();
-        let bound = 12.0 * T::ulp(exact.magnitude(old)) + 2.0 * T::VANISHING;
+        let bound = 2.0 * T::gradient_bound(exact.magnitude(old));
         prop_assert!(difference <= bound, "class {old}: {:?} and {:?}", a.gradient[old], b.gradient[k]);
     }
     Ok(())
@@ -358,8 +355,8 @@ fn more_similarity_is_no_more_loss<T: Format>(one: &One, class: usize, part: f32
         Ok(judge(&SimLoss::new(&AnySimilarity::dense(classes, s)?), &logits, one.truth)?.losses[0].to_f64())
     };
     let (before, after) = (loss(&matrix)?, loss(&raised)?);
-    // Each is within 5 ulp of the exact loss, which does not rise.
-    prop_assert!(after <= before + 10.0 * T::ulp(before), "{before} rose to {after}");
+    // Each is within its bound of the exact loss, which does not rise.
+    prop_assert!(after <= before + 2.0 * T::loss_bound(before), "{before} rose to {after}");
     Ok(())
 }
 
@@ -856,10 +853,10 @@ fn a_right_sample_keeps_the_digits_of_its_loss() -> Outcome {
             let exact = reference(&similarity, &z, 0)?;
             let error = (f64::from(losses[0]) - exact.loss).abs() / f32::ulp(exact.loss);
             assert!(exact.loss > 0.0 && error <= bound, "gap {gap}: {error} ulp, {losses:?} for {}", exact.loss);
-            // The gradient keeps its digits too, as far down as 2^-80.
+            // The gradient keeps its digits too, as far down as its bound asks.
             for (k, &g) in gradient.iter().enumerate() {
                 let error = (f64::from(g) - exact.gradient(k)).abs();
-                let bound = 8.0 * f32::ulp(exact.terms(k)) + f32::VANISHING;
+                let bound = 8.0 * f32::ulp(exact.terms(k)) + Bound::of(Quantity::Gradient, f32::SCALAR).floor;
                 assert!(error <= bound, "gap {gap}, class {k}: {g:e} for {:e}", exact.gradient(k));
             }
         }
@@ -905,11 +902,11 @@ fn a_thousand_classes_are_summed_within_the_bounds() -> Outcome {
                 let y = random.below(classes);
                 let Judged { losses, gradient } = judge(&SimLoss::new(&similarity), &z, y)?;
                 let exact = reference(&similarity, &z, y)?;
-                let error = (f64::from(losses[0]) - exact.loss).abs() / f32::ulp(exact.loss);
-                assert!(error <= 5.0, "spread {spread}: {error} ulp");
+                let error = (f64::from(losses[0]) - exact.loss).abs();
+                assert!(error <= f32::loss_bound(exact.loss), "spread {spread}: {} for {}", losses[0], exact.loss);
                 for (k, &g) in gradient.iter().enumerate() {
                     let error = (f64::from(g) - exact.gradient(k)).abs();
-                    assert!(error <= 6.0 * f32::ulp(exact.magnitude(k)) + f32::VANISHING, "spread {spread}, class {k}");
+                    assert!(error <= f32::gradient_bound(exact.magnitude(k)), "spread {spread}, class {k}");
                 }
             }
         }

@@ -1,8 +1,10 @@
 //! Shared helpers of the tests in this folder: golden values, lanes, any similarity at run time, a reference in `f64`.
+#![allow(clippy::disallowed_methods)] // the platform's functions judge
 
 pub mod lanes;
 pub mod reference;
 
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 use serde::{Deserialize, de::DeserializeOwned};
 use simloss_core::{
     Error, Label, Random,
@@ -17,6 +19,16 @@ use simloss_core::{
 
 /// What a test returns: `?` in place of `unwrap`.
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// The settings of all property tests: the same inputs every time; what once failed is kept in a file beside the test's and
+/// tried first.
+pub fn config() -> Config {
+    Config {
+        rng_seed: RngSeed::Fixed(20_200_303),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..Config::default()
+    }
+}
 
 /// The cases of a file of golden values.
 ///
@@ -191,6 +203,8 @@ pub struct Judged<T> {
 
 /// [`Criterion::each_in`] in the lanes of `V`, with as much memory as it asks for.
 ///
+/// Without a gradient it must say the same; so must [`reduce_in`].
+///
 /// # Errors
 /// As [`Criterion::each_in`].
 pub fn each_in<V: Value, L: Loss<V::Scalar>>(
@@ -204,8 +218,11 @@ pub fn each_in<V: Value, L: Loss<V::Scalar>>(
     let (mut scalars, mut values) = (vec![zero; needed.scalars], vec![V::splat(token, zero); needed.values]);
     let mut losses = vec![zero; logits.len() / criterion.loss().classes()];
     let mut gradient = vec![zero; logits.len()];
-    criterion.each_in(token, logits, targets, &mut scalars, &mut values, &mut losses, Some(&mut gradient))?;
-    Ok(Judged { losses, gradient })
+    let mut alone = losses.clone();
+    let without = criterion.each_in(token, logits, targets, &mut scalars, &mut values, &mut alone, None);
+    let with = criterion.each_in(token, logits, targets, &mut scalars, &mut values, &mut losses, Some(&mut gradient));
+    assert_eq!((without, bits(&alone)), (with, bits(&losses)), "without a gradient");
+    with.map(|()| Judged { losses, gradient })
 }
 
 /// [`Criterion::reduce_in`] in the lanes of `V`, with as much memory as it asks for.
@@ -223,9 +240,11 @@ pub fn reduce_in<V: Value, L: Loss<V::Scalar>>(
     let needed = criterion.scratch::<V>(targets);
     let (mut scalars, mut values) = (vec![zero; needed.scalars], vec![V::splat(token, zero); needed.values]);
     let mut gradient = vec![zero; logits.len()];
+    let without = criterion.reduce_in(token, reduction, logits, targets, &mut scalars, &mut values, None);
     let gradient_out = Some(&mut gradient[..]);
-    let loss = criterion.reduce_in(token, reduction, logits, targets, &mut scalars, &mut values, gradient_out)?;
-    Ok(Judged { losses: vec![loss], gradient })
+    let with = criterion.reduce_in(token, reduction, logits, targets, &mut scalars, &mut values, gradient_out);
+    assert_eq!(without.map(|loss| bits(&[loss])), with.map(|loss| bits(&[loss])), "without a gradient");
+    with.map(|loss| Judged { losses: vec![loss], gradient })
 }
 
 /// What the passes of a layer give for the rows of a batch.

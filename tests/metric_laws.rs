@@ -1,16 +1,14 @@
 //! Metrics and decoders: what holds for all samples. Merging leaves no trace, and each quantity is what its definition
 //! says.
 
-use proptest::{
-    prelude::*,
-    test_runner::{FileFailurePersistence, RngSeed},
-};
+use proptest::prelude::*;
 use simloss_core::{
     Error, Label,
     decoders::{CostTable, Probabilities, argmax, expectation, median},
     metrics::{ClassificationMetrics, ConfusionTable, Mean, Share, ValueErrors, brier, ranked_probability},
     similarity::{ClassOrder, Identity, Similarity},
 };
+use simloss_tests::config;
 
 /// One sample of random tests.
 #[derive(Clone, Debug)]
@@ -75,16 +73,6 @@ impl All {
             expected.squared.value(),
         ]
         .map(|value| value.map(f64::to_bits))
-    }
-}
-
-/// The same samples every time; what once failed is kept in a file beside this one and tried first.
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 300,
-        rng_seed: RngSeed::Fixed(20_200_303),
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
     }
 }
 
