@@ -13,6 +13,7 @@ use simloss_bench::bounds::{Bound, Quantity};
 use simloss_bench::instructions::{self, Task};
 use simloss_bench::oracle::{self, Row};
 use simloss_bench::peers;
+use simloss_bench::real::Scalar;
 use simloss_bench::subject::Number;
 use simloss_bench::ulp;
 use simloss_bench::workload::{Logits, Mean, REDUCTION_FACTOR, class_order};
@@ -273,16 +274,19 @@ impl Task for Exponentials<'_, '_> {
         let x: Vec<f32> = (0..4096).map(|i| -(i as f32) * 0.02).collect();
         let from: Vec<V> = x.chunks_exact(V::WIDTH).map(|x| V::load(t, x)).collect();
         let mut to = from.clone();
+        V::call(t, EachExponential(&from, &mut to));
+        // In lanes as well as outside of them.
+        for (to, &h) in to.iter().zip(&from) {
+            for lane in 0..V::WIDTH {
+                assert_eq!(to.lane(lane).to_bits(), scaled_exp((), h.lane(lane), 0.0).to_bits());
+            }
+        }
         self.0.bench_function("core, in lanes/f32", |bencher| {
             bencher.iter(|| {
                 V::call(t, EachExponential(black_box(&from), &mut to));
                 black_box(&mut to);
             });
         });
-        // In lanes as well as outside of them.
-        for (to, &h) in to.iter().zip(&from) {
-            assert_eq!(to.lane(0).to_bits(), scaled_exp((), h.lane(0), 0.0).to_bits());
-        }
     }
 }
 
@@ -330,6 +334,10 @@ fn decoders(criterion: &mut Criterion) -> Outcome {
     let z = &batch.logits[..];
     let mut probabilities = vec![0.0; CLASSES];
     softmax_into(z, &mut probabilities)?;
+    for (p, exact) in probabilities.iter().zip(oracle::softmax(z)) {
+        let distance = ulp::distance(*p, &exact);
+        assert!(Bound::of(Quantity::Softmax, Scalar::F32).holds(distance), "softmax is wrong by {distance} ulp");
+    }
     let p = Probabilities::new(&probabilities)?;
     let values: Vec<f32> = (1..=CLASSES).map(|age| age as f32).collect();
     let cost = |d: usize, c: usize| d.abs_diff(c) as f32;

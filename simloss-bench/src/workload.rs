@@ -9,13 +9,19 @@ use simloss_core::{
 use simloss_train::lanes::{InstructionSet, Vector};
 
 use crate::bounds::{Bound, Quantity};
+use crate::exact::Exact;
 use crate::instructions::{self, Task};
 use crate::oracle::{self, Row};
-use crate::subject::Number;
+use crate::real::Real;
+use crate::subject::{self, Number};
 use crate::ulp;
 
 /// The reduction factor of all class orders that are timed.
 pub const REDUCTION_FACTOR: f64 = 0.8;
+
+/// How far a mean may be from that of its losses, in ulp: sixteen of them are added in pairs, four roundings of half of
+/// what may be two ulp of the sum; groups are added with compensation, and dividing by a power of two is exact.
+const MEAN_ULP: f64 = 8.0;
 
 /// Logits and true classes of a batch.
 #[derive(Clone, Debug)]
@@ -103,39 +109,58 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
         V::call(token, Once { mean: self, gradient })
     }
 
-    /// Holds the mean and a few rows of the gradient against the oracle.
+    /// Holds all that a run gives, with a gradient and without, against one sample at a time, bit by bit, and that against
+    /// the oracle: all rows of a small batch, and of a large one some from every lane.
     ///
     /// The number of samples must be a power of two, so that dividing by it leaves the bits of the gradient alone.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub fn check(&mut self, token: V::Token, row: impl Fn(usize) -> Row) -> Result<(), String> {
-        let samples = self.batch.labels.len();
+        let told = |error: Error| error.to_string();
+        let (samples, classes) = (self.batch.labels.len(), self.batch.classes);
         assert!(samples.is_power_of_two(), "{samples} samples");
-        let mean: f64 = self.run(token, true).map_err(|error| error.to_string())?.into();
-        let (mut sum, mut judged) = (0.0, 0);
+        let alone = self.run(token, false).map_err(told)?;
+        let mean = self.run(token, true).map_err(told)?;
+        let loss = self.criterion.loss();
+        let mut single = Mean::<_, _, T>::new((), loss, self.batch);
+        let expected = single.run((), true).map_err(told)?;
+        if [alone, mean].map(Real::bits) != [expected; 2].map(Real::bits) {
+            return Err(format!("the mean loss is {alone}, with a gradient {mean}, one sample at a time {expected}"));
+        }
+        let both = self.gradient.iter().zip(&single.gradient);
+        if let Some(at) = both.into_iter().position(|(g, expected)| g.bits() != expected.bits()) {
+            let (i, k) = (at / classes, at % classes);
+            return Err(format!("class {k} of sample {i}: the gradient has other bits than one sample at a time"));
+        }
+
+        // The oracle takes a millisecond for each: of a large batch 16 rows, an odd number of rows apart.
+        let apart = if samples * classes > 5_000 { (samples / 16) | 1 } else { 1 };
+        let [of_loss, of_gradient] = [Quantity::Loss, Quantity::Gradient].map(|what| Bound::of(what, T::SCALAR));
+        let mut sum = Exact::ZERO;
         for i in 0..samples {
-            // All losses of a small batch, and 8 of a large one: the oracle takes a millisecond for each.
-            if samples * self.batch.classes > 5_000 && i % (samples / 8).max(1) != 0 {
+            let (z, truth) = (self.batch.row(i), self.batch.truth(i));
+            let value = subject::answer(loss, z, truth).map_err(told)?.loss;
+            sum = &sum + &Exact::from(value.into());
+            if i % apart != 0 {
                 continue;
             }
-            let (z, truth) = (self.batch.row(i), self.batch.truth(i));
-            let (loss, gradient) = oracle::loss_and_gradient(z, &row(truth));
-            let bound = Bound::of(Quantity::Gradient, T::SCALAR);
-            for (k, (g, exact)) in self.gradient[i * z.len()..].iter().zip(&gradient).enumerate() {
-                let distance = ulp::gradient_distance(g.mul(T::from_usize(samples)), exact, bound.floor);
-                if !bound.holds(distance) {
+            let (exact, gradient) = oracle::loss_and_gradient(z, &row(truth));
+            let distance = ulp::distance(value, &exact);
+            if !of_loss.holds(distance) {
+                return Err(format!("the loss of sample {i} is wrong by {distance} ulp"));
+            }
+            for (k, (g, exact)) in self.gradient[i * classes..].iter().zip(&gradient).enumerate() {
+                let distance = ulp::gradient_distance(g.mul(T::from_usize(samples)), exact, of_gradient.floor);
+                if !of_gradient.holds(distance) {
                     return Err(format!("class {k} of sample {i}: the gradient is wrong by {distance} ulp"));
                 }
             }
-            sum += loss.nearest::<f64>();
-            judged += 1;
         }
-        let exact = sum / f64::from(judged);
-        // Of 8 samples of many, the mean is only near that of all.
-        let allowed = if judged as usize == samples { 1e-5 } else { 1.0 };
-        if (mean - exact).abs() > allowed * exact {
-            return Err(format!("the mean loss is {mean}, not {exact}"));
+        let exact = sum.scaled(-i64::from(samples.trailing_zeros()));
+        let distance = ulp::distance(mean, &exact);
+        if distance > MEAN_ULP {
+            return Err(format!("the mean loss {mean} is {distance} ulp from that of the losses, {exact}"));
         }
         Ok(())
     }
@@ -225,6 +250,10 @@ mod tests {
         assert!(mean.check((), |y| Row::class_order(0.7, 10, y)).is_err());
         let mut mean = Mean::<_, _, f64>::new((), cross_entropy(10)?, &batch);
         mean.check((), |y| Row::identity(10, y))?;
+        for set in InstructionSet::available() {
+            // Large enough that the oracle judges some of the rows.
+            seconds_in_turn(set, &Logits::new(64, 100)?, 1)?;
+        }
         Ok(())
     }
 
