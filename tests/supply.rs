@@ -4,10 +4,10 @@
 use serde_json::Value;
 use simloss_tests::Outcome;
 use spdx::{Expression, ParseMode};
-use std::{collections::BTreeSet, env, error::Error, process::Command};
+use std::{collections::BTreeSet, env, error::Error, fs, path::Path, process::Command};
 
 /// What the core names itself, without features.
-const DIRECT: [&str; 5] = ["crc", "heapless", "libm", "nalgebra", "rand_core"];
+const DIRECT: [&str; 4] = ["crc", "heapless", "libm", "nalgebra"];
 /// What they need: whoever depends on the core builds these, and nothing else.
 const NEEDED: [&str; 12] = [
     "approx",
@@ -53,18 +53,19 @@ fn packages() -> Result<Vec<Value>, Box<dyn Error>> {
 fn the_core_depends_on_little() -> Outcome {
     let packages = packages()?;
     let core = packages.iter().find(|package| package["name"] == "simloss-core").ok_or("no core")?;
-    for dependency in core["dependencies"].as_array().into_iter().flatten() {
-        let default = dependency["kind"].is_null() && dependency["optional"] == false;
+    let all = core["dependencies"].as_array().into_iter().flatten();
+    let default = all.filter(|dependency| dependency["kind"].is_null() && dependency["optional"] == false);
+    let mut names = BTreeSet::new();
+    for dependency in default {
         let name = dependency["name"].as_str().unwrap_or_default();
-        assert!(!default || DIRECT.contains(&name), "{name} is not for the core; make it optional");
-        assert!(!default || dependency["uses_default_features"] == false || name == "libm", "{name}: default features");
+        assert!(dependency["uses_default_features"] == false || name == "libm", "{name}: default features");
+        names.insert(name);
     }
+    assert_eq!(names, BTreeSet::from(DIRECT), "what is not for everybody is optional");
     let tree = cargo(&["tree", "-p", "simloss-core", "-e", "normal,build", "--prefix", "none", "--locked"])?;
     let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    for name in names {
-        let known = name == "simloss-core" || DIRECT.contains(&name) || NEEDED.contains(&name);
-        assert!(known, "{name} is new below the core");
-    }
+    let known: BTreeSet<&str> = DIRECT.into_iter().chain(NEEDED).chain(["simloss-core"]).collect();
+    assert_eq!(names, known, "below the core");
     Ok(())
 }
 
@@ -89,6 +90,45 @@ fn everything_is_permissive_and_from_the_registry() -> Outcome {
         }
     }
     assert!(others > 100, "{others}");
+    Ok(())
+}
+
+/// The names of the sources below a folder of the workspace that some line of theirs is of.
+fn sources(folder: &str, is_of: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Box<dyn Error>> {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut found = vec![];
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let name = format!("{folder}/{}", entry.file_name().display());
+        if entry.file_type()?.is_dir() {
+            found.extend(sources(&name, is_of)?);
+        } else if name.ends_with(".rs") && fs::read_to_string(entry.path())?.lines().any(is_of) {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn one_file_names_the_library_of_transcendental_functions() -> Outcome {
+    let names_it = |line: &str| !line.trim_start().starts_with("//") && line.contains("libm::");
+    let found = ["simloss-core/src", "simloss-train/src", "simloss-bench/src"].map(|folder| sources(folder, &names_it));
+    let found: Vec<_> = found.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    assert_eq!(found, ["simloss-core/src/number/scalar.rs"]);
+    Ok(())
+}
+
+/// A file that no program has is compiled by nobody, and its tests pass.
+#[test]
+fn every_file_of_tests_is_part_of_a_program() -> Outcome {
+    let roots = [include_str!("lib.rs"), include_str!("library.rs"), include_str!("program.rs")].concat();
+    let modules = roots.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+    let mut expected: BTreeSet<String> = modules.map(|name| name.replace(';', ".rs")).collect();
+    expected.extend(["lib.rs", "library.rs", "program.rs", "story.rs"].map(String::from));
+    let files = fs::read_dir(env!("CARGO_MANIFEST_DIR"))?.map(|entry| Ok(entry?.file_name().display().to_string()));
+    let files: BTreeSet<String> = files.collect::<std::io::Result<_>>()?;
+    let files: BTreeSet<String> = files.into_iter().filter(|name| name.ends_with(".rs")).collect();
+    assert_eq!(files, expected);
     Ok(())
 }
 

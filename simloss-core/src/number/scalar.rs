@@ -1,8 +1,9 @@
 //! The one door to transcendental functions, and the constants of each number format.
 //!
 //! `ln`, `log1p`, `expm1` and `sqrt` are libm's, compiled into every target, so their bits do not depend on a platform
-//! library. Nothing else in the workspace may name `libm` or call the functions of std (clippy's `disallowed_methods`
-//! holds that). Several lanes at once have `log1p`'s algorithm of their own, with its bits (`log1p.rs`). libm states .83 ulp for `ln` and `log1p`; `sqrt` is correctly rounded.
+//! library. Nothing else in the workspace names `libm` (a test holds that) or calls those of std but `sqrt` (clippy's
+//! `disallowed_methods` does), except to judge or to be compared with. Several lanes at once have `log1p`'s algorithm of
+//! their own, with its bits (`log1p.rs`). libm states .83 ulp for `ln` and `log1p`; `sqrt` is correctly rounded.
 
 use super::{Logarithm, Value, exp::Exponential};
 
