@@ -1,6 +1,6 @@
 //! `simloss train` on images: what it learns from, what it writes, and what it refuses.
 
-use crate::place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, contents};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     model::Model,
@@ -8,7 +8,7 @@ use simloss_train::{
     record::{Ended, Record, Selection},
     results::Results,
 };
-use std::{collections::BTreeMap, error::Error, fs, path::Path};
+use std::{error::Error, fs, path::Path};
 
 /// A PNG whose left half is of one colour, and a few pixels of which differ with `i`.
 fn png(side: u32, colour: u8, i: u32) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -47,13 +47,6 @@ fn faces(place: &Place) -> Outcome {
         write(&place.path(&format!("faces/{age}_0_1_{i}.png")), &png(20, (50 * age) as u8, i)?)?;
     }
     write(&place.path("faces/99_0_1_2.png"), &png(20, 1, 1)?)
-}
-
-/// Every file below a folder, with its contents.
-fn contents(place: &Place, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
-    let root = place.path(folder);
-    let name = |path: &Path| path.strip_prefix(&root).map(|path| path.display().to_string());
-    files(&root)?.into_iter().map(|path| Ok((name(&path)?, fs::read(&path)?))).collect()
 }
 
 fn results(place: &Place, folder: &str) -> Result<Results, Box<dyn Error>> {
@@ -95,21 +88,21 @@ fn ages_are_learned_with_every_loss() -> Outcome {
     assert!(report.contains("red, green and blue of 60 x 60 pixels") && report.contains("published for ages"));
 
     // The number of threads changes no byte, nor does an interruption, nor the cache.
-    let whole = contents(&place, "out/age/runs")?;
+    let whole = contents(&place.path("out/age/runs"))?;
     assert_eq!(whole.len(), 2 * 5);
     place.simloss(&format!("{AGE} --threads 1 --out one --cache none")).success();
-    assert!(contents(&place, "one/runs")? == whole);
+    assert!(contents(&place.path("one/runs"))? == whole);
     place.simloss(&format!("{AGE} --epochs 1 --out two").replacen("--epochs 3 ", "", 1)).success();
-    assert!(contents(&place, "two/runs")? != whole);
+    assert!(contents(&place.path("two/runs"))? != whole);
     place.simloss(&format!("{AGE} --out two --resume")).success();
-    assert!(contents(&place, "two/runs")? == whole);
+    assert!(contents(&place.path("two/runs"))? == whole);
     // Finished runs are read, not trained; other images are other data.
     place.simloss(&format!("{AGE} --out two --resume")).success();
-    assert!(contents(&place, "two/runs")? == whole);
+    assert!(contents(&place.path("two/runs"))? == whole);
     place.simloss(&format!("{AGE} --out two")).code(2).stderr(contains("already holds a run; add --resume"));
     write(&place.path("faces/3_0_1_2.png"), &png(20, 77, 3)?)?;
     place.simloss(&format!("{AGE} --out two --resume")).code(2).stderr(contains("a run with another data"));
-    assert!(contents(&place, "two/runs")? == whole);
+    assert!(contents(&place.path("two/runs"))? == whole);
 
     // What was trained can be judged.
     let line = format!("eval age faces --ages 1..4 --checkpoint {run}/model.safetensors");

@@ -2,14 +2,13 @@
 //! short, somebody starts it twice. Either it says what to do, or it recovers; what was finished is never lost.
 #![cfg(unix)]
 
-use crate::place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, contents, files, grades};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_core::Random;
 use simloss_train::{checkpoint, compare, model::Model, record::Record};
 use std::{
     collections::BTreeMap,
     error::Error,
-    fmt::Write,
     fs,
     io::Read,
     os::unix::{
@@ -20,16 +19,6 @@ use std::{
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
-
-/// Four grades that one column tells apart, most of the time.
-fn grades() -> String {
-    let mut text = "length,width,grade\n".to_owned();
-    for i in 0..80u32 {
-        let (grade, jitter) = (i % 4, f64::from(i * 7919 % 31) / 31.0 - 0.5);
-        let _ = writeln!(text, "{:.4},{:.4},{}", f64::from(grade) + 1.5 * jitter, jitter, grade + 1);
-    }
-    text
-}
 
 /// Two losses and two seeds.
 const SWEEP: &str =
@@ -45,12 +34,6 @@ fn command(place: &Place, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simloss"));
     command.current_dir(place.path("")).args(line.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
-}
-
-/// All files of a folder but the empty ones that are locked, by name.
-fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Box<dyn Error>> {
-    let all = files(folder)?.into_iter().filter(|path| !path.ends_with("lock"));
-    all.map(|path| Ok((path.strip_prefix(folder)?.to_owned(), fs::read(&path)?))).collect()
 }
 
 /// What a sweep leaves that nothing disturbs; the folder is removed again.

@@ -1,30 +1,18 @@
 //! `simloss sweep` and `simloss report`: a grid with baselines, in one process or many, to the same bytes.
 
-use crate::place::{Outcome, Place, files};
+use crate::place::{Outcome, Place, contents, grades};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     record::{Record, Truth},
     results::Line,
 };
-use std::{collections::BTreeMap, error::Error, fmt::Write, fs, process::Command};
-
-/// Four grades that one column tells apart, most of the time.
-fn grades() -> String {
-    let mut text = "length,width,grade\n".to_owned();
-    for i in 0..80u32 {
-        let (grade, jitter) = (i % 4, f64::from(i * 7919 % 31) / 31.0 - 0.5);
-        let _ = writeln!(text, "{:.4},{:.4},{}", f64::from(grade) + 1.5 * jitter, jitter, grade + 1);
-    }
-    text
-}
+use std::{collections::BTreeMap, error::Error, fs, path::PathBuf, process::Command};
 
 const LINE: &str = "sweep table g.csv --label grade -r 0.3,0.6 --runs 2 --epochs 4 --hidden 8";
 
-/// The files of all runs, but for the empty ones that were locked.
-fn runs(place: &Place, out: &str) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
-    let root = place.path(out).join("runs");
-    let all = files(&root)?.into_iter().filter(|path| !path.ends_with("lock"));
-    all.map(|path| Ok((path.strip_prefix(&root)?.display().to_string(), fs::read(&path)?))).collect()
+/// The files of all runs.
+fn runs(place: &Place, out: &str) -> Result<BTreeMap<PathBuf, Vec<u8>>, Box<dyn Error>> {
+    contents(&place.path(out).join("runs"))
 }
 
 #[test]
