@@ -9,6 +9,7 @@ use simloss_core::{
     similarity::OrderTable,
     train::{Batch, Engine, Evaluation, Model, Network, RowMajor, Serial, Work, eval_step, train_step},
 };
+use simloss_tests::bits;
 use simloss_train::{
     engine::{Rows, Threads},
     lanes::InstructionSet,
@@ -49,13 +50,9 @@ impl Samples {
 #[derive(Debug, PartialEq)]
 struct Trace {
     steps: Vec<Result<u32, CoreError>>,
-    losses: Vec<u32>,
-    parameters: Vec<u32>,
-    evaluated: Result<(Vec<u32>, Vec<u32>), CoreError>,
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
+    losses: Vec<u64>,
+    parameters: Vec<u64>,
+    evaluated: Result<(Vec<u64>, Vec<u64>), CoreError>,
 }
 
 /// Three steps with Adam on `batches` in turn, then losses and logits of the first.
@@ -126,6 +123,14 @@ fn simloss(classes: usize) -> Result<impl Loss<f32> + Sync + Copy, CoreError> {
     Ok(SimLoss::new(OrderTable::in_memory(table, classes, 0.6)?))
 }
 
+/// What the tests of all instruction sets compare is what this processor has.
+#[test]
+#[ignore = "says something, judges nothing: ./tests/run.sh lanes"]
+fn instruction_sets() {
+    let names: Vec<_> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
+    println!("instruction sets: {}", names.join(" "));
+}
+
 #[test]
 fn small_batches() -> Outcome {
     let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(5, 9)), Dense::new(9, 4));
@@ -161,7 +166,7 @@ fn many_gradients_are_added_in_the_order_of_their_groups() -> Outcome {
     let mut initial = vec![0.0; network.parameters()];
     net.initialise(&mut initial, &mut Random::new(3));
     let features = RowMajor::new(&samples.features, samples.width)?;
-    let gradient = |threads| -> Result<Vec<u32>, Box<dyn StdError>> {
+    let gradient = |threads| -> Result<Vec<u64>, Box<dyn StdError>> {
         let set = InstructionSet::chosen()?;
         let (mut total, mut losses) = (vec![0.0; initial.len()], vec![0.0; samples.labels.len()]);
         let mut engine = Threads::new(&network, threads, set)?;

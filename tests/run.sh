@@ -13,7 +13,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test examples supply advisories targets firmware demo story faces bench fuzz data pytorch"
+STANDARD="fmt clippy doc test lanes examples supply advisories targets firmware demo story faces bench fuzz data pytorch"
 DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
 SKIPPED=77
 NO_DATA=78
@@ -25,6 +25,7 @@ about() {
     clippy) echo "no warning from the compiler or clippy, in any target; nothing newer than the stated Rust" ;;
     doc) echo "documentation builds without a warning" ;;
     test) echo "unit, documentation, golden, property and command-line tests" ;;
+    lanes) echo "this processor has every instruction set, so that the tests compared all of them" ;;
     examples) echo "every example runs and gets what it expects" ;;
     supply) echo "licences, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
     advisories) echo "nothing is known to be wrong with the versions that are locked" ;;
@@ -33,7 +34,7 @@ about() {
     demo) echo "the main job runs on the embedded data within a minute" ;;
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;
-    bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.6 of cross entropy" ;;
+    bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.4 of cross entropy" ;;
     fuzz) echo "ten seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read, and say what is written of them" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
@@ -85,14 +86,23 @@ tests() {
 
 step_fmt() {
   local w
-  for w in Cargo.toml tests/firmware/Cargo.toml tests/fuzz/Cargo.toml; do
-    cargo fmt --all --check --manifest-path $w || return 1
+  for w in . tests/firmware tests/fuzz simloss-bench/candle simloss-bench/peers; do
+    cargo fmt --all --check --manifest-path $w/Cargo.toml || return 1
   done
+}
+
+# All but the story, which includes what a trained network is exported to.
+firmware_clippy() {
+  cargo clippy --manifest-path tests/firmware/Cargo.toml --locked "$@" -- -D warnings
 }
 
 step_clippy() {
   cargo clippy --workspace --all-targets --locked -- -D warnings &&
-    cargo clippy --manifest-path tests/firmware/Cargo.toml -p simloss-program -p simloss-host --locked -- -D warnings
+    firmware_clippy -p simloss-program -p simloss-host || return 1
+  local arm=thumbv7em-none-eabihf riscv=riscv32imac-unknown-none-elf
+  target $arm && target $riscv || return $SKIPPED
+  firmware_clippy -p simloss-cortex-m -p simloss-everything --target $arm &&
+    firmware_clippy -p simloss-riscv --target $riscv
 }
 
 step_doc() {
@@ -101,6 +111,15 @@ step_doc() {
 
 step_test() {
   tests --workspace --no-fail-fast
+}
+
+step_lanes() {
+  local found
+  found=$(tests -q --workspace --test library -- engine::instruction_sets --ignored --nocapture) || { echo "$found"; return 1; }
+  grep '^instruction sets:' <<<"$found" || return 1
+  grep -q 'avx512 avx2 scalar' <<<"$found" && return 0
+  echo "needs a processor with AVX-512: what it computes was compared with nothing"
+  return $NO_DATA
 }
 
 step_examples() {
@@ -188,11 +207,13 @@ step_faces() {
   story faces "$PWD/$data/UTKFace-4k.tar" "$PWD/$data/checkpoints/utkface_r0.8.safetensors"
 }
 
+# 1.2 to 1.3 is what was measured. The ratio is the median of 70 pairs of runs, one behind the other, so that a busy machine
+# slows both; 1.4 leaves room for that, and not for an eighth of the loss.
 step_bench() {
   release &&
     "$RELEASE/stability" &&
     cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
-    "$RELEASE/throughput" --only loss --at-most 1.6
+    "$RELEASE/throughput" --only loss --at-most 1.4
 }
 
 # fuzz [--quick] SECONDS
@@ -269,6 +290,7 @@ step_deep-minimal() {
   return $status
 }
 
+# Not in any step: simloss-bench/peers, for which burn is built for eleven minutes. Whoever makes its record builds it.
 step_deep-peers() {
   cargo run --release -q --locked --manifest-path simloss-bench/candle/Cargo.toml
 }
@@ -279,8 +301,11 @@ step_deep-package() {
 
 step_deep-faults() {
   local skip=()
-  [ "$(id -u)" -eq 0 ] || { echo "skipped: a small disk, which only root may mount" && skip=(--skip a_small_disk); }
-  tests -q --workspace --test program -- faults:: --include-ignored --nocapture "${skip[@]}"
+  [ "$(id -u)" -eq 0 ] || skip=(--skip a_small_disk)
+  tests -q --workspace --test program -- faults:: --include-ignored --nocapture "${skip[@]}" || return 1
+  [ "$(id -u)" -eq 0 ] && return 0
+  echo "all but a small disk, which only root may mount: sudo ./tests/run.sh deep-faults"
+  return $SKIPPED
 }
 
 step_deep-fuzz() {

@@ -9,8 +9,9 @@ static mut MEMORY: vectors::Memory<f32> = vectors::Memory::new(0.0);
 
 #[riscv_rt::entry]
 fn main() -> ! {
+    let memory = &raw mut MEMORY;
     // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
-    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    let memory = unsafe { &mut *memory };
     exit(
         vectors::all(memory, &mut Console)
             .and_then(|()| metrics::all::<f32>(&mut Console))
