@@ -19,6 +19,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// A corrected p value below this is called a difference.
 pub const SIGNIFICANCE: f64 = 0.05;
 
+/// By how much of the greatest value equal results may differ: their scores are computed in `f32`.
+const ROUNDING: f64 = 16.0 * f32::EPSILON as f64;
+
 /// Mean and spread of some results.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
@@ -51,7 +54,7 @@ pub struct Paired {
     pub difference: Summary,
     /// Two-sided p value of no difference, before any correction for several tests.
     pub p: f64,
-    /// The effect size `d_z`; 0 where all differences are 0.
+    /// The effect size `d_z`; 0 where all differences are 0, but for rounding.
     pub effect: f64,
 }
 
@@ -59,7 +62,8 @@ pub struct Paired {
 ///
 /// `test_to_train` is `n_test / n_train`, samples each split tests on by samples it trains on; 0 gives the ordinary
 /// paired t test. `None` where no test is possible: other than equally many values, fewer than two pairs, or differences
-/// that are all the same and not 0.
+/// that are all the same and not 0, from which nothing can be learnt about chance. What is within the rounding of scores,
+/// `16 f32::EPSILON` of the greatest value, is the same.
 ///
 /// ```
 /// use simloss_train::statistics::paired;
@@ -74,12 +78,18 @@ pub fn paired(values: &[f64], reference: &[f64], test_to_train: f64) -> Option<P
     }
     let differences: Vec<f64> = values.iter().zip(reference).map(|(a, b)| a - b).collect();
     let difference = Summary::of(&differences)?;
-    if differences.iter().all(|&d| d == 0.0) {
+    if !difference.deviation.is_finite() {
+        return None;
+    }
+    // 0.90 - 0.85 and 0.80 - 0.75 are not the same number, and class values such as 0.1 are rounded to f32. Taken for a
+    // spread, such noise would make any difference sure.
+    let noise = ROUNDING * values.iter().chain(reference).fold(0.0, |most: f64, x| most.max(x.abs()));
+    if differences.iter().all(|d| d.abs() <= noise) {
         return Some(Paired { difference, p: 1.0, effect: 0.0 });
     }
     let effect = difference.mean / difference.deviation;
     let t = effect / (1.0 / difference.count as f64 + test_to_train).sqrt();
-    if !t.is_finite() {
+    if difference.deviation <= noise || !t.is_finite() {
         return None;
     }
     let student = StudentsT::new(0.0, 1.0, (difference.count - 1) as f64).ok()?;
@@ -143,11 +153,34 @@ mod tests {
     fn nothing_to_test() {
         assert_eq!(paired(&[1.0], &[2.0], 0.0), None);
         assert_eq!(paired(&[1.0, 2.0], &[1.0], 0.0), None);
+        assert_eq!(paired(&[1.0, f64::INFINITY], &[1.0, 2.0], 0.0), None);
         assert_eq!(paired(&[1.0, 2.0], &[2.0, 3.0], 0.0), None, "differences without spread");
         let same = paired(&[1.0, 2.0], &[1.0, 2.0], 0.0).unwrap();
         assert_eq!((same.p, same.effect), (1.0, 0.0));
         assert_eq!(Summary::of(&[]), None);
         assert_eq!(Summary::of(&[3.0]), Some(Summary { count: 1, mean: 3.0, deviation: 0.0 }));
+    }
+
+    #[test]
+    fn rounding_is_no_spread() {
+        // Five points less in every pair, by shares of 100 samples; the differences have other bits.
+        let reference: Vec<f64> = (90..99).map(|k| f64::from(k) / 100.0).collect();
+        let values: Vec<f64> = (85..94).map(|k| f64::from(k) / 100.0).collect();
+        let differences: Vec<f64> = values.iter().zip(&reference).map(|(a, b)| a - b).collect();
+        assert!(Summary::of(&differences).unwrap().deviation > 0.0);
+        for scale in [1.0, 1e-9, 1e9] {
+            let of = |x: &[f64]| x.iter().map(|x| scale * x).collect::<Vec<_>>();
+            assert_eq!(paired(&of(&values), &of(&reference), 0.25), None);
+        }
+        // One sample of 100, in one pair, is a spread.
+        let mut other = values.clone();
+        other[3] -= 0.01;
+        assert!(paired(&other, &reference, 0.25).is_some());
+        // Errors of one class, a tenth in f32: one class more for each of 3 of 10 samples, and then none.
+        let tenths = |k: [f32; 3]| k.map(|k| 0.3 * f64::from((k + 1.0) / 10.0 - k / 10.0));
+        assert_eq!(paired(&tenths([1.0, 2.0, 6.0]), &[0.0; 3], 0.0), None);
+        let same = paired(&tenths([1.0, 2.0, 6.0]), &tenths([6.0, 1.0, 2.0]), 0.0).unwrap();
+        assert_eq!((same.p, same.effect), (1.0, 0.0));
     }
 
     #[test]
