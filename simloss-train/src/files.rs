@@ -30,25 +30,40 @@ pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
 
 /// As [`replace`], as safe as wanted.
 pub(crate) fn replace_safe(safe: Safe, path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
+    write(safe, path, |file| parts.iter().try_for_each(|part| file.write_all(part)).map_err(Error::file("write", path)))
+}
+
+/// As [`replace`], by what `new` makes of the contents, which are `None` where there is no file. Processes that change
+/// the same file at the same time do so one after the other, so none undoes what another did.
+///
+/// # Errors
+/// As [`replace`]; [`Error::File`] for a file that cannot be read; those of `new`.
+pub(crate) fn change(path: &Path, new: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>, Error>) -> Result<(), Error> {
+    write(Safe::FromPowerCut, path, |file| {
+        let old = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            read => Some(read.map_err(Error::file("read", path))?),
+        };
+        file.write_all(&new(old)?).map_err(Error::file("write", path))
+    })
+}
+
+/// Puts what `fill` writes in the place of `path`.
+fn write(safe: Safe, path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<(), Error>) -> Result<(), Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
     let failed = |source| Error::File { action: "write", path: path.to_owned(), source };
     let mut file = own(&temporary).map_err(failed)?;
-    let mut write = || {
-        for part in parts {
-            file.write_all(part)?;
-        }
+    let write = || {
+        fill(&mut file)?;
         if safe == Safe::FromPowerCut {
-            file.sync_all()?;
+            file.sync_all().map_err(failed)?;
         }
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path).map_err(failed)
     };
-    write().map_err(|source| {
-        // Best effort: the error that matters is the first one.
-        let _ = fs::remove_file(&temporary);
-        failed(source)
-    })?;
+    // Best effort: the error that matters is the first one.
+    write().inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     #[cfg(unix)]
     if let (Safe::FromPowerCut, Some(folder)) = (safe, path.parent()) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -130,6 +145,26 @@ mod tests {
         fs::write(folder.path().join("a.json.tmp"), b"half of something longer")?;
         replace(&path, &[b"newer"])?;
         assert_eq!((fs::read(&path)?, fs::read_dir(folder.path())?.count()), (b"newer".to_vec(), 2));
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_undoes_a_change() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.json");
+        let one_more = |old: Option<Vec<u8>>| Ok(vec![b'a'; old.map_or(0, |old| old.len()) + 1]);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..25).try_for_each(|_| change(&path, one_more)))).collect();
+            writers
+                .into_iter()
+                .try_for_each(|writer| writer.join().map_err(|_| "a writer panicked")?.map_err(|e| e.to_string()))
+        })?;
+        assert_eq!(fs::read(&path)?.len(), 100);
+        // What cannot be changed stays as it is, alone.
+        let refused = change(&path, |_| Err(Error::Usage("no".into())));
+        assert!(refused.is_err_and(|error| error.to_string() == "no"));
+        assert_eq!((fs::read(&path)?.len(), fs::read_dir(folder.path())?.count()), (100, 1));
         Ok(())
     }
 

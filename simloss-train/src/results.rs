@@ -21,6 +21,11 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap, path::Path};
 
+/// The file with a row a run.
+pub(crate) const TABLE: &str = "results.csv";
+/// The file with [`Results`].
+pub(crate) const ALL: &str = "results.json";
+
 /// A comparison without its epochs and confusions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
@@ -138,10 +143,10 @@ impl Results {
 /// [`Error::File`]; [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn write(comparison: &Comparison) -> Result<(), Error> {
     let path = |name: &str| comparison.plan.out.join(name);
-    let table = path("results.csv");
+    let table = path(TABLE);
     files::replace(&table, &[&csv(comparison).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?])?;
     let Some(results) = Results::of(comparison)? else { return Ok(()) };
-    results.save(&path("results.json"))
+    results.save(&path(ALL))
 }
 
 impl Results {
@@ -285,7 +290,8 @@ impl Line {
 }
 
 /// Writes all runs of a comparison to a record, in place of those that it holds of the same losses and seeds. Other runs
-/// of this comparison stay where they are, so that a grid may grow in several folders, one after the other.
+/// of this comparison stay where they are, so that a grid may grow in several folders, one after the other or by several
+/// processes at the same time.
 ///
 /// # Errors
 /// [`Error::File`]; [`Error::Format`] for a file that is there and is no record, or that holds runs of this name on other
@@ -293,14 +299,14 @@ impl Line {
 pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>) -> Result<(), Error> {
     let name = comparison.plan.kind.name();
     let called = called.unwrap_or(&name);
+    files::change(path, |text| with_runs(comparison, path, called, text))
+}
+
+/// The text of a record with all runs of a comparison.
+fn with_runs(comparison: &Comparison, path: &Path, called: &str, text: Option<Vec<u8>>) -> Result<Vec<u8>, Error> {
     let wrong = Error::format(path, RUNS);
-    let mut lines: Vec<Line> = match path.try_exists().map_err(Error::file("read", path))? {
-        true => {
-            let text = std::fs::read(path).map_err(Error::file("read", path))?;
-            serde_json::from_slice(&text).map_err(|e| wrong(&e))?
-        }
-        false => vec![],
-    };
+    let lines = text.map(|text| serde_json::from_slice(&text)).transpose();
+    let mut lines: Vec<Line> = lines.map_err(|e| wrong(&e))?.unwrap_or_default();
     for (record, details) in comparison.series.iter().flat_map(|series| series.records.iter().zip(&series.details)) {
         let Some(new) = Line::of(comparison, record, details, called)? else { continue };
         if let Some(other) = lines.iter().find(|line| line.comparison == called && !line.is_comparable(&new)) {
@@ -321,7 +327,7 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
     lines.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.order(b)).then(a.seed.cmp(&b.seed)));
     let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
     let text = text.map_err(|e| wrong(&e))?;
-    files::replace(path, &[b"[\n", text.join(",\n").as_bytes(), b"\n]\n"])
+    Ok(format!("[\n{}\n]\n", text.join(",\n")).into_bytes())
 }
 
 fn csv(comparison: &Comparison) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
