@@ -426,7 +426,7 @@ fn other_settings_leave_a_comparison_as_it_is() -> Outcome {
         ("--epochs 4 --rate 0.5", "another --rate"),
         ("--epochs 4 --batch 9", "another --batch"),
         ("--epochs 2", "another number of epochs already (4, not at most 2)"),
-        ("--epochs 4 --hidden 5", "another --hidden ([4], not [5])"),
+        ("--epochs 4 --hidden 5", "another --hidden (4, not 5)"),
     ] {
         let line = format!("{} {options}", SWEEP.replace("--hidden 4", ""));
         let line = if options.contains("--hidden") { line } else { format!("{line} --hidden 4") };

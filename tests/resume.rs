@@ -203,9 +203,9 @@ fn another_run_is_refused() -> Outcome {
         (Settings { seed: 12, ..settings(3) }, "another --seed (11, not 12)"),
         (Settings { batch: 26, ..settings(3) }, "another --batch"),
         (Settings { rate: 0.03, ..settings(3) }, "another --rate (0.02, not 0.03)"),
-        (Settings { patience: Some(2), ..settings(3) }, "another --patience"),
-        (Settings { hidden: vec![7], ..settings(3) }, "another network"),
-        (Settings { selection: Selection::Loss, ..settings(3) }, "another selection"),
+        (Settings { patience: Some(2), ..settings(3) }, "another --patience (none, not 2)"),
+        (Settings { hidden: vec![7], ..settings(3) }, "another --hidden (6, not 7)"),
+        (Settings { selection: Selection::Loss, ..settings(3) }, "another --selection (mae, not loss)"),
         (settings(2), "another number of epochs already (3, not at most 2)"),
     ] {
         let message = refused(&other);
@@ -231,7 +231,10 @@ fn another_run_is_refused() -> Outcome {
             ),
             "split",
         ),
-        (run(&settings(3), Objective::new(loss()?, &changed), &same, &split, Some(&out), &mut ()), "another loss"),
+        (
+            run(&settings(3), Objective::new(loss()?, &changed), &same, &split, Some(&out), &mut ()),
+            "another SHA-256 of the similarity (0123, not 4567)",
+        ),
     ] {
         let message = result.err().map(|e| e.to_string()).unwrap_or_default();
         assert!(message.contains(word), "{message}");
@@ -450,7 +453,7 @@ fn images_go_on_as_tables_do() -> Outcome {
     // Augmentation is part of what a run is.
     let other = Settings { augmentation: None, ..settings.clone() };
     let message = train(&other, "whole", &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
-    assert!(message.contains("another --augmentation (Some(2), not None)"), "{message}");
+    assert!(message.contains("another --augmentation (2, not none)"), "{message}");
     train(&other, "plain", &mut ())?;
     assert!(contents(&folder.path().join("plain"))?[1] != whole[1]);
     // A network for other images.

@@ -268,11 +268,10 @@ impl Plan {
         }
         let record = Record::load(&path)?;
         let asked = Settings { seed, ..self.settings.clone() };
-        let differing = [
-            ("data", record.data.fingerprint.clone(), self.task.data().fingerprint().to_owned()),
-            ("loss", format!("{:?}", record.loss), format!("{:?}", contender.description)),
-        ];
-        let other = differing.into_iter().find(|(_, a, b)| a != b).or_else(|| record.other_settings(&asked));
+        let differing = [("data", record.data.fingerprint.clone(), self.task.data().fingerprint().to_owned())];
+        let other = differing.into_iter().find(|(_, a, b)| a != b);
+        let other =
+            other.or_else(|| record.loss.other(&contender.description)).or_else(|| record.other_settings(&asked));
         if let Some((what, recorded, asked)) = other {
             return Err(Error::OtherRun { path, what, recorded, asked });
         }

@@ -31,6 +31,17 @@ pub enum Selection {
     Loss,
 }
 
+impl Selection {
+    /// As an option says it.
+    fn name(self) -> &'static str {
+        match self {
+            Selection::Mae => "mae",
+            Selection::Accuracy => "accuracy",
+            Selection::Loss => "loss",
+        }
+    }
+}
+
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -128,6 +139,31 @@ impl LossDescription {
             lower_bound: None,
             fingerprint: None,
             truth: Truth::Class,
+        }
+    }
+
+    /// What differs in another one: what asks for it, else what a file holds.
+    pub(crate) fn other(&self, asked: &LossDescription) -> Option<Difference> {
+        let content = |of: &LossDescription| of.fingerprint.clone().unwrap_or_else(|| "none".to_owned());
+        let [this, that] = [self, asked].map(LossDescription::options);
+        match (self == asked, this == that) {
+            (true, _) => None,
+            (false, false) => Some(("loss", this, that)),
+            (false, true) => Some(("SHA-256 of the similarity", content(self), content(asked))),
+        }
+    }
+
+    /// The options that ask for it.
+    fn options(&self) -> String {
+        let LossDescription { similarity, reduction_factor: r, lower_bound: l, truth, .. } = self;
+        let parameter = [r.map(|r| format!(" -r {r}")), l.map(|l| format!(" -l {l}"))].into_iter().flatten();
+        match truth {
+            Truth::Class => format!("--similarity {similarity}{}", parameter.collect::<String>()),
+            Truth::Soft => {
+                let bound = r.or(*l).unwrap_or(0.0);
+                format!("--similarity {similarity} --baselines soft={bound}")
+            }
+            Truth::Smoothed(share) => format!("--baselines smoothing={share}"),
         }
     }
 }
@@ -321,16 +357,15 @@ impl Record {
     /// # Errors
     /// [`Error::OtherRun`] for the first thing that differs.
     pub(crate) fn continues_as(&self, path: &Path, asked: &Record) -> Result<(), Error> {
-        let text = |x: &dyn fmt::Debug| format!("{x:?}");
         let differing = [
             ("version", self.version.clone(), asked.version.clone()),
             ("data", self.data.fingerprint.clone(), asked.data.fingerprint.clone()),
             ("split of the data", self.data.split.clone(), asked.data.split.clone()),
-            ("loss", text(&self.loss), text(&asked.loss)),
-            ("network", text(&self.network), text(&asked.network)),
         ];
-        let differs = |(_, recorded, asked): &Difference| recorded != asked;
-        match differing.into_iter().find(differs).or_else(|| self.other_settings(&asked.settings)) {
+        let other = differing.into_iter().find(|(_, recorded, asked)| recorded != asked);
+        let network = || ("network", self.network.name(), asked.network.name());
+        let other = other.or_else(|| self.loss.other(&asked.loss)).or_else(|| self.other_settings(&asked.settings));
+        match other.or_else(|| (self.network != asked.network).then(network)) {
             None => Ok(()),
             Some((what, recorded, asked)) => Err(Error::OtherRun { path: path.to_owned(), what, recorded, asked }),
         }
@@ -338,16 +373,17 @@ impl Record {
 
     /// The first setting that the run was made with and that is another one than asked. Epochs may be fewer.
     pub(crate) fn other_settings(&self, asked: &Settings) -> Option<Difference> {
-        let text = |x: &dyn fmt::Debug| format!("{x:?}");
+        let or_none = |x: Option<usize>| x.map_or_else(|| "none".to_owned(), |x| x.to_string());
+        let list = |units: &[usize]| units.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let (a, b) = (&self.settings, asked);
         let differing = [
-            ("--hidden", text(&a.hidden), text(&b.hidden)),
-            ("--batch", text(&a.batch), text(&b.batch)),
-            ("--rate", text(&a.rate), text(&b.rate)),
-            ("--patience", text(&a.patience), text(&b.patience)),
-            ("--seed", text(&a.seed), text(&b.seed)),
-            ("--augmentation", text(&a.augmentation), text(&b.augmentation)),
-            ("selection", text(&a.selection), text(&b.selection)),
+            ("--hidden", list(&a.hidden), list(&b.hidden)),
+            ("--batch", a.batch.to_string(), b.batch.to_string()),
+            ("--rate", format!("{:?}", a.rate), format!("{:?}", b.rate)),
+            ("--patience", or_none(a.patience), or_none(b.patience)),
+            ("--seed", a.seed.to_string(), b.seed.to_string()),
+            ("--augmentation", or_none(a.augmentation), or_none(b.augmentation)),
+            ("--selection", a.selection.name().to_owned(), b.selection.name().to_owned()),
         ];
         let trained = self.epochs.len();
         let more = ("number of epochs already", trained.to_string(), format!("at most {}", b.epochs));
@@ -361,6 +397,37 @@ pub(crate) type Difference = (&'static str, String, String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_is_said_as_it_is_asked_for() {
+        let order = LossDescription {
+            similarity: "order".to_owned(),
+            reduction_factor: Some(0.5),
+            fingerprint: Some("ab".to_owned()),
+            ..LossDescription::cross_entropy()
+        };
+        let matrix = LossDescription { similarity: "s.csv".to_owned(), reduction_factor: None, ..order.clone() };
+        let bounded = LossDescription { lower_bound: Some(0.2), ..matrix.clone() };
+        let soft = LossDescription { truth: Truth::Soft, ..order.clone() };
+        let smoothed = LossDescription { truth: Truth::Smoothed(0.1), ..LossDescription::cross_entropy() };
+        let all = [LossDescription::cross_entropy(), order.clone(), matrix, bounded, soft, smoothed];
+        let said: Vec<String> = all.iter().map(LossDescription::options).collect();
+        let expected = [
+            "--similarity none",
+            "--similarity order -r 0.5",
+            "--similarity s.csv",
+            "--similarity s.csv -l 0.2",
+            "--similarity order --baselines soft=0.5",
+            "--baselines smoothing=0.1",
+        ];
+        assert_eq!(said, expected);
+        for (a, b) in all.iter().zip(all.iter().skip(1)) {
+            assert_eq!(a.other(b), Some(("loss", a.options(), b.options())));
+            assert_eq!(a.other(a), None);
+        }
+        let other = LossDescription { fingerprint: Some("cd".to_owned()), ..order.clone() };
+        assert_eq!(order.other(&other), Some(("SHA-256 of the similarity", "ab".to_owned(), "cd".to_owned())));
+    }
 
     #[test]
     fn what_is_customary_leaves_no_trace() -> Result<(), Box<dyn std::error::Error>> {
