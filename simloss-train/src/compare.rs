@@ -31,7 +31,7 @@ use crate::{
     measure::{Measure, Measures, confusion},
     progress::Progress,
     record::{LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
-    results,
+    report, results,
     run::{self, Objective, OutDir, run},
     similarity::{AnySimilarity, Candidate, Kind, Source},
     statistics::{Paired, Summary, holm, paired},
@@ -84,7 +84,7 @@ pub enum Existing {
     Keep,
     /// Go on with it: finished runs are read, unfinished ones continued.
     Resume,
-    /// Remove its runs and start again.
+    /// Remove its runs and what was written of them, and start again.
     Replace,
 }
 
@@ -205,6 +205,9 @@ pub(crate) const COMPARISON: Expected =
     Expected::new("a comparison", "give the command that made it again, after the folder");
 const MANIFEST: &str = "comparison.json";
 const RUNS: &str = "runs";
+const REPORT: &str = "report.html";
+/// What is written of runs, and goes with them.
+const OF_RUNS: [&str; 4] = [REPORT, report::TABLE, results::TABLE, results::ALL];
 
 struct Contender<'a> {
     title: String,
@@ -360,6 +363,7 @@ impl Plan {
                 run::lock(&run)?;
             }
             // Only what a comparison wrote is removed.
+            OF_RUNS.iter().try_for_each(|name| files::remove(&self.out.join(name)))?;
             fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?;
         }
         let manifest = Manifest {
@@ -702,7 +706,7 @@ impl Comparison {
 
     /// The file with the report.
     pub fn report(&self) -> PathBuf {
-        self.plan.out.join("report.html")
+        self.plan.out.join(REPORT)
     }
 
     /// The folder with the runs.

@@ -18,6 +18,9 @@ use crate::{
 use askama::Template;
 use std::path::Path;
 
+/// The file with the table in Markdown.
+pub(crate) const TABLE: &str = "report.md";
+
 /// Up to so many classes have their confusion written in a table; more are drawn.
 const TABULATED: usize = 16;
 
@@ -128,7 +131,7 @@ struct ConfusionCell {
 /// [`Error::File`], [`Error::Draw`], [`Error::Core`].
 pub fn write(comparison: &Comparison) -> Result<(), Error> {
     let page = report(comparison)?;
-    let table = comparison.plan.out.join("report.md");
+    let table = comparison.plan.out.join(TABLE);
     files::replace(&table, &[summary::markdown(comparison)?.as_bytes()])?;
     files::replace(&comparison.report(), &[render("the report", &page)?.as_bytes()])
 }

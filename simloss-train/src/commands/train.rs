@@ -100,7 +100,7 @@ fn demo_for(args: CompareArgs, purpose: Purpose<'_>, stop: &AtomicBool) -> Resul
     let default = args.out.out.is_none();
     let out = args.out.out.clone().unwrap_or_else(|| "out/demo".into());
     let existing = match existing(&args.out, purpose) {
-        // What the demo wrote to its own folder comes back in a minute.
+        // What the demo wrote to its own folder comes back in a minute; a list brings nothing back.
         Existing::Keep if default => Existing::Replace,
         other => other,
     };
@@ -115,7 +115,7 @@ fn of_table(command: TableCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> R
 }
 
 fn existing(args: &OutArgs, purpose: Purpose<'_>) -> Existing {
-    match (args.overwrite, args.resume || args.only.is_some() || purpose.sweep) {
+    match (args.overwrite, args.resume || args.list || args.only.is_some() || purpose.sweep) {
         (true, _) => Existing::Replace,
         (false, true) => Existing::Resume,
         (false, false) => Existing::Keep,
@@ -240,10 +240,13 @@ impl Asked<'_> {
         let mut none = none.into_iter();
         candidates.retain(|Candidate { description, .. }| {
             let none = none.next().unwrap_or(false);
-            if let (true, Some(l)) = (none, description.lower_bound) {
-                note(&format!("l = {l} leaves no two classes similar: that is cross entropy, which is trained anyway"));
+            let LossDescription { reduction_factor: r, lower_bound: l, .. } = description;
+            if let (true, Some((name, x))) = (none, r.map(|r| ("r", r)).or(l.map(|l| ("l", l)))) {
+                note(&format!(
+                    "{name} = {x} leaves no two classes similar: that is cross entropy, which is trained anyway"
+                ));
             }
-            // So is r = 0. To the bits, and once is enough.
+            // To the bits, and once is enough.
             !none || (description.reduction_factor, description.lower_bound) == (None, None)
         });
 
