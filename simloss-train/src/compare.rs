@@ -146,7 +146,7 @@ pub struct Comparison {
 /// One measure of one loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// One number a run, with its seed.
+    /// One number a run, with its seed; runs without one, where nothing was counted, are left out.
     pub values: Vec<(u64, f64)>,
     /// Their mean and spread.
     pub summary: Summary,
@@ -612,20 +612,22 @@ impl Comparison {
         record.result.as_ref()
     }
 
-    /// One number a run with its seed, from the results of a series; `None` where a run has none.
-    pub fn by_seed(&self, series: usize, value: impl Fn(&Outcome) -> Option<f64>) -> Option<Vec<(u64, f64)>> {
-        let records = self.series.get(series)?.records.iter();
-        records.map(|record| Some((record.settings.seed, Self::outcome(record).and_then(&value)?))).collect()
-    }
-
     /// The paired test of two losses over the seeds that both have.
     pub fn paired(&self, values: &[(u64, f64)], reference: &[(u64, f64)]) -> Option<Paired> {
-        let of = |seed: u64| reference.iter().find(|(other, _)| *other == seed).map(|(_, x)| *x);
-        let (a, b): (Vec<f64>, Vec<f64>) = values.iter().filter_map(|&(seed, x)| Some((x, of(seed)?))).unzip();
+        let (a, b) = pairs(values, reference);
         paired(&a, &b, self.test_to_train())
     }
 
-    /// The cells of a measure, one a series; `None` where a run has no such number.
+    /// The seeds that cross entropy and every SimLoss have finished, but for those of them without any run. Among losses
+    /// with other seeds nothing is chosen: some seeds are easier than others.
+    pub fn common_seeds(&self) -> Vec<u64> {
+        let begun = self.series.iter().filter(|s| s.role != Role::Baseline && !s.records.is_empty());
+        let seeds = |series: &Series| series.records.iter().map(|record| record.settings.seed).collect::<Vec<_>>();
+        let all = begun.map(seeds).reduce(|a, b| a.into_iter().filter(|seed| b.contains(seed)).collect());
+        all.unwrap_or_default()
+    }
+
+    /// The cells of a measure, one a series; `None` where no run has such a number.
     ///
     /// # Errors
     /// [`Error::Core`] for confusion matrices of other classes.
@@ -637,41 +639,47 @@ impl Comparison {
                 let Some(outcome) = Self::outcome(record) else { continue };
                 values.extend(self.measures.value(measure, outcome)?.map(|x| (record.settings.seed, x)));
             }
-            columns.push((values.len() == series.records.len()).then_some(values));
+            columns.push(values);
         }
-        let reference = columns.first().cloned().flatten();
-        let tests: Vec<Option<Paired>> = columns
-            .iter()
-            .enumerate()
-            .map(|(i, values)| match (values, &reference) {
-                (Some(values), Some(reference)) if i > 0 && measure.is_tested() => self.paired(values, reference),
-                _ => None,
-            })
-            .collect();
+        let reference = columns.first().cloned().unwrap_or_default();
+        let test = |(i, values): (usize, &Vec<_>)| match i > 0 && measure.is_tested() {
+            true => self.paired(values, &reference),
+            false => None,
+        };
+        let tests: Vec<Option<Paired>> = columns.iter().enumerate().map(test).collect();
         let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
         Ok(columns
             .into_iter()
             .zip(tests)
             .map(|(values, test)| {
                 let corrected = test.and_then(|_| corrected.next());
-                let values = values?;
                 let summary = summary(&values)?;
                 Some(Cell { values, summary, test, corrected })
             })
             .collect())
     }
 
-    /// The series of SimLoss with the best mean score on the validation parts, where the test parts have no say.
+    /// The series of SimLoss with the best [score](Self::validated) on the validation parts, where the test parts have no
+    /// say.
     pub fn chosen(&self) -> Option<usize> {
-        let score = |series: &Series| {
-            let scores: Option<Vec<f64>> = series.records.iter().map(|r| self.validation(r)).collect();
-            scores.and_then(|scores| Summary::of(&scores)).map(|summary| summary.mean)
-        };
-        let ours = self.series.iter().enumerate().filter(|(_, series)| series.role == Role::SimLoss);
-        let scored = ours.filter_map(|(i, series)| Some((i, score(series)?)));
+        let scored = self.ours().filter_map(|i| Some((i, self.validated(i)?)));
         // The loss that is trained with is another one in each series, and cannot choose among them.
         let sign = if self.choice() == Selection::Mae { 1.0 } else { -1.0 };
         scored.min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).map(|(i, _)| i)
+    }
+
+    /// The series of SimLoss that have runs.
+    pub fn ours(&self) -> impl Iterator<Item = usize> {
+        let all = self.series.iter().enumerate();
+        all.filter(|(_, series)| series.role == Role::SimLoss && !series.records.is_empty()).map(|(i, _)| i)
+    }
+
+    /// The mean score of a series on the validation parts, over the [common seeds](Self::common_seeds).
+    pub fn validated(&self, series: usize) -> Option<f64> {
+        let seeds = self.common_seeds();
+        let records = self.series.get(series)?.records.iter().filter(|r| seeds.contains(&r.settings.seed));
+        let scores: Option<Vec<f64>> = records.map(|record| self.validation(record)).collect();
+        Summary::of(&scores?).map(|summary| summary.mean)
     }
 
     /// What chooses among the losses.
@@ -713,6 +721,12 @@ impl Comparison {
     pub fn runs(&self) -> PathBuf {
         self.plan.runs()
     }
+}
+
+/// The numbers of the seeds that both have, in the order of the first.
+pub(crate) fn pairs(values: &[(u64, f64)], reference: &[(u64, f64)]) -> (Vec<f64>, Vec<f64>) {
+    let of = |seed: u64| reference.iter().find(|(other, _)| *other == seed).map(|(_, x)| *x);
+    values.iter().filter_map(|&(seed, x)| Some((x, of(seed)?))).unzip()
 }
 
 /// Mean and spread, whatever the seeds.

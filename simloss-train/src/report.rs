@@ -12,7 +12,7 @@ use crate::{
     record::{Selection, VERSION},
     similarity::{Candidate, describe::Description},
     statistics::{SIGNIFICANCE, Summary},
-    summary::{self, Claim, p_value, spread},
+    summary::{self, Claim, brackets, counted, p_value},
     task::Task,
 };
 use askama::Template;
@@ -36,6 +36,7 @@ struct Report {
     seeds: usize,
     tested: bool,
     significance: f64,
+    brackets: &'static str,
     prepared: &'static str,
     heads: Vec<Head>,
     rows: Vec<Row>,
@@ -168,9 +169,10 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
         Some(chosen) => format!(
             "Test samples, mean ± standard deviation{}. p: paired test of the {} of the two losses under one answer, \
              corrected over the answers.",
-            match comparison.series.len() {
-                2 => String::new(),
-                _ => format!("; {} was chosen on the validation samples", comparison.series[chosen].title),
+            match comparison.ours().count() {
+                1 => String::new(),
+                _ =>
+                    format!("; {} was chosen among SimLoss on the validation samples", comparison.series[chosen].title),
             },
             if errors { "MAE" } else { answered.last().map_or("accuracy", |measure| measure.short()) }
         ),
@@ -199,6 +201,7 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
         seeds: comparison.plan.seeds,
         tested,
         significance: SIGNIFICANCE,
+        brackets: brackets(comparison)?,
         prepared: match &comparison.plan.task {
             Task::Table(_) => {
                 "Splits keep the proportions of the classes. Features are scaled to mean 0 and deviation 1 on the training \
@@ -250,7 +253,7 @@ fn results(comparison: &Comparison) -> Result<(Vec<Head>, Vec<Row>), Error> {
             row.fields.push(match cell {
                 None => Field::plain("–"),
                 Some(cell) => Field {
-                    text: spread(measure, &cell.summary),
+                    text: counted(measure, &cell.summary, comparison.plan.seeds),
                     class: if cell.is_significant() { "sure" } else { "" },
                 },
             });
@@ -266,7 +269,10 @@ fn tests(comparison: &Comparison) -> Result<Vec<Test>, Error> {
         for (i, (series, cell)) in comparison.series.iter().zip(comparison.cells(measure)?).enumerate() {
             let Some((paired, corrected)) = cell.and_then(|cell| cell.test.zip(cell.corrected)) else { continue };
             let fields = vec![
-                Field::plain(signed(spread(measure, &paired.difference), paired.difference.mean)),
+                Field::plain(signed(
+                    counted(measure, &paired.difference, comparison.plan.seeds),
+                    paired.difference.mean,
+                )),
                 Field::plain(signed(format!("{:.2}", paired.effect), paired.effect)),
                 Field::plain(p_value(paired.p)),
                 Field::p(Some(corrected)),
@@ -308,7 +314,8 @@ fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
         .map(|answer| {
             let written = |numbers: &[Option<Summary>]| -> Vec<Field> {
                 let all = measures.iter().zip(numbers);
-                all.map(|(&m, summary)| Field::plain(summary.map_or_else(String::new, |s| spread(m, &s)))).collect()
+                let text = |s: Summary, m| counted(m, &s, comparison.plan.seeds);
+                all.map(|(&m, s)| Field::plain(s.map_or_else(String::new, |s| text(s, m)))).collect()
             };
             let mut fields = written(&answer.plain);
             if both {

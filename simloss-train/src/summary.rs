@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    compare::{self, Cell, Comparison, Role},
+    compare::{Cell, Comparison, Role, pairs, summary},
     details::Details,
     measure::{Better, Measure},
     network::Kind as Network,
@@ -46,6 +46,25 @@ pub(crate) fn spread(measure: Measure, summary: &Summary) -> String {
         Measure::ClassSquaredError if mean.abs() >= 10.0 => format!("{mean:.1} ± {deviation:.1}"),
         _ => format!("{mean:.3} ± {deviation:.3}"),
     }
+}
+
+/// As [`spread`], with the number of seeds in brackets where it is below that of all.
+pub(crate) fn counted(measure: Measure, summary: &Summary, seeds: usize) -> String {
+    let text = spread(measure, summary);
+    if summary.count < seeds { format!("{text} ({})", summary.count) } else { text }
+}
+
+/// What such brackets mean, where there are any.
+///
+/// # Errors
+/// [`Error::Core`] for confusion matrices of other classes.
+pub(crate) fn brackets(comparison: &Comparison) -> Result<&'static str, Error> {
+    for &measure in comparison.measures.list() {
+        if comparison.cells(measure)?.iter().flatten().any(|cell| cell.values.len() < comparison.plan.seeds) {
+            return Ok(" In brackets: of how many seeds, where not of all.");
+        }
+    }
+    Ok("")
 }
 
 /// A p value.
@@ -143,11 +162,18 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
     let mut found = vec![];
     for decoder in Decoder::all(comparison) {
         let values = |series: Option<usize>, measure| decoder.values(comparison, series?, measure);
-        let summaries =
-            |series| measures.iter().map(|&measure| compare::summary(&values(series, measure)?)).collect::<Vec<_>>();
+        // Where there are both, of the seeds that both have.
+        let summaries = |measure: &Measure| match (values(Some(0), *measure), values(chosen, *measure)) {
+            (Some(plain), Some(its)) => {
+                let (its, plain) = pairs(&its, &plain);
+                (Summary::of(&plain), Summary::of(&its))
+            }
+            (plain, its) => (plain.and_then(|x| summary(&x)), its.and_then(|x| summary(&x))),
+        };
+        let (plain, its) = measures.iter().map(summaries).unzip();
         let pair = values(chosen, tested).zip(values(Some(0), tested));
         tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
-        found.push(Answer { name: decoder.name(), plain: summaries(Some(0)), chosen: summaries(chosen), p: None });
+        found.push(Answer { name: decoder.name(), plain, chosen: its, p: None });
     }
     let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
     for (answer, test) in found.iter_mut().zip(&tests) {
@@ -172,50 +198,66 @@ pub(crate) fn plain_with_other_answers(comparison: &Comparison) -> Vec<String> {
     measures.filter(|m| shown.contains(m)).filter_map(|measure| against_plain(comparison, measure)).collect()
 }
 
+/// The test part chooses what is compared here, answers of both and the loss. So p values are corrected over everything
+/// that it chooses from: each loss under each answer, against each answer of cross entropy.
 fn against_plain(comparison: &Comparison, measure: Measure) -> Option<String> {
     type Found = (usize, Decoder, Vec<(u64, f64)>, f64);
     let sign = if measure.better() == Better::Higher { -1.0 } else { 1.0 };
-    let best = |series: &mut dyn Iterator<Item = usize>, decoders: &[Decoder]| -> Option<Found> {
-        let all = series.flat_map(|i| decoders.iter().map(move |&decoder| (i, decoder)));
-        let known = all.filter_map(|(i, decoder)| {
-            let values = decoder.values(comparison, i, measure)?;
-            let mean = compare::summary(&values)?.mean;
-            Some((i, decoder, values, mean))
+    let (all, seeds) = (Decoder::all(comparison), comparison.common_seeds());
+    let found = |series: usize| -> Vec<Found> {
+        let known = all.iter().filter_map(|&decoder| {
+            let mut values = decoder.values(comparison, series, measure)?;
+            values.retain(|(seed, _)| seeds.contains(seed));
+            let mean = summary(&values)?.mean;
+            Some((series, decoder, values, mean))
         });
-        known.min_by(|a, b| (sign * a.3).total_cmp(&(sign * b.3)))
+        known.collect()
     };
-    let ours = || (0..comparison.series.len()).filter(|&i| comparison.series[i].role == Role::SimLoss);
-    let all = Decoder::all(comparison);
-    let plain = best(&mut std::iter::once(0), &all)?;
+    let (plain, ours) = (found(0), comparison.ours().flat_map(found).collect::<Vec<_>>());
+    let tests = plain.iter().flat_map(|plain| ours.iter().map(|its| comparison.paired(&its.2, &plain.2)));
+    let tests: Vec<_> = tests.collect();
+    let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
+    let corrected: Vec<_> = tests.iter().map(|test| test.and_then(|_| corrected.next())).collect();
+
+    let best = |of: &[Found], decoders: &[Decoder]| {
+        let all = (0..of.len()).filter(|&i| decoders.contains(&of[i].1));
+        all.min_by(|&a, &b| (sign * of[a].3).total_cmp(&(sign * of[b].3)))
+    };
+    let reference = best(&plain, &all)?;
     let mut text = format!(
         "{}: the best answer of plain cross entropy is the {}, {}.",
         measure.short(),
-        plain.1.name(),
-        number(measure, plain.3)
+        plain[reference].1.name(),
+        number(measure, plain[reference].3)
     );
     for (decoders, what) in
         [(&all[..1], "under its most probable class, as published"), (&all[..], "under its best answer")]
     {
-        let its = best(&mut ours(), decoders)?;
-        let _ = write!(text, " The best SimLoss {what} ({}", comparison.series[its.0].title);
+        let chosen = best(&ours, decoders)?;
+        let (series, decoder, _, mean) = &ours[chosen];
+        let _ = write!(text, " The best SimLoss {what} ({}", comparison.series[*series].title);
         if decoders.len() > 1 {
-            let _ = write!(text, ", {}", its.1.name());
+            let _ = write!(text, ", {}", decoder.name());
         }
-        let _ = write!(text, ") has {}: ", number(measure, its.3));
-        let p = comparison.paired(&its.2, &plain.2).map(|test| test.p);
-        let plain_leads = sign * plain.3 < sign * its.3;
-        text.push_str(&match (p, plain_leads) {
-            (Some(p), true) if p < SIGNIFICANCE => {
-                format!("plain cross entropy with a better answer beats it (p {}).", p_value(p))
+        let _ = write!(text, ") has {}: ", number(measure, *mean));
+        let gain = sign * (plain[reference].3 - mean);
+        text.push_str(&match corrected[reference * ours.len() + chosen] {
+            Some(p) if p < SIGNIFICANCE && gain < 0.0 => {
+                format!("plain cross entropy's best answer beats it (corrected p {}).", p_value(p))
             }
-            (Some(p), false) if p < SIGNIFICANCE => {
-                format!("better than plain cross entropy with any answer (p {}).", p_value(p))
+            Some(p) if p < SIGNIFICANCE => {
+                format!("it beats plain cross entropy's best answer (corrected p {}).", p_value(p))
             }
-            (Some(p), _) => format!("no difference beyond chance (p {}).", p_value(p)),
-            (None, true) => "not better than plain cross entropy with a better answer; not tested.".to_owned(),
-            (None, false) => "the better number, but not tested.".to_owned(),
+            Some(p) => format!("no difference beyond chance (corrected p {}).", p_value(p)),
+            None if gain < 0.0 => "not the better number, and not tested.".to_owned(),
+            None if gain > 0.0 => "the better number, but not tested.".to_owned(),
+            None => "the same number.".to_owned(),
         });
     }
+    let _ = match corrected.iter().flatten().count() {
+        0 => write!(text, " The best are chosen on the test samples, which flatters them."),
+        n => write!(text, " The best are chosen on the test samples; p is corrected for that (Holm, a family of {n})."),
+    };
     Some(text)
 }
 
@@ -261,7 +303,7 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
     // The verdict on a claim, and the figures behind it.
     let judged = |text: &'static str, testable: bool, confirmed: bool, found: Vec<(usize, String)>| {
         let (verdict, figures) = match (testable, found.is_empty()) {
-            (false, _) => ("not testable here", "no losses that it speaks of with two seeds or more".to_owned()),
+            (false, _) => ("not testable here", "no test of the losses that it speaks of".to_owned()),
             (true, true) => ("not confirmed", "no such difference beyond chance".to_owned()),
             (true, false) => {
                 let figures = found.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("; ");
@@ -322,7 +364,7 @@ pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
         for (&measure, cells) in measures.iter().zip(&columns) {
             let text = cells[i].as_ref().map_or_else(String::new, |cell| {
                 let star = if cell.is_significant() { " *" } else { "" };
-                spread(measure, &cell.summary) + star
+                counted(measure, &cell.summary, comparison.plan.seeds) + star
             });
             let _ = write!(out, " {text} |");
         }
@@ -330,8 +372,9 @@ pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
     }
     let _ = writeln!(
         out,
-        "\nMean ± standard deviation over runs, test samples. *: differs from cross entropy, corrected p \
-                           below {SIGNIFICANCE}."
+        "\nMean ± standard deviation over runs, test samples. *: differs from cross entropy, corrected p below \
+         {SIGNIFICANCE}.{}",
+        brackets(comparison)?
     );
     let claims = claims(comparison)?;
     if !claims.is_empty() {
@@ -369,8 +412,12 @@ pub(crate) fn subject(comparison: &Comparison) -> String {
 
 /// What was compared with cross entropy, in one phrase.
 pub(crate) fn similarity(comparison: &Comparison) -> String {
+    let ours = comparison.series.iter().any(|series| series.role == Role::SimLoss);
     match &comparison.plan.kind {
-        Kind::None => "no similarity: cross entropy alone".into(),
+        // r = 0, or a bound above every similarity, is cross entropy.
+        _ if comparison.series.len() == 1 => "no similarity: cross entropy alone".into(),
+        Kind::None => "no SimLoss: cross entropy, and with other truths".into(),
+        _ if !ours => "no SimLoss: cross entropy, and with other truths".into(),
         Kind::Order => "SimLoss by class order, S = r^|i - j|".into(),
         Kind::Circular => "SimLoss by circular order, S = r^min(|i - j|, C - |i - j|)".into(),
         Kind::Superclass => "SimLoss by superclass, S = r within one".into(),
@@ -404,9 +451,10 @@ pub(crate) fn findings(comparison: &Comparison) -> Result<Vec<String>, Error> {
     said.extend(choice(comparison)?);
     said.extend(price(comparison)?);
     let accuracy = comparison.cells(Measure::Accuracy)?;
-    let majority = Summary::of(&comparison.majority.accuracy);
-    if let (Some(Some(network)), Some(majority)) = (accuracy.first(), majority) {
-        let (network, most) = (network.summary.mean, majority.mean);
+    let majority: Vec<_> = comparison.plan.seeds().into_iter().zip(comparison.majority.accuracy.clone()).collect();
+    let both = accuracy.first().and_then(Option::as_ref).map(|network| pairs(&network.values, &majority));
+    let mean = |of: Vec<f64>| Summary::of(&of).map(|summary| summary.mean);
+    if let Some((network, most)) = both.and_then(|(network, majority)| mean(network).zip(mean(majority))) {
         if network > most {
             said.push(format!(
                 "Always answering the most frequent class is right for {}, cross entropy for {}.",
@@ -437,12 +485,13 @@ fn verdict(comparison: &Comparison, measure: Measure) -> Result<String, Error> {
         .filter(|(_, cell)| cell.corrected.is_some())
         .collect();
     let name = sentence_case(measure.long());
+    let untested = untested(comparison, measure, &cells);
     if tested.is_empty() {
-        let seeds = |cell: &Cell| cell.values.iter().map(|(seed, _)| *seed).collect::<Vec<_>>();
-        let plain = cells.first().and_then(Option::as_ref).map(seeds).unwrap_or_default();
-        let pairs = |cell: &Cell| seeds(cell).iter().filter(|seed| plain.contains(seed)).count();
-        let most = cells.iter().skip(1).flatten().map(pairs).max().unwrap_or(0);
-        let why = if most < 2 { "a test needs at least two seeds" } else { "the differences do not vary" };
+        let why = match &untested[..] {
+            [] => "a test needs at least two seeds".to_owned(),
+            [(why, _)] => why.clone(),
+            several => several.iter().map(|(why, titles)| format!("{why} ({titles})")).collect::<Vec<_>>().join("; "),
+        };
         return Ok(format!("{name}: not tested; {why}."));
     }
     let mut parts = vec![];
@@ -462,38 +511,72 @@ fn verdict(comparison: &Comparison, measure: Measure) -> Result<String, Error> {
     }
     if parts.is_empty() {
         let least = tested.iter().filter_map(|(_, cell)| cell.corrected).fold(1.0, f64::min);
-        return Ok(format!(
-            "{name}: no difference from cross entropy beyond chance (least corrected p {}).",
-            p_value(least)
-        ));
+        parts.push(format!("no difference from cross entropy beyond chance (least corrected p {})", p_value(least)));
     }
+    parts.extend(untested.iter().map(|(why, titles)| format!("not tested at {titles}: {why}")));
     Ok(format!("{name}: {}.", parts.join("; ")))
 }
 
-/// The loss that the validation parts choose, and plain cross entropy under the same decoder.
+/// Why losses that have runs are not tested in a measure, each reason with the titles of the losses.
+fn untested(comparison: &Comparison, measure: Measure, cells: &[Option<Cell>]) -> Vec<(String, String)> {
+    let values = |i: usize| cells.get(i).and_then(Option::as_ref).map_or(&[][..], |cell| &cell.values);
+    let runs = |i: usize| comparison.series[i].records.iter().map(|r| (r.settings.seed, 0.0)).collect::<Vec<_>>();
+    let mut found: Vec<(String, String)> = vec![];
+    for (i, series) in comparison.series.iter().enumerate().skip(1) {
+        let cell = cells.get(i).and_then(Option::as_ref);
+        if series.records.is_empty() || cell.is_some_and(|cell| cell.corrected.is_some()) {
+            continue;
+        }
+        let (its, plain) = pairs(values(i), values(0));
+        let pairs_of_runs = pairs(&runs(i), &runs(0)).0.len();
+        let what =
+            if measure == Measure::FailedSuperclassAccuracy { "wrong answers in both" } else { "a value in both" };
+        let why = match (its.len(), its.first().zip(plain.first())) {
+            (2.., Some((its, plain))) => format!(
+                "the difference is {} in every pair, and a test needs some spread to judge it by",
+                number(measure, its - plain)
+            ),
+            (n, _) if pairs_of_runs > n => {
+                format!("only {n} of {pairs_of_runs} pairs of runs have {what}, and a test needs two")
+            }
+            _ => "a test needs at least two seeds".to_owned(),
+        };
+        match found.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, titles)) => {
+                let _ = write!(titles, ", {}", series.title);
+            }
+            None => found.push((why, series.title.clone())),
+        }
+    }
+    found
+}
+
+/// The loss that the validation parts choose among SimLoss, and plain cross entropy under the same decoder: on those parts,
+/// where it might be the better one, and on the test parts.
 fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
     let Some(chosen) = comparison.chosen() else { return Ok(None) };
+    let Some(its) = comparison.validated(chosen) else { return Ok(None) };
     let title = &comparison.series[chosen].title;
-    let by = match comparison.choice() {
-        Selection::Mae => "mean absolute error",
-        Selection::Accuracy | Selection::Loss => "accuracy",
+    let (validated, by) = match comparison.choice() {
+        Selection::Mae => (Measure::ClassError, "mean absolute error"),
+        Selection::Accuracy | Selection::Loss => (Measure::Accuracy, "accuracy"),
     };
-    let mean = |measure, series: usize| -> Result<Option<String>, Error> {
-        let cells = comparison.cells(measure)?;
-        Ok(cells.get(series).and_then(Option::as_ref).map(|cell| number(measure, cell.summary.mean)))
-    };
+    let score = number(validated, its);
     // A single candidate is not chosen among any.
-    let (mut text, first) = match comparison.series.len() {
-        2 => (String::new(), format!("On the test samples, {title} has")),
-        _ => (
-            format!("By {by} on the validation samples, {title} would be chosen"),
-            "; on the test samples it has".to_owned(),
-        ),
+    let mut text = match comparison.ours().count() {
+        1 => format!("On the validation samples, {title} has {by} {score}"),
+        _ => format!("By {by} on the validation samples, {title} would be chosen among SimLoss, with {score}"),
     };
+    if let Some(plain) = comparison.validated(0) {
+        let worse = if validated.better() == Better::Higher { its < plain } else { its > plain };
+        let verdict = if worse { ", which is better" } else { "" };
+        let _ = write!(text, " (cross entropy {}{verdict})", number(validated, plain));
+    }
     let shown = comparison.measures.list().iter().filter(|measure| measure.is_tested());
     for (i, &measure) in shown.enumerate() {
-        if let (Some(its), Some(plain)) = (mean(measure, chosen)?, mean(measure, 0)?) {
-            let joint = if i == 0 { &first } else { "," };
+        if let Some([its, plain]) = means(&comparison.cells(measure)?, chosen) {
+            let joint = if i == 0 { "; on the test samples it has" } else { "," };
+            let (its, plain) = (number(measure, its), number(measure, plain));
             let _ = write!(text, "{joint} {} {its} (cross entropy {plain})", measure.short());
         }
     }
@@ -501,28 +584,36 @@ fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
     Ok(Some(text))
 }
 
+/// The mean of a series and that of cross entropy, over the seeds that both have.
+fn means(cells: &[Option<Cell>], series: usize) -> Option<[f64; 2]> {
+    let values = |i: usize| Some(&cells.get(i)?.as_ref()?.values[..]);
+    let (its, plain) = pairs(values(series)?, values(0)?);
+    Some([Summary::of(&its)?.mean, Summary::of(&plain)?.mean])
+}
+
 /// What likelihood and calibration do under SimLoss, at worst.
 fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
-    let ours: Vec<usize> = (0..comparison.series.len())
-        .filter(|&i| comparison.series[i].role == Role::SimLoss && !comparison.series[i].records.is_empty())
-        .collect();
     let mut parts = vec![];
+    let mut any_worse = false;
     for (measure, name) in [(Measure::Likelihood, "NLL"), (Measure::Calibration, "ECE")] {
         let cells = comparison.cells(measure)?;
-        let mean = |i: usize| cells.get(i).and_then(|cell| cell.as_ref()).map(|cell| cell.summary.mean);
-        let worst = ours.iter().filter_map(|&i| Some((i, mean(i)?))).max_by(|a, b| a.1.total_cmp(&b.1));
-        if let (Some(plain), Some((i, worst))) = (mean(0), worst) {
-            let (plain, worst, title) = (number(measure, plain), number(measure, worst), &comparison.series[i].title);
-            parts.push(format!("{name} is {plain} for cross entropy and at worst {worst} ({title})"));
+        let all = comparison.ours().filter_map(|i| Some((i, means(&cells, i)?)));
+        if let Some((i, [its, plain])) = all.max_by(|(_, a), (_, b)| (a[0] - a[1]).total_cmp(&(b[0] - b[1]))) {
+            let title = &comparison.series[i].title;
+            let (is_more, its, plain) = (its > plain, number(measure, its), number(measure, plain));
+            let is_worse = is_more && its != plain;
+            any_worse |= is_worse;
+            let how = if is_worse { "at worst" } else { "no worse for any SimLoss, at most" };
+            parts.push(format!("{name} is {plain} for cross entropy and {how} {its} ({title})"));
         }
     }
     if parts.is_empty() {
         return Ok(None);
     }
+    let parts = parts.join(", ");
+    let alone = if any_worse { " No other measure here shows what gets worse." } else { "" };
     Ok(Some(format!(
-        "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {}. No other \
-         measure here shows this.",
-        parts.join(", ")
+        "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {parts}.{alone}"
     )))
 }
 
@@ -581,7 +672,7 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
             row.push(cell.as_ref().map_or_else(
                 || "-".into(),
                 |cell| match measure.is_tested() {
-                    true => spread(measure, &cell.summary),
+                    true => counted(measure, &cell.summary, comparison.plan.seeds),
                     false => number(measure, cell.summary.mean),
                 },
             ));
@@ -598,11 +689,9 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     let _ = writeln!(out, "{}\n{}\n", wrapped(&subject(comparison), ""), similarity(comparison));
     out.push_str(&columns(&rows));
     if comparison.series.len() > 1 {
-        out.push_str(&wrapped(
-            "Mean ± standard deviation over the seeds, test samples. p: paired test against cross entropy, Holm \
-             corrected per column, * below 0.05.",
-            "",
-        ));
+        let note = "Mean ± standard deviation over the seeds, test samples. p: paired test against cross entropy, Holm \
+                    corrected per column, * below 0.05.";
+        out.push_str(&wrapped(&format!("{note}{}", brackets(comparison)?), ""));
         out.push('\n');
     }
     out.push('\n');
@@ -621,11 +710,12 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     }
     names.extend(chosen.map(|_| "p".to_owned()));
     let mut rows = vec![names];
+    let seeds = comparison.plan.seeds;
     for answer in answers(comparison) {
         let mut row = vec![answer.name.to_owned()];
         let mut add = |numbers: &[Option<Summary>]| {
             let written = measures.iter().zip(numbers);
-            row.extend(written.map(|(&m, summary)| summary.map_or_else(String::new, |s| spread(m, &s))));
+            row.extend(written.map(|(&m, summary)| summary.map_or_else(String::new, |s| counted(m, &s, seeds))));
         };
         add(&answer.plain);
         if chosen.is_some() {
