@@ -322,6 +322,55 @@ fn tables_are_judged_as_they_were_trained() -> Outcome {
 }
 
 #[test]
+fn a_table_is_judged_by_the_names_of_its_columns() -> Outcome {
+    let place = Place::new()?;
+    // `a` says the class, `b` misleads, `c` is noise.
+    let row = |i: usize| [i % 3 * 10 + i / 3 % 4, (i + 1) % 3 * 10, i % 7, i % 3];
+    let class = ["low", "middle", "high"];
+    let table = |names: &str, order: [usize; 3], rows: std::ops::Range<usize>| {
+        let rows = rows.map(|i| (order.map(|k| row(i)[k]), class[row(i)[3]]));
+        let rows: String = rows.map(|([x, y, z], name)| format!("{x},{y},{z},{name}\n")).collect();
+        format!("{names},size\n{rows}")
+    };
+    let (abc, cba) = (table("a,b,c", [0, 1, 2], 0..60), table("c,b,a", [2, 1, 0], 0..60));
+    place.file("abc.csv", &abc)?.file("cba.csv", cba)?;
+    let train = "train table abc.csv --label size --order low,middle,high --seeds 1 --epochs 30 -r 0.3 --out o";
+    place.simloss(train).success();
+    let line = "eval table abc.csv --label size --checkpoint o/runs/cross-entropy/seed-1/model.safetensors";
+    let (_, value) = json(&place, &format!("{line} --json"))?;
+    assert!(value["accuracy"].as_f64() > Some(0.9), "{value}");
+    // Of cross entropy only the model knows that the classes are in an order.
+    for measure in ["mae", "mse", "mae_expectation"] {
+        assert!(value[measure].is_f64(), "{value}");
+    }
+    let (_, other) = json(&place, &format!("{} --json", line.replace("abc", "cba")))?;
+    assert_eq!((&other["scores"], &other["fingerprint"]), (&value["scores"], &value["fingerprint"]));
+    // Other columns are missed, or left out.
+    place
+        .file("abx.csv", abc.replace("a,b,c", "a,b,x"))?
+        .file("more.csv", table("a,b,c,d", [0, 1, 2], 0..0) + "1,2,3,4,low\n")?;
+    let missed = "abx.csv, line 1: the columns do not fit the network: missing: \"c\"; not among those it takes: \"x\"";
+    place.refuses(&line.replace("abc", "abx"), missed)?;
+    place.refuses(
+        &line.replace("abc", "more"),
+        "not among those it takes: \"d\"; correct their names, and leave out with --ignore",
+    )?;
+    place.refuses(&format!("{line} --ignore c"), "missing: \"c\"")?;
+    // One sample, and one class, are enough; its classes are those of the network.
+    let (_, value) = json(&place, &format!("{} --ignore d --json", line.replace("abc", "more")))?;
+    assert_eq!(value["samples"], 1);
+    place.file("twelve.csv", table("a,b,c", [0, 1, 2], 0..12))?;
+    place
+        .simloss(&line.replace("abc", "twelve"))
+        .success()
+        .stdout(contains("12 samples, 3 classes").and(contains("MAE")));
+    place.file("twelve.csv", "a,b,c,size\n1,2,3,low\n1,2,3,huge\n")?;
+    let unknown =
+        "twelve.csv, line 3, column \"size\": the network has no class \"huge\"; its classes are \"low\", \"middle\"";
+    place.refuses(&line.replace("abc", "twelve"), unknown)
+}
+
+#[test]
 fn checkpoints_that_cannot_be_used_are_refused() -> Outcome {
     let place = Place::new()?;
     faces(&place, &[1, 3, 5])?;

@@ -111,13 +111,14 @@ fn wines(folder: &Path, plays: &[&str]) -> Outcome {
     let drifted = |i: u32| -> Outcome<Vec<f32>> {
         let mut row = row(i).to_vec();
         for (name, offset) in MOVED {
-            let k = table.features.iter().position(|feature| feature == name).ok_or(format!("no feature {name}"))?;
+            let k =
+                data.feature_names().iter().position(|feature| feature == name).ok_or(format!("no feature {name}"))?;
             let (mean, deviation) = (scale.mean()[k], scale.deviation()[k]);
             row[k] = (mean + GAIN * (f64::from(row[k]) - mean) + offset * deviation) as f32;
         }
         Ok(row)
     };
-    let [mut before, mut after] = [(); 2].map(|()| format!("{},quality\n", table.features.join(",")));
+    let [mut before, mut after] = [(); 2].map(|()| format!("{},quality\n", data.feature_names().join(",")));
     for &i in &split.test {
         let grade = &data.class_names()[data.labels()[i as usize].index()];
         for (csv, row) in [(&mut before, row(i).to_vec()), (&mut after, drifted(i)?)] {

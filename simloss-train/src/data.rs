@@ -26,15 +26,16 @@ pub struct Dataset {
     class_names: Vec<String>,
     class_values: Vec<f64>,
     fingerprint: String,
+    feature_names: Vec<String>,
+    ordered: bool,
 }
 
 impl Dataset {
     /// `features` are row-major, one row of `width` numbers a sample; `class_values` are what classes stand for (ages).
     ///
     /// # Errors
-    /// [`Error::Feature`] for NaN and infinity; [`Error::Data`] for no samples or no features, fewer than two classes in
-    /// use, lengths that do not fit each other, or class values that are not finite; [`Error::Core`] for labels of
-    /// another number of classes.
+    /// [`Error::Feature`] for NaN and infinity; [`Error::Data`] for no samples or no features, lengths that do not fit each
+    /// other, or class values that are not finite; [`Error::Core`] for labels of another number of classes.
     pub fn new(
         name: impl Into<String>,
         features: Vec<f32>,
@@ -65,16 +66,26 @@ impl Dataset {
         for label in &labels {
             label.of(classes)?;
         }
-        if labels.iter().all(|label| *label == labels[0]) {
-            let only = &class_names[labels[0].index()];
-            return wrong(format!("all samples are of class {only}; training needs at least two classes"));
-        }
         if let Some(at) = features.iter().position(|x| !x.is_finite()) {
             let (row, column, value) = (at / width + 1, at % width + 1, features[at]);
             return Err(Error::Feature { data: name, row, column, value });
         }
         let fingerprint = fingerprint(&features, width, &labels, &class_names, &class_values);
-        Ok(Dataset { name, features, width, labels, class_names, class_values, fingerprint })
+        let (feature_names, ordered) = (vec![], false);
+        Ok(Dataset { name, features, width, labels, class_names, class_values, fingerprint, feature_names, ordered })
+    }
+
+    /// The same with what its model is to remember beside: the name of each feature, and whether the classes are in an
+    /// order. Neither changes the fingerprint, or what is computed.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for another number of names than features.
+    pub fn described(self, feature_names: Vec<String>, ordered: bool) -> Result<Self, Error> {
+        if feature_names.len() != self.width {
+            let problem = format!("there are {} names for {} features", feature_names.len(), self.width);
+            return Err(Error::Data { data: self.name, problem });
+        }
+        Ok(Dataset { feature_names, ordered, ..self })
     }
 
     /// Where it comes from, for people.
@@ -115,6 +126,16 @@ impl Dataset {
     /// What each class stands for: an age, a grade.
     pub fn class_values(&self) -> &[f64] {
         &self.class_values
+    }
+
+    /// The name of each feature; none where they have none.
+    pub fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
+    /// Whether the classes are known to be in an order, so that distances between them mean something.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
     }
 
     /// SHA-256 over the decoded contents (the bits of the features, labels, names, values), in hexadecimal digits.
@@ -178,7 +199,7 @@ impl Split {
     /// samples one trains and one tests; a single one trains.
     ///
     /// # Errors
-    /// [`Error::Data`] if nothing is left for one of the parts.
+    /// [`Error::Data`] if nothing is left for one of the parts, or all samples are of one class.
     ///
     /// ```
     /// use simloss_core::Label;
@@ -193,6 +214,12 @@ impl Split {
     /// # Ok::<(), simloss_train::Error>(())
     /// ```
     pub fn stratified(data: &Dataset, seed: u64) -> Result<Self, Error> {
+        let first = data.labels()[0];
+        if data.labels().iter().all(|label| *label == first) {
+            let only = &data.class_names()[first.index()];
+            let problem = format!("all samples are of class {only}; training needs at least two classes");
+            return Err(Error::Data { data: data.name().to_owned(), problem });
+        }
         let mut split = Split { train: vec![], validation: vec![], test: vec![] };
         let mut classes = vec![vec![]; data.classes()];
         for (i, y) in (0u32..).zip(data.labels()) {
@@ -352,7 +379,6 @@ mod tests {
         for (result, message) in [
             (dataset(vec![], &[], &["a", "b"], &[0.0, 1.0]), "at least one sample"),
             (dataset(vec![1.0; 5], &[0, 1, 1], &["a", "b"], &[0.0, 1.0]), "3 samples of 2 features are not 5 numbers"),
-            (dataset(six(), &[1, 1, 1], &["a", "b"], &[0.0, 1.0]), "all samples are of class b"),
             (dataset(six(), &[0, 1, 1], &["a", "b"], &[0.0]), "1 class values for 2 class names"),
             (dataset(six(), &[0, 1, 1], &["a", "b"], &[0.0, f64::NAN]), "value of class b"),
             (dataset(six(), &[0, 1, 1], &["a", "b"], &[1e300, 0.0]), "value of class a"),
@@ -362,6 +388,11 @@ mod tests {
             let error = result.err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains("small: ") && error.contains(message), "{error}");
         }
+        // One class can be judged, but not trained with.
+        let one = dataset(six(), &[1, 1, 1], &["a", "b"], &[0.0, 1.0])?;
+        let error = Split::stratified(&one, 1).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("small: all samples are of class b"), "{error}");
+        assert!(one.described(vec!["x".to_owned()], false).is_err_and(|e| e.to_string().contains("1 names for 2")));
         let names = vec!["a".to_owned(), "b".to_owned()];
         let other = Dataset::new("small", six(), 2, labels(&[0, 1, 1], 3)?, names, vec![0.0, 1.0]);
         assert!(matches!(other, Err(Error::Core(_))));

@@ -38,6 +38,12 @@ pub struct Model {
     pub class_names: Vec<String>,
     /// What the classes stand for.
     pub class_values: Vec<f64>,
+    /// Whether the data said that their classes are in an order; see [`is_ordered`](Self::is_ordered).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered: bool,
+    /// The name of each feature of a table; none of images, and in files of versions that did not keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
     /// How features are scaled before they enter the network.
     pub standardiser: Option<Standardiser>,
     /// The loss it was trained with.
@@ -71,6 +77,14 @@ impl Model {
         Self::of(path, &bytes(path, MODEL)?)
     }
 
+    /// Whether its classes are in an order, so that distances between them mean something: the data said so, their names
+    /// are numbers, or the loss takes them to be.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
+            || self.class_names.iter().all(|name| name.parse::<f64>().is_ok())
+            || matches!(self.loss.similarity.as_str(), "order" | "circular")
+    }
+
     /// The model in the bytes of the file `path`.
     pub(crate) fn of(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
         let (mut model, tensors) = load(path, bytes, MODEL, |model: &Model| {
@@ -78,6 +92,7 @@ impl Model {
             let wrong = match &model.standardiser {
                 _ if model.class_names.len() != classes || model.class_values.len() != classes => "classes",
                 Some(scale) if !scale.is_valid() || scale.width() != model.network.inputs() => "standardiser",
+                _ if ![0, model.network.inputs()].contains(&model.features.len()) => "features",
                 _ => return Ok(model.network.tensors()),
             };
             Err(format!("its {wrong} do not fit its network"))
@@ -274,6 +289,8 @@ mod tests {
             network: Kind::Table { inputs: 2, hidden: vec![3], classes: 2 },
             class_names: vec!["a".to_owned(), "b".to_owned()],
             class_values: vec![0.0, 1.5],
+            ordered: true,
+            features: vec!["x".to_owned(), "y".to_owned()],
             standardiser: Some(Standardiser::fit(&[1.0, 2.0, 3.0, 5.0], 2, &[0, 1])),
             loss: LossDescription {
                 similarity: "order".to_owned(),
@@ -332,6 +349,7 @@ mod tests {
             (|m| m.network = Kind::Table { inputs: 2, hidden: vec![3, 3], classes: 2 }, "dense2.weight is"),
             (|m| m.network = Kind::Table { inputs: 2, hidden: vec![usize::MAX], classes: 2 }, "not F32 of"),
             (|m| m.class_values = vec![], "classes"),
+            (|m| m.features.truncate(1), "features"),
         ] {
             let mut changed = model();
             change(&mut changed);

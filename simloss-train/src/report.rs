@@ -678,7 +678,7 @@ fn facts(comparison: &Comparison) -> Vec<(String, String)> {
         data.class_names().iter().zip(counts).take(40).map(|(name, n)| format!("{name} ({n})")).collect();
     let more = if data.class_names().len() > 40 { ", …" } else { "" };
     let features = match &plan.task {
-        Task::Table(table) => table.features.join(", "),
+        Task::Table(table) => table.data.feature_names().join(", "),
         Task::Images { set, .. } => {
             let [height, width] = set.size();
             let augmented = settings.augmentation.map_or_else(String::new, |padding| {

@@ -254,6 +254,8 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             network: kind.clone(),
             class_names: samples.class_names().to_vec(),
             class_values: samples.class_values().to_vec(),
+            ordered: samples.is_ordered(),
+            features: samples.feature_names().to_vec(),
             standardiser: standardiser.clone(),
             loss: loss_description.clone(),
             parameters: parameters.to_vec(),

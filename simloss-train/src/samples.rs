@@ -57,6 +57,16 @@ pub trait Samples {
         None
     }
 
+    /// The name of each number of a sample, where they have names.
+    fn feature_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Whether the data say that their classes are in an order.
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
     /// Where one sample comes from.
     fn path(&self, sample: u32) -> String;
 }
@@ -184,6 +194,14 @@ impl Samples for Scaled<'_> {
 
     fn class_values(&self) -> &[f64] {
         self.data.class_values()
+    }
+
+    fn feature_names(&self) -> &[String] {
+        self.data.feature_names()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.data.is_ordered()
     }
 
     fn path(&self, sample: u32) -> String {

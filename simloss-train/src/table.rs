@@ -15,6 +15,8 @@ use crate::{
     Error,
     data::Dataset,
     input::{self, BadNumber, InFile, list},
+    model::Model,
+    similarity::{join, names::key},
 };
 use simloss_core::Label;
 use std::{
@@ -41,12 +43,8 @@ pub struct Columns {
 /// A data set with what only its source knows.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Features and classes.
+    /// Features and classes, the names of the features, and whether the classes are in an order.
     pub data: Dataset,
-    /// Names of the features, in the order of their columns.
-    pub features: Vec<String>,
-    /// Whether the classes are in an order, so that distances between them mean something.
-    pub ordered: bool,
     /// Samples equal to an earlier one in all features and in the class: some are in the training and in the test set.
     pub repeated: usize,
 }
@@ -86,6 +84,17 @@ pub enum Problem {
         /// What may have gone wrong.
         hint: &'static str,
     },
+    /// The columns are not those that a network was trained with.
+    #[error(
+        "the columns do not fit the network: {}; correct their names, and leave out with --ignore what it does not take",
+        join(&[("missing", missing), ("not among those it takes", unknown)])
+    )]
+    OtherColumns {
+        /// Columns that it takes and that are not there.
+        missing: Vec<String>,
+        /// Columns that it does not take.
+        unknown: Vec<String>,
+    },
     /// The label is left out too.
     #[error("the column {0:?} is the label and cannot be ignored; take it out of --ignore")]
     LabelIgnored(String),
@@ -117,6 +126,14 @@ pub enum Problem {
         /// The order.
         order: String,
     },
+    /// A label is no class of the network that is judged.
+    #[error("the network has no class {text:?}; its classes are {classes}; correct the label, or remove the row")]
+    NotOfNetwork {
+        /// The label.
+        text: String,
+        /// The classes.
+        classes: String,
+    },
     /// A class of the order has no sample.
     #[error("no sample has the class {0:?} of --order; correct its spelling or leave it out")]
     Unused(String),
@@ -139,28 +156,56 @@ pub enum Problem {
 
 type Checked<T> = Result<T, InFile<Problem>>;
 
-/// Reads a table.
+/// What a table is read for.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// To train with it.
+    Train,
+    /// To judge a network, of which a model knows the features and classes.
+    Judge(Option<&'a Model>),
+}
+
+/// Reads a table to train with.
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Text`], or [`Error::Table`] with the line and the column where there is one.
 pub fn read(path: &Path, columns: &Columns) -> Result<Table, Error> {
-    let text = input::text(path)?;
-    let (names, features, classes, layout) = parse(path, &text, columns)?;
-    let width = layout.features.len();
-    let repeated = repeated(&features, width, &classes.labels);
-    Ok(Table {
-        data: Dataset::new(path.display().to_string(), features, width, classes.labels, classes.names, classes.values)?,
-        features: layout.features.iter().map(|&column| names[column].clone()).collect(),
-        ordered: classes.ordered,
-        repeated,
-    })
+    read_for(path, columns, Purpose::Train)
 }
 
-fn parse(path: &Path, text: &str, columns: &Columns) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
+/// Reads a table to judge a network with: one sample is enough.
+///
+/// Where a model says so, its features are found by their names, in any order, and its classes are those of the result,
+/// whether they have samples or not.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_to_judge(path: &Path, columns: &Columns, model: Option<&Model>) -> Result<Table, Error> {
+    read_for(path, columns, Purpose::Judge(model))
+}
+
+fn read_for(path: &Path, columns: &Columns, purpose: Purpose<'_>) -> Result<Table, Error> {
+    let text = input::text(path)?;
+    let (names, features, classes, layout) = parse(path, &text, columns, purpose)?;
+    let width = layout.features.len();
+    let repeated = repeated(&features, width, &classes.labels);
+    let Classes { labels, names: class_names, values, ordered } = classes;
+    let data = Dataset::new(path.display().to_string(), features, width, labels, class_names, values)?;
+    let names = layout.features.iter().map(|&column| names[column].clone()).collect();
+    Ok(Table { data: data.described(names, ordered)?, repeated })
+}
+
+fn parse(
+    path: &Path,
+    text: &str,
+    columns: &Columns,
+    purpose: Purpose<'_>,
+) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
     let mut rows = input::rows(text);
     let Some((_, header)) = rows.next() else { return Err(InFile::file(path, Problem::Empty)) };
     let names: Vec<String> = header.iter().map(String::from).collect();
-    let layout = layout(path, &names, columns)?;
+    let model = if let Purpose::Judge(model) = purpose { model } else { None };
+    let layout = layout(path, &names, columns, model.map_or(&[], |model| &model.features))?;
 
     let (mut features, mut labels) = (Vec::new(), Vec::new());
     for (line, row) in rows {
@@ -180,8 +225,11 @@ fn parse(path: &Path, text: &str, columns: &Columns) -> Checked<(Vec<String>, Ve
     if labels.is_empty() {
         return Err(InFile::file(path, Problem::NoSamples));
     }
-    let classes = classes(path, columns, &labels)?;
-    if labels.len() < FEWEST_SAMPLES {
+    let classes = match model {
+        Some(model) => of_model(path, &columns.label, &labels, model)?,
+        None => classes(path, columns, &labels)?,
+    };
+    if matches!(purpose, Purpose::Train) && labels.len() < FEWEST_SAMPLES {
         return Err(InFile::file(path, Problem::FewSamples(labels.len())));
     }
     Ok((names, features, classes, layout))
@@ -193,7 +241,8 @@ struct Layout {
     features: Vec<usize>,
 }
 
-fn layout(path: &Path, names: &[String], columns: &Columns) -> Checked<Layout> {
+/// `known` are the features of a network, if it names them.
+fn layout(path: &Path, names: &[String], columns: &Columns, known: &[String]) -> Checked<Layout> {
     if let Some(column) = names.iter().position(|name| name.is_empty()) {
         return Err(InFile::file(path, Problem::Unnamed(column + 1)).line(1));
     }
@@ -220,7 +269,17 @@ fn layout(path: &Path, names: &[String], columns: &Columns) -> Checked<Layout> {
     if features.is_empty() {
         return Err(InFile::file(path, Problem::NoFeatures));
     }
-    Ok(Layout { label, features })
+    if known.is_empty() {
+        return Ok(Layout { label, features });
+    }
+    let there: HashMap<&String, usize> = features.iter().map(|&i| (&names[i], i)).collect();
+    let missing: Vec<String> = known.iter().filter(|name| !there.contains_key(name)).cloned().collect();
+    let unknown: Vec<String> =
+        features.iter().map(|&i| names[i].clone()).filter(|name| !known.contains(name)).collect();
+    if !missing.is_empty() || !unknown.is_empty() {
+        return Err(InFile::file(path, Problem::OtherColumns { missing, unknown }).line(1));
+    }
+    Ok(Layout { label, features: known.iter().filter_map(|name| there.get(name).copied()).collect() })
 }
 
 /// The classes found in the label column.
@@ -229,6 +288,25 @@ struct Classes {
     names: Vec<String>,
     values: Vec<f64>,
     ordered: bool,
+}
+
+/// Labels as classes of a model. Numbers are the same class however they are written: 3 and 3.0.
+fn of_model(path: &Path, column: &str, labels: &[(u64, String)], model: &Model) -> Checked<Classes> {
+    let names = &model.class_names;
+    let all = || names.iter().zip(0..);
+    let index: HashMap<String, usize> =
+        all().map(|(name, i)| (key(name), i)).chain(all().map(|(name, i)| (name.clone(), i))).collect();
+    let mut found = Vec::with_capacity(labels.len());
+    for (line, text) in labels {
+        let place = index.get(text).or_else(|| index.get(&key(text)));
+        let label = place.and_then(|&i| Label::new(i, names.len()).ok()).ok_or_else(|| {
+            let problem = Problem::NotOfNetwork { text: text.clone(), classes: list(names) };
+            InFile::file(path, problem).line(*line).column(column)
+        })?;
+        found.push(label);
+    }
+    let (names, values) = (names.clone(), model.class_values.clone());
+    Ok(Classes { labels: found, names, values, ordered: model.is_ordered() })
 }
 
 fn classes(path: &Path, columns: &Columns, labels: &[(u64, String)]) -> Checked<Classes> {
@@ -325,7 +403,7 @@ mod tests {
     }
 
     fn read(text: &str, columns: &Columns) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
-        parse(Path::new("t.csv"), text, columns)
+        parse(Path::new("t.csv"), text, columns, Purpose::Train)
     }
 
     fn label(name: &str) -> Columns {

@@ -131,7 +131,7 @@ impl Task {
     /// Whether the classes are in an order, so that distances between them mean something.
     pub fn ordered(&self) -> bool {
         match self {
-            Task::Table(table) => table.ordered,
+            Task::Table(table) => table.data.is_ordered(),
             Task::Images { ordered, .. } => *ordered,
         }
     }

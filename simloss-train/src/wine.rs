@@ -45,9 +45,8 @@ pub fn table() -> Result<Table, Error> {
     let names = GRADES.map(|grade| grade.to_string()).collect();
     let values = GRADES.map(|grade| grade as f64).collect();
     Ok(Table {
-        data: Dataset::new("red wine quality", features, width, labels, names, values)?,
-        features: wine.feature_names().to_vec(),
-        ordered: true,
+        data: Dataset::new("red wine quality", features, width, labels, names, values)?
+            .described(wine.feature_names().to_vec(), true)?,
         repeated,
     })
 }

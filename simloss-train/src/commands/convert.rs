@@ -104,6 +104,8 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         version: VERSION.to_owned(),
         class_values: values.unwrap_or_else(|| (0..classes).map(|class| class as f64).collect()),
         class_names,
+        ordered: false,
+        features: vec![],
         standardiser: None,
         loss: LossDescription { similarity: "unknown".to_owned(), ..LossDescription::cross_entropy() },
         network,

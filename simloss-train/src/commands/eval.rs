@@ -5,10 +5,10 @@ use crate::{
     Error,
     checkpoint::{self, Checkpoint},
     cli::{AgeArgs, Ages, Cifar100Args, EvalArgs, EvalCommand, FolderArgs},
-    data::Dataset,
     error::Expected,
     evaluate::{Summary, Table, evaluate},
     images::{ImageSet, Part},
+    input::list,
     model::Model,
     network::Kind as Network,
     record::{Answers, LossDescription},
@@ -18,7 +18,7 @@ use crate::{
     table,
 };
 use serde::Serialize;
-use simloss_core::{Label, loss::SimLoss};
+use simloss_core::loss::SimLoss;
 use std::{
     fmt::Write,
     path::Path,
@@ -97,38 +97,21 @@ fn folder(images: FolderArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<Strin
 
 fn of_table(file: &Path, columns: &table::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
     let trained = checkpoint::read(&eval.checkpoint)?;
-    let table = table::read(file, columns)?;
-    let (data, standardiser) = match &trained.model {
-        Some(model) => (with_classes(&table.data, model)?, model.standardiser.as_ref()),
-        None => (table.data, None),
-    };
+    let model = trained.model.as_ref();
+    let data = table::read_to_judge(file, columns, model)?.data;
+    if model.is_none_or(|model| model.features.is_empty()) {
+        let names = list(data.feature_names());
+        note(&format!(
+            "the network does not name its features: they are the columns in the order of the file, {names}"
+        ));
+    }
     let all: Vec<u32> = (0..data.samples() as u32).collect();
-    let samples = Scaled::new(&data, standardiser);
+    let samples = Scaled::new(&data, model.and_then(|model| model.standardiser.as_ref()));
     judge(
-        Judged { samples: &samples, chosen: &all, fingerprint: data.fingerprint(), ordered: table.ordered },
+        Judged { samples: &samples, chosen: &all, fingerprint: data.fingerprint(), ordered: data.is_ordered() },
         &trained,
         eval,
         stop,
-    )
-}
-
-/// The same samples with the classes of a model.
-fn with_classes(data: &Dataset, model: &Model) -> Result<Dataset, Error> {
-    let place = |y: &Label| {
-        let name = &data.class_names()[y.index()];
-        let place = model.class_names.iter().position(|other| other == name).ok_or_else(|| {
-            let (data, name) = (data.name().to_owned(), format!("{name:?}"));
-            Error::Data { data, problem: format!("the network has no class {name}") }
-        });
-        Ok(Label::new(place?, model.class_names.len())?)
-    };
-    Dataset::new(
-        data.name(),
-        data.features().to_vec(),
-        data.width(),
-        data.labels().iter().map(place).collect::<Result<Vec<_>, Error>>()?,
-        model.class_names.clone(),
-        model.class_values.clone(),
     )
 }
 
@@ -211,7 +194,7 @@ fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &Atomic
     let request = request(&eval, trained.model.as_ref(), ordered)?;
     let loaded = request.load(Some(samples.class_names()), samples.superclasses().as_deref())?;
     if !loaded.unnamed.is_empty() {
-        let names = crate::input::list(&loaded.unnamed);
+        let names = list(&loaded.unnamed);
         return Err(Error::Usage(format!("the network has classes that the similarity does not name: {names}")));
     }
     loaded.notes.iter().for_each(|text| note(text));

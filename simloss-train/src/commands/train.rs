@@ -137,7 +137,7 @@ fn table_comparison(
 ) -> Result<String, Error> {
     let request = args.similarity.request(Kind::Order);
     request.check()?;
-    if matches!(request.kind, Kind::Order | Kind::Circular) && !table.ordered {
+    if matches!(request.kind, Kind::Order | Kind::Circular) && !table.data.is_ordered() {
         return Err(Error::Usage(format!(
             "the classes of {} are names without an order, and --similarity {} needs one: give it with --order \
              low,middle,high, or choose --similarity superclass, a file, or none",

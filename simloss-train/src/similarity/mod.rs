@@ -236,7 +236,8 @@ pub const DIAGONAL: f32 = 1e-4;
 /// The most classes of a similarity that is built here: a matrix of so many takes 64 MiB.
 pub const MOST_CLASSES: usize = 4096;
 
-fn join(lists: &[(&str, &[String])]) -> String {
+/// Lists that are not empty, each behind what it holds.
+pub(crate) fn join(lists: &[(&str, &[String])]) -> String {
     let parts: Vec<String> = lists
         .iter()
         .filter(|(_, names)| !names.is_empty())

@@ -92,6 +92,11 @@ impl Aliases {
     }
 }
 
+/// A name, or a number as every way to write it is read: 3 and 3.0 are one class.
+pub(crate) fn key(name: &str) -> String {
+    name.parse::<f64>().map_or_else(|_| name.to_owned(), |x| (x + 0.0).to_string())
+}
+
 /// The classes that a similarity is wanted for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
@@ -118,7 +123,6 @@ impl Wanted<'_> {
         names: &[String],
         classes: &[String],
     ) -> Result<Vec<[usize; 2]>, InFile<Problem>> {
-        let key = |name: &str| name.parse::<f64>().map_or_else(|_| name.to_owned(), |x| (x + 0.0).to_string());
         let index: HashMap<String, usize> = names.iter().enumerate().map(|(i, name)| (key(name), i)).collect();
         let (mut places, mut missing, mut used) = (vec![], vec![], vec![false; names.len()]);
         for (class, name) in classes.iter().enumerate() {

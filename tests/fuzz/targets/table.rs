@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
             let data = &table.data;
             assert!(data.features().iter().all(|x| x.is_finite()));
             assert!(data.classes() >= 2 && data.samples() >= table::FEWEST_SAMPLES);
-            assert_eq!(data.features().len(), data.samples() * table.features.len());
+            assert_eq!(data.features().len(), data.samples() * data.feature_names().len());
             match Split::stratified(data, 1) {
                 Ok(split) => {
                     let all = [&split.train, &split.validation, &split.test].map(|part| part.len());
