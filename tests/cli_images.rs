@@ -305,16 +305,27 @@ fn tables_are_judged_as_they_were_trained() -> Outcome {
     // The loss is the one it was trained with.
     assert_eq!(value["similarity"]["reduction_factor"], 0.3);
     assert!(place.read("p.csv")?.lines().nth(60).is_some_and(|row| row.starts_with("t.csv#60,6,")));
-    // What leaves for PyTorch comes back; the scaling of features stays behind.
+    // What leaves for PyTorch comes back, with the scaling of features.
     place
         .simloss("export --checkpoint out/runs/order-r0.3/seed-1/model.safetensors --out bare.safetensors")
         .success()
-        .stdout(contains("parameters in PyTorch's layout: bare.safetensors"));
+        .stdout(contains("parameters in PyTorch's layout: bare.safetensors"))
+        .stderr(contains("(x - standardise.mean) / standardise.deviation"));
     place.simloss("import --checkpoint bare.safetensors --out back.safetensors --names 4,5,6").success();
     place.simloss("export --checkpoint back.safetensors --out again.safetensors").success();
     assert_eq!(fs::read(place.path("bare.safetensors"))?, fs::read(place.path("again.safetensors"))?);
     let back = "eval table t.csv --label grade --checkpoint back.safetensors";
-    place.simloss(back).success().stderr(contains("trained with another one (unknown)"));
+    let unnamed = "the network does not name its features: they are the columns in the order of the file, \"x\", \"y\"";
+    place.simloss(back).success().stderr(contains("trained with another one (unknown)").and(contains(unnamed)));
+    for checkpoint in ["back", "bare"] {
+        let (_, found) =
+            json(&place, &format!("{} --json -r 0.3 --similarity order", back.replace("back", checkpoint)))?;
+        assert_eq!(found["scores"], value["scores"], "{checkpoint}");
+    }
+    constant(&place, "unscaled.safetensors", &Kind::Table { inputs: 2, hidden: vec![3], classes: 3 }, &[0.0; 3])?;
+    place.simloss("import --checkpoint unscaled.safetensors --out u.safetensors").success().stderr(contains(
+        "holds no standardise.mean and standardise.deviation: features enter the network as they are",
+    ));
     place.refuses(&format!("{back} --ignore y"), "are 1 numbers each, but the network takes 2")?;
     place.refuses("import --checkpoint bare.safetensors --out x --names a,b", "3 classes, but 2 are named")?;
     place.refuses("import --checkpoint bare.safetensors --out x --ages 1..90", "3 classes, but 90 are named")?;

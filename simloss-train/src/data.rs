@@ -304,6 +304,11 @@ impl Standardiser {
         Standardiser { mean, deviation }
     }
 
+    /// Of these means and deviations; none unless they are equally many, all finite, and the deviations above 0.
+    pub(crate) fn of(mean: Vec<f64>, deviation: Vec<f64>) -> Option<Self> {
+        Some(Standardiser { mean, deviation }).filter(Self::is_valid)
+    }
+
     /// The number of features.
     pub fn width(&self) -> usize {
         self.mean.len()

@@ -65,7 +65,7 @@ impl Model {
 
     pub(crate) fn save_safe(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let tensors = parts(&self.network, &self.parameters).map_err(|e| Error::format(path, MODEL)(&e))?;
-        save(safe, path, MODEL, Some(self), &tensors)
+        save(safe, path, MODEL, Some(self), &tensors, &[])
     }
 
     /// Reads one.
@@ -153,7 +153,7 @@ impl State {
     pub(crate) fn save(&self, safe: Safe, path: &Path) -> Result<(), Error> {
         let numbers = [&self.best[..], &self.moments, &self.parameters];
         let tensors: Vec<_> = Self::tensors(self.count).into_iter().zip(numbers).collect();
-        save(safe, path, STATE, Some(self), &tensors)
+        save(safe, path, STATE, Some(self), &tensors, &[])
     }
 
     /// Reads the state of this run and network.
@@ -196,13 +196,14 @@ pub(crate) fn parts<'a>(network: &Kind, parameters: &'a [f32]) -> Result<Vec<(Te
     }
 }
 
-/// Writes tensors, and what is said of them, if anything.
+/// Writes tensors, and what is said of them, if anything; `wide` are tensors of one dimension and 64 bits.
 pub(crate) fn save<A: Serialize>(
     safe: Safe,
     path: &Path,
     expected: Expected,
     about: Option<&A>,
     tensors: &[(Tensor, &[f32])],
+    wide: &[(&str, &[f64])],
 ) -> Result<(), Error> {
     let wrong = Error::format(path, expected);
     let mut bytes = vec![];
@@ -213,7 +214,10 @@ pub(crate) fn save<A: Serialize>(
     let views = tensors.iter().zip(&bytes).map(|((tensor, _), bytes)| {
         Ok((tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
     });
-    let views = views.collect::<Result<Vec<_>, SafeTensorError>>().map_err(|e| wrong(&e))?;
+    let wide: Vec<(&str, Vec<u8>)> =
+        wide.iter().map(|(name, numbers)| (*name, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())).collect();
+    let wide = wide.iter().map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F64, vec![bytes.len() / 8], bytes)?)));
+    let views = views.chain(wide).collect::<Result<Vec<_>, SafeTensorError>>().map_err(|e| wrong(&e))?;
     let about = about.map(|about| serde_json::to_string(about)).transpose().map_err(|e| wrong(&e))?;
     let metadata = about.map(|about| HashMap::from([(KEY.to_owned(), about)]));
     let file = safetensors::serialize(views, metadata).map_err(|e| wrong(&e))?;
@@ -246,13 +250,14 @@ fn load<A: DeserializeOwned>(
     let about: A = serde_json::from_str(&about).map_err(|e| wrong(&e))?;
     let tensors = tensors(&about).map_err(|problem| wrong(&problem))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(&e))?;
-    let numbers = numbers(&file, tensors).map_err(|problem| wrong(&problem))?;
+    let numbers = numbers(&file, tensors, &[]).map_err(|problem| wrong(&problem))?;
     Ok((about, numbers))
 }
 
-/// The numbers of `tensors`, which must be all that the file holds.
-pub(crate) fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>) -> Result<Vec<Vec<f32>>, String> {
-    if let Some(name) = file.names().into_iter().find(|name| tensors.iter().all(|tensor| tensor.name != *name)) {
+/// The numbers of `tensors`, which must be all that the file holds beside `others`.
+pub(crate) fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>, others: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+    let known = |name: &str| others.contains(&name) || tensors.iter().any(|tensor| tensor.name == name);
+    if let Some(name) = file.names().into_iter().find(|name| !known(name)) {
         return Err(format!("it has a tensor {name}, which its network has not"));
     }
     let mut found = vec![];
@@ -365,7 +370,7 @@ mod tests {
                     (tensor, numbers)
                 })
                 .collect();
-            save(Safe::FromKill, &path, MODEL, Some(&changed), &tensors)?;
+            save(Safe::FromKill, &path, MODEL, Some(&changed), &tensors, &[])?;
             let error = refused(&path);
             assert!(error.contains(message) && error.contains("model.safetensors"), "{error}");
         }

@@ -78,7 +78,8 @@ pub struct ExportCommand {
     /// The model: a model.safetensors of this program
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
-    /// The file to write: PyTorch's tensors and nothing else, for safetensors.torch.load_file. With --head, the folder to
+    /// The file to write: PyTorch's tensors for safetensors.torch.load_file, and for a table standardise.mean and
+    /// standardise.deviation, by which its features are scaled before they enter. With --head, the folder to
     /// write what a firmware includes to: head.bin and head.rs, frozen.bin and frozen.rs (what lies before the head), and
     /// sizes.txt
     #[arg(long, value_name = "FILE.safetensors|DIR")]
@@ -95,7 +96,8 @@ pub struct ExportCommand {
 /// `simloss import`.
 #[derive(Debug, Args)]
 pub struct ImportCommand {
-    /// The parameters: a safetensors file of PyTorch's layout; names and shapes of its tensors tell which network it is.
+    /// The parameters: a safetensors file of PyTorch's layout; names and shapes of its tensors tell which network it is,
+    /// and standardise.mean and standardise.deviation, where they are there, how its features are scaled.
     /// With --base, a slot read from a device's flash (or a head.bin)
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,

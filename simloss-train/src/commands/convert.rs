@@ -8,6 +8,7 @@ use crate::{
     files,
     firmware::{self, Frozen, Head, SLOT},
     model::{self, Model},
+    network::Kind as Network,
     record::{LossDescription, VERSION},
     similarity::{Candidate, Kind, Loaded, Request},
 };
@@ -24,8 +25,14 @@ pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
     if given {
         return Err(Error::Usage("a similarity has no effect without --head: it is the device's".to_owned()));
     }
-    let Checkpoint { network, parameters, .. } = checkpoint::read(&checkpoint)?;
-    checkpoint::write(&out, &network, &parameters)?;
+    let Checkpoint { network, parameters, standardiser, .. } = checkpoint::read(&checkpoint)?;
+    checkpoint::write_scaled(&out, &network, &parameters, standardiser.as_ref())?;
+    if standardiser.is_some() {
+        let [mean, deviation] = checkpoint::STANDARDISER;
+        load::note(&format!(
+            "two more tensors say how features are scaled before they enter: (x - {mean}) / {deviation}"
+        ));
+    }
     Ok(format!("{} parameters in PyTorch's layout: {}\n", parameters.len(), out.display()))
 }
 
@@ -33,7 +40,7 @@ pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
 /// what it all takes.
 fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Result<String, Error> {
     request.check_single()?;
-    let Checkpoint { network, parameters, model } = checkpoint::read(path)?;
+    let Checkpoint { network, parameters, standardiser, model } = checkpoint::read(path)?;
     let head = Head::of(&network, layers)?;
     let names = model.as_ref().map(|model| &model.class_names[..]);
     let Loaded { source, .. } = request.load(names, None)?;
@@ -42,7 +49,7 @@ fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Res
         return Err(Error::Usage("one similarity is needed".to_owned()));
     };
     let (r, l) = (request.reduction_factors.first().copied(), request.lower_bounds.first().copied());
-    let frozen = Frozen::of(&network, &head, model.as_ref().and_then(|model| model.standardiser.as_ref()))?;
+    let frozen = Frozen::of(&network, &head, standardiser.as_ref())?;
     let sizes = head.sizes(&frozen, &source, network.classes())?;
     let (blob, frozen_blob) = (head.blob(&parameters)?, frozen.blob(&parameters)?);
     let (module, frozen_module) = (head.module(&source, r, l, similarity)?, frozen.module());
@@ -63,7 +70,7 @@ fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Res
 
 /// A slot of a device back into the model whose head it is.
 fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
-    let Checkpoint { network, mut parameters, model } = checkpoint::read(base)?;
+    let Checkpoint { network, mut parameters, standardiser, model } = checkpoint::read(base)?;
     let slot = model::bytes(path, SLOT)?;
     // One dense layer, or two: the slot's shape says which.
     let one = Head::of(&network, 1)?;
@@ -75,7 +82,7 @@ fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
     };
     match model {
         Some(model) => Model { version: VERSION.to_owned(), parameters, ..model }.save(out)?,
-        None => checkpoint::write(out, &network, &parameters)?,
+        None => checkpoint::write_scaled(out, &network, &parameters, standardiser.as_ref())?,
     }
     let Header { sequence, steps, .. } = header;
     Ok(format!("{} parameters after {steps} steps, save {sequence}: {}\n", header.parameters, out.display()))
@@ -86,7 +93,11 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
     if let Some(base) = base {
         return import_slot(&checkpoint, &base, &out);
     }
-    let Checkpoint { network, parameters, .. } = checkpoint::read(&checkpoint)?;
+    let Checkpoint { network, parameters, standardiser, .. } = checkpoint::read(&checkpoint)?;
+    if let (Network::Table { .. }, None) = (&network, &standardiser) {
+        let names = checkpoint::STANDARDISER.join(" and ");
+        load::note(&format!("the file holds no {names}: features enter the network as they are"));
+    }
     let classes = network.classes();
     let class_names = match (ages, names) {
         (Some(ages), _) => ages.range().map(|age| age.to_string()).collect(),
@@ -106,7 +117,7 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         class_names,
         ordered: false,
         features: vec![],
-        standardiser: None,
+        standardiser,
         loss: LossDescription { similarity: "unknown".to_owned(), ..LossDescription::cross_entropy() },
         network,
         parameters,

@@ -106,7 +106,7 @@ fn of_table(file: &Path, columns: &table::Columns, eval: EvalArgs, stop: &Atomic
         ));
     }
     let all: Vec<u32> = (0..data.samples() as u32).collect();
-    let samples = Scaled::new(&data, model.and_then(|model| model.standardiser.as_ref()));
+    let samples = Scaled::new(&data, trained.standardiser.as_ref());
     judge(
         Judged { samples: &samples, chosen: &all, fingerprint: data.fingerprint(), ordered: data.is_ordered() },
         &trained,
