@@ -110,7 +110,7 @@ fn folder(path: &Path, wanted: [bool; 4]) -> Result<Files, Error> {
     Ok(files)
 }
 
-/// `length` bytes, which is checked before they get memory.
+/// `length` bytes, which is checked before they get memory; they get it as they come.
 fn whole(from: impl Read, length: u64, file: usize, path: &Path) -> Result<Vec<u8>, Error> {
     let most = limit(file);
     if length > most {
@@ -119,7 +119,7 @@ fn whole(from: impl Read, length: u64, file: usize, path: &Path) -> Result<Vec<u
     if file < 2 && (length == 0 || !length.is_multiple_of(RECORD as u64)) {
         return Err(wrong(path, Problem::NotRecords { found: length, record: RECORD }));
     }
-    let mut bytes = Vec::with_capacity(length as usize);
+    let mut bytes = vec![];
     from.take(length).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
     if bytes.len() as u64 != length {
         return Err(wrong(path, Problem::NotRecords { found: bytes.len() as u64, record: RECORD }));
@@ -146,9 +146,29 @@ fn entries(from: impl Read, path: &Path, wanted: [bool; 4]) -> Result<Files, Err
     let wrong_archive = |problem: &dyn std::fmt::Display| wrong(path, Problem::Archive(problem.to_string()));
     let mut files = Files::default();
     let mut archive = tar::Archive::new(from.take(MOST_ARCHIVE));
-    for entry in archive.entries().map_err(|e| wrong_archive(&e))? {
-        let entry = entry.map_err(|e| wrong_archive(&e))?;
-        let inside = entry.path().map_err(|e| wrong_archive(&e))?.into_owned();
+    let mut given = None;
+    // Raw: the library would take memory for an entry about the next one, whatever size it has.
+    for entry in archive.entries().map_err(|e| wrong_archive(&e))?.raw(true) {
+        let mut entry = entry.map_err(|e| wrong_archive(&e))?;
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions()
+        {
+            if entry.size() > MOST_TEXT {
+                let found = entry.size();
+                return Err(wrong_archive(&format!(
+                    "an entry about another one holds {found} bytes, more than {MOST_TEXT}"
+                )));
+            }
+            given = name_given(&mut entry).map_err(|e| wrong_archive(&e))?.or(given);
+            continue;
+        }
+        let inside = match given.take() {
+            Some(name) => PathBuf::from(name),
+            None => entry.path().map_err(|e| wrong_archive(&e))?.into_owned(),
+        };
         if !inside.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(wrong_archive(&format!("its entry {} leads out of it", inside.display())));
         }
@@ -165,6 +185,29 @@ fn entries(from: impl Read, path: &Path, wanted: [bool; 4]) -> Result<Files, Err
         files.0[at] = Some((shown, bytes));
     }
     Ok(files)
+}
+
+/// The name that an entry gives to the one behind it, if it gives one.
+fn name_given(entry: &mut tar::Entry<'_, impl Read>) -> std::io::Result<Option<String>> {
+    let kind = entry.header().entry_type();
+    let name = if kind.is_gnu_longname() {
+        let mut name = vec![];
+        entry.read_to_end(&mut name)?;
+        // It ends in a zero.
+        Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+    } else if kind.is_pax_local_extensions() {
+        let mut name = None;
+        for extension in entry.pax_extensions()?.into_iter().flatten() {
+            let extension = extension?;
+            if extension.key_bytes() == b"path" {
+                name = Some(String::from_utf8_lossy(extension.value_bytes()).into_owned());
+            }
+        }
+        name
+    } else {
+        None
+    };
+    Ok(name)
 }
 
 fn names((path, bytes): &(PathBuf, Vec<u8>), expected: usize) -> Result<Vec<String>, Error> {
@@ -186,11 +229,16 @@ fn build(
     coarse: Vec<String>,
 ) -> Result<ImageSet, Error> {
     let images = files.iter().flatten().map(|(_, bytes)| bytes.len() / RECORD).sum::<usize>();
+    let mut pixels = vec![];
+    if pixels.try_reserve_exact(images * IMAGE).is_err() {
+        let problem = format!("{images} images do not fit the memory; give a part of them");
+        return Err(wrong(Path::new(&name), Problem::Limit(problem)));
+    }
     let mut contents = Contents {
         name,
         height: SIDE,
         width: SIDE,
-        pixels: Vec::with_capacity(images * IMAGE),
+        pixels,
         labels: Vec::with_capacity(images),
         class_values: (0..CLASSES).map(|i| i as f64).collect(),
         class_names: fine,
@@ -389,6 +437,54 @@ mod tests {
         tar[..512].copy_from_slice(header.as_bytes());
         std::fs::write(&path, &tar)?;
         assert!(read(&path).is_err_and(|e| e.to_string().contains("but at most 1073741824 are read")));
+        Ok(())
+    }
+
+    #[test]
+    fn entries_about_others_are_small() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.tar.gz");
+        let read = |tar: &[u8]| -> Result<String, Box<dyn std::error::Error>> {
+            let mut gz = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+            gz.write_all(tar)?;
+            std::fs::write(&path, gz.finish()?)?;
+            Ok(super::read(&path).err().map(|e| e.to_string()).unwrap_or_default())
+        };
+        let header = |kind: tar::EntryType, size: u64| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(size);
+            header.set_cksum();
+            header.as_bytes().to_vec()
+        };
+        // Names of more than 100 bytes, as GNU and PAX write them.
+        let deep = "d/".repeat(100);
+        let mut gnu = tar::Builder::new(vec![]);
+        let mut pax = tar::Builder::new(vec![]);
+        for (name, bytes) in files() {
+            let long = format!("{deep}{name}");
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            gnu.append_data(&mut header.clone(), &long, &bytes[..])?;
+            pax.append_pax_extensions([("path", long.as_bytes())])?;
+            header.set_path("short")?;
+            header.set_cksum();
+            pax.append(&header, &bytes[..])?;
+        }
+        for builder in [gnu, pax] {
+            assert_eq!(read(&builder.into_inner()?)?, "");
+        }
+        // Those that are long are refused by their headers: here nothing follows.
+        for kind in [
+            tar::EntryType::GNULongName,
+            tar::EntryType::GNULongLink,
+            tar::EntryType::XHeader,
+            tar::EntryType::XGlobalHeader,
+        ] {
+            let found = read(&header(kind, 1 << 30))?;
+            assert!(found.contains("an entry about another one holds 1073741824 bytes, more than 65536"), "{found}");
+        }
         Ok(())
     }
 
