@@ -7,12 +7,12 @@
 //! | | or what a table with the columns `path` and `label` says | |
 //! | [`classes`] | its folder; folders in folders are a tree | `tree/oak/1.png` |
 //!
-//! Folders `train`, `val` (or `valid`, `validation`) and `test` at the top are parts of the data and no classes, if
-//! there is a `train`. Class names that are all numbers are sorted as numbers, and are the values of the classes.
+//! Folders `train`, `val` (or `valid`, `validation`) and `test` at the top that hold images and class folders as the whole
+//! would are parts of the data and no classes: then there is a `train` among them, and nothing else beside them. Class names that are all numbers are sorted as numbers, and are the values of the classes.
 //! Symbolic links to folders are not followed, names that begin with a dot are passed over.
 
 use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, cache::Cache, decode::decode_all, set::wrong};
-use crate::Error;
+use crate::{Error, input::list};
 use simloss_core::Label;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -175,12 +175,25 @@ fn part(name: &str) -> Option<Part> {
     }
 }
 
-/// Whether the folders at the top are parts of the data.
-fn has_parts(scan: &Scan) -> bool {
-    scan.images.iter().any(|path| {
-        path.iter().count() > 1
-            && path.iter().next().is_some_and(|top| part(&top.to_string_lossy()) == Some(Part::Train))
-    })
+/// Whether the folders at the top are parts of the data. Below one an image lies `depth` names deep or more; a class may
+/// have the name of a part.
+fn has_parts(root: &Path, scan: &Scan, depth: usize) -> Result<bool, Error> {
+    let mut tops = BTreeMap::new();
+    for path in &scan.images {
+        let top = path.iter().next().unwrap_or_default().to_string_lossy();
+        *tops.entry(top).or_insert(false) |= path.iter().count() > depth;
+    }
+    let (parts, others): (Vec<_>, Vec<_>) = tops.keys().partition(|top| tops[*top] && part(top).is_some());
+    if parts.is_empty() {
+        return Ok(false);
+    }
+    if !others.is_empty() {
+        return Err(wrong(root, Problem::NoPart { others: list(&others), parts: list(&parts) }));
+    }
+    if parts.iter().all(|name| part(name) != Some(Part::Train)) {
+        return Err(wrong(root, Problem::NoTraining { parts: list(&parts) }));
+    }
+    Ok(true)
 }
 
 /// The part of an image, and its path without it.
@@ -230,7 +243,7 @@ pub fn ages(
         Some(path) => Some(ages_of_table(path, &scan)?),
         None => None,
     };
-    let parts = has_parts(&scan);
+    let parts = has_parts(root, &scan, 1)?;
     let mut left_out = LeftOut { other_files: scan.other_files, ..LeftOut::default() };
     let (mut images, mut notes, mut lacking) = (vec![], vec![], vec![]);
     for path in scan.images {
@@ -266,7 +279,7 @@ pub fn ages(
         return Err(wrong(root, Problem::NoImages { expected: "images of ages in the range", hint }));
     }
     if !lacking.is_empty() {
-        let names = crate::input::list(&lacking);
+        let names = list(&lacking);
         notes.push(format!("{} names lack a field; their ages are used: {names}", lacking.len()));
     }
     let names: Vec<String> = range.clone().map(|age| age.to_string()).collect();
@@ -305,7 +318,7 @@ fn ages_of_table(table: &Path, scan: &Scan) -> Result<HashMap<PathBuf, u16>, Err
 /// without images, a single class, images that cannot be decoded; [`Error::Interrupted`].
 pub fn classes(root: &Path, loading: Loading<'_>) -> Result<Loaded, Error> {
     let scan = scan(root)?;
-    let parts = has_parts(&scan);
+    let parts = has_parts(root, &scan, 2)?;
     if let Some(empty) = scan.empty.first() {
         return Err(wrong(root, Problem::EmptyClass(empty.display().to_string())));
     }
@@ -445,7 +458,7 @@ fn finish(
     })?;
     let without = set.classes_without(&set.all());
     if !without.is_empty() {
-        notes.push(format!("{} classes have no images: {}", without.len(), crate::input::list(&without)));
+        notes.push(format!("{} classes have no images: {}", without.len(), list(&without)));
     }
     Ok(Loaded { set, left_out, notes, cached })
 }
@@ -559,7 +572,25 @@ mod tests {
         let set = classes(root.path(), LOADING)?.set;
         assert_eq!(set.class_names(), ["a", "b"]);
         assert_eq!([Part::Train, Part::Validation, Part::Test].map(|part| set.part(part).len()), [2, 1, 1]);
-        // Without training images they are classes like any other.
+        // Misnamed, a part would be a group of classes.
+        for (others, expected) in [
+            (
+                &["tests/a/1.png", "tests/b/1.png"][..],
+                "beside the parts \"train\" of the data stand \"tests\"; rename these",
+            ),
+            (&["a/1.png"][..], "of the data stand \"a\"; rename these to train, val or test"),
+            (&["1.png"][..], "of the data stand \"1.png\""),
+        ] {
+            let root = folder(&[&["train/a/1.png", "train/b/1.png"][..], others].concat());
+            let found = message(classes(root.path(), LOADING));
+            assert!(found.contains(expected), "{found}");
+        }
+        let root = folder(&["test/a/1.png", "val/a/1.png", "test/b/1.png"]);
+        let found = message(classes(root.path(), LOADING));
+        assert!(found.contains("beside the parts \"test\", \"val\" of the data there is no train; give"), "{found}");
+        // Folders of images are classes, whatever their names.
+        let root = folder(&["train/1.png", "car/1.png"]);
+        assert_eq!(classes(root.path(), LOADING)?.set.class_names(), ["car", "train"]);
         let root = folder(&["test/1.png", "val/1.png"]);
         assert_eq!(classes(root.path(), LOADING)?.set.class_names(), ["test", "val"]);
         Ok(())

@@ -113,6 +113,25 @@ pub enum Problem {
     /// A folder of a class without images.
     #[error("class {0:?} has no images; add some, or remove its folder")]
     EmptyClass(String),
+    /// Something beside the parts of the data that is none of them.
+    #[error(
+        "beside the parts {parts} of the data stand {others}; rename these to train, val or test, or move them away"
+    )]
+    NoPart {
+        /// What stands beside the parts.
+        others: String,
+        /// The parts.
+        parts: String,
+    },
+    /// Parts to validate or test with, and none to train with.
+    #[error(
+        "beside the parts {parts} of the data there is no train; give the folder of training images this name, or give \
+         the folder of one part alone"
+    )]
+    NoTraining {
+        /// The parts.
+        parts: String,
+    },
     /// A table of labels that does not fit the folder.
     #[error("{what}: {}", list(files))]
     Labels {
