@@ -382,6 +382,40 @@ fn a_table_is_judged_by_the_names_of_its_columns() -> Outcome {
 }
 
 #[test]
+fn no_output_replaces_an_input() -> Outcome {
+    let place = Place::new()?;
+    faces(&place, &[1, 3, 5])?;
+    five_ages(&place)?;
+    place.file("labels.csv", "path,label\n1_0_1_2017.png,1\n")?.file("s.csv", "1,0.5\n0.5,1\n")?;
+    place.file("names.txt", "a\nb\nc\nd\ne\n")?;
+    let (table, net) = ("x,y\n1,a\n2,b\n", fs::read(place.path("net.safetensors"))?);
+    place.file("t.csv", table)?;
+    for (line, output) in [
+        ("eval table t.csv --label y --checkpoint net.safetensors --predictions ./t.csv", "t.csv"),
+        ("eval age faces --checkpoint net.safetensors --predictions net.safetensors", "net.safetensors"),
+        ("eval age faces --labels labels.csv --checkpoint net.safetensors --predictions labels.csv", "labels.csv"),
+        ("eval age faces --similarity s.csv --checkpoint net.safetensors --predictions s.csv", "s.csv"),
+        ("export --checkpoint net.safetensors --out net.safetensors", "net.safetensors"),
+        ("import --checkpoint net.safetensors --out net.safetensors", "net.safetensors"),
+        ("import --checkpoint slot.bin --base net.safetensors --out net.safetensors", "net.safetensors"),
+        ("import --checkpoint net.safetensors --names @names.txt --out names.txt", "names.txt"),
+    ] {
+        place.refuses(line, &format!("{output} would replace the input "))?;
+    }
+    assert_eq!((place.read("t.csv")?, fs::read(place.path("net.safetensors"))?), (table.to_owned(), net));
+    // Neither a matrix nor a head.
+    fs::create_dir(place.path("out"))?;
+    place.file("out/similarity.csv", "1,0.5\n0.5,1\n")?;
+    place.refuses(
+        "similarity --similarity out/similarity.csv --out out",
+        "out/similarity.csv would replace the input out/similarity.csv; write elsewhere",
+    )?;
+    fs::rename(place.path("net.safetensors"), place.path("out/head.bin"))?;
+    place.refuses("export --checkpoint out/head.bin --head 1 --out out", "out/head.bin would replace the input")?;
+    Ok(())
+}
+
+#[test]
 fn checkpoints_that_cannot_be_used_are_refused() -> Outcome {
     let place = Place::new()?;
     faces(&place, &[1, 3, 5])?;

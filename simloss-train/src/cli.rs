@@ -19,7 +19,7 @@ use crate::{
     similarity::{Kind, Request, names::Unnamed},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Cross entropy that knows how classes relate: train, compare, inspect.
 #[derive(Debug, Parser)]
@@ -208,6 +208,18 @@ impl SimilarityArgs {
         let Self { similarity, reduction_factor, lower_bound, superclasses, vectors, aliases } = self;
         let files = superclasses.is_some() || vectors.is_some() || aliases.is_some();
         similarity.is_some() || !reduction_factor.is_empty() || !lower_bound.is_empty() || files
+    }
+
+    /// The files that these options name.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let matrix = match &self.similarity {
+            Some(Kind::File(path)) => Some(path),
+            _ => None,
+        };
+        [matrix, self.superclasses.as_ref(), self.vectors.as_ref(), self.aliases.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
     }
 
     /// As the rest of the program knows it; `default` is the similarity where none is given.

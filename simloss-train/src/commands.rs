@@ -7,7 +7,7 @@ mod train;
 
 use crate::{
     Error,
-    cli::{Cli, Command, SimilarityCommand},
+    cli::{Cli, Command, Names, SimilarityCommand},
     error::Expected,
     files, report,
     similarity::{Candidate, Kind, Loaded, Source, describe::Description},
@@ -48,6 +48,11 @@ pub fn with_causes(error: &Error) -> String {
 
 fn similarity(command: SimilarityCommand) -> Result<String, Error> {
     let SimilarityCommand { similarity, classes, names, unnamed, out } = command;
+    let (table, page) = (out.join("similarity.csv"), out.join("similarity.html"));
+    let list = if let Some(Names::File(list)) = &names { Some(&**list) } else { None };
+    for output in [&table, &page] {
+        files::keep(output, similarity.files().chain(list))?;
+    }
     let mut request = similarity.request(Kind::Order);
     request.check_single()?;
     if let Some(unnamed) = unnamed.unnamed {
@@ -96,7 +101,6 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
     let title = title.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let facts = found.facts(&names);
     std::fs::create_dir_all(&out).map_err(Error::file("create", &out))?;
-    let (table, page) = (out.join("similarity.csv"), out.join("similarity.html"));
     let csv = found.csv(&names).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?;
     files::replace(&table, &[&csv])?;
     report::write_similarity(&page, &title, &names, &found, facts.clone())?;

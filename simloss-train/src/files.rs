@@ -4,7 +4,7 @@ use crate::Error;
 use std::{
     fs,
     io::{self, ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Whether a file must be on the disk before it takes its name.
@@ -18,9 +18,10 @@ pub(crate) enum Safe {
 
 /// Puts `parts`, one after the other, in the place of `path`, safe from a power cut.
 ///
-/// They go to a temporary file beside it and then to their name: whoever reads `path`, at any time, finds the old
-/// contents or the new ones. After an error the old ones stay, and nothing else. Processes that replace the same file at
-/// the same time do so one after the other; what a killed one left behind, the next one takes over.
+/// Links are followed to what they name. What is there and no file (a pipe, a device) stays what it is, and gets the parts
+/// as they come. All others go to a temporary file beside it and then to their name: whoever reads `path`, at any time,
+/// finds the old contents or the new ones. After an error the old ones stay, and nothing else. Processes that replace the
+/// same file at the same time do so one after the other; what a killed one left behind, the next one takes over.
 ///
 /// # Errors
 /// [`Error::File`], such as a full disk or a folder that cannot be written.
@@ -50,10 +51,14 @@ pub(crate) fn change(path: &Path, new: impl FnOnce(Option<Vec<u8>>) -> Result<Ve
 
 /// Puts what `fill` writes in the place of `path`.
 fn write(safe: Safe, path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<(), Error>) -> Result<(), Error> {
+    let failed = |source| Error::File { action: "write", path: path.to_owned(), source };
+    let path = &target(path).map_err(failed)?;
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return fill(&mut fs::File::options().write(true).open(path).map_err(failed)?);
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
-    let failed = |source| Error::File { action: "write", path: path.to_owned(), source };
     let mut file = own(&temporary).map_err(failed)?;
     let write = || {
         fill(&mut file)?;
@@ -70,6 +75,38 @@ fn write(safe: Safe, path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<(),
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("write", folder))?;
     }
     Ok(())
+}
+
+/// Where `path` leads, through all links; there may be nothing there.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    // As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&path) {
+            Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
+            // No link, or nothing.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("its links lead to each other"))
+}
+
+/// Refuses to write a file over one of those that are read.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub(crate) fn keep<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
+    let file = |path: &Path| fs::canonicalize(path).ok().filter(|path| path.is_file());
+    let Some(found) = file(output) else { return Ok(()) };
+    match inputs.into_iter().find(|input| file(input).as_ref() == Some(&found)) {
+        Some(input) => Err(Error::Usage(format!(
+            "the output {} would replace the input {}; write elsewhere",
+            output.display(),
+            input.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// An empty file of this name that nobody else writes as long as it is open.
@@ -145,6 +182,36 @@ mod tests {
         fs::write(folder.path().join("a.json.tmp"), b"half of something longer")?;
         replace(&path, &[b"newer"])?;
         assert_eq!((fs::read(&path)?, fs::read_dir(folder.path())?.count()), (b"newer".to_vec(), 2));
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_stay_what_they_are() -> Result<(), Box<dyn std::error::Error>> {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir()?;
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("inner"))?;
+        // Through two links, to a file that is not there yet.
+        symlink("inner/b", at("a"))?;
+        symlink("c", at("inner/b"))?;
+        for text in ["first", "second"] {
+            replace(&at("a"), &[text.as_bytes()])?;
+            assert_eq!(fs::read_to_string(at("inner/c"))?, text);
+            assert!(at("a").is_symlink() && at("inner/b").is_symlink());
+        }
+        symlink("/dev/null", at("null"))?;
+        replace(&at("null"), &[b"nothing"])?;
+        assert!(fs::metadata("/dev/null")?.file_type().is_char_device());
+        symlink("round", at("round"))?;
+        let error = replace(&at("round"), &[b""]).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("links lead to each other"), "{error}");
+        // A file is known through its links.
+        fs::write(at("data"), b"")?;
+        symlink("data", at("same"))?;
+        let data = at("data");
+        assert!(keep(&at("same"), [&*data]).is_err_and(|e| e.to_string().contains("would replace the input")));
+        assert!(keep(&at("other"), [&*data]).is_ok() && keep(&at("null"), [Path::new("/dev/null")]).is_ok());
         Ok(())
     }
 

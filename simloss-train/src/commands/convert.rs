@@ -4,7 +4,7 @@ use super::load;
 use crate::{
     Error,
     checkpoint::{self, Checkpoint},
-    cli::{ExportCommand, ImportCommand},
+    cli::{ExportCommand, ImportCommand, Names},
     files,
     firmware::{self, Frozen, Head, SLOT},
     model::{self, Model},
@@ -17,6 +17,10 @@ use std::path::Path;
 
 pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
     let ExportCommand { checkpoint, out, head, similarity } = command;
+    let outputs = if head.is_some() { firmware::files(&out).to_vec() } else { vec![out.clone()] };
+    for output in &outputs {
+        files::keep(output, [&*checkpoint].into_iter().chain(similarity.files()))?;
+    }
     let given = similarity.is_given();
     let request = similarity.request(Kind::None);
     if let Some(layers) = head {
@@ -90,6 +94,8 @@ fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
 
 pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
     let ImportCommand { checkpoint, out, base, ages, names } = command;
+    let list = if let Some(Names::File(list)) = &names { Some(&**list) } else { None };
+    files::keep(&out, [&*checkpoint].into_iter().chain(base.as_deref()).chain(list))?;
     if let Some(base) = base {
         return import_slot(&checkpoint, &base, &out);
     }

@@ -7,6 +7,7 @@ use crate::{
     cli::{AgeArgs, Ages, Cifar100Args, EvalArgs, EvalCommand, FolderArgs},
     error::Expected,
     evaluate::{Summary, Table, evaluate},
+    files,
     images::{ImageSet, Part},
     input::list,
     model::Model,
@@ -26,6 +27,15 @@ use std::{
 };
 
 pub(super) fn eval(command: EvalCommand, stop: &AtomicBool) -> Result<String, Error> {
+    let (eval, data) = match &command {
+        EvalCommand::Age { images, eval } => (eval, images.labels.as_deref()),
+        EvalCommand::Cifar100 { images, eval } => (eval, Some(&*images.path)),
+        EvalCommand::Folder { eval, .. } => (eval, None),
+        EvalCommand::Table { file, eval, .. } => (eval, Some(&**file)),
+    };
+    if let Some(out) = &eval.predictions {
+        files::keep(out, [&*eval.checkpoint].into_iter().chain(data).chain(eval.similarity.files()))?;
+    }
     match command {
         EvalCommand::Age { images, eval } => age(images, eval, stop),
         EvalCommand::Cifar100 { images, eval } => cifar100(images, eval, stop),
