@@ -60,9 +60,9 @@ pub enum Command {
     /// Judge a trained network on data, by every measure
     #[command(subcommand)]
     Eval(EvalCommand),
-    /// Write the parameters of a model for PyTorch
+    /// Write the parameters of a model for PyTorch, or its head for a microcontroller
     Export(ExportCommand),
-    /// Make a model of parameters from PyTorch
+    /// Make a model of PyTorch's parameters, or of what a microcontroller has trained
     Import(ImportCommand),
     /// Build a similarity, check it, describe it and draw it as a heat map
     Similarity(SimilarityCommand),
@@ -172,7 +172,7 @@ pub struct SimilarityCommand {
 pub struct SimilarityArgs {
     /// How classes relate: none (cross entropy alone), order, circular, superclass, vectors (the cosines of word
     /// vectors), or a CSV or NPY file with a matrix, the TRUE class in the row, in CSV with or without names
-    /// [default: order for classes in an order]
+    /// [default: order for classes in an order; to train on CIFAR-100 and on folders in folders superclass; else none]
     #[arg(long, value_name = "none|order|circular|superclass|vectors|FILE", value_parser = kind)]
     pub similarity: Option<Kind>,
     /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
