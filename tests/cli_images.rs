@@ -262,6 +262,32 @@ fn damaged_files_of_cifar_100_are_named() -> Outcome {
     place.refuses(&line.replace("data", "cifar.zip"), "whose name ends in .tar.gz, .tar.xz or .tar")
 }
 
+/// With less memory than the headers promise to fill.
+#[cfg(unix)]
+#[test]
+fn archives_get_memory_as_it_is_filled() -> Outcome {
+    let place = Place::new()?;
+    lenet(&place, "net.safetensors", 100)?;
+    let program = env!("CARGO_BIN_EXE_simloss");
+    let line = format!("ulimit -v 500000; exec {program} eval cifar100 c.tar --checkpoint net.safetensors --threads 1");
+    for (kind, size, message) in [
+        (tar::EntryType::Regular, 349_000 * 3074, "c.tar/test.bin: 0 bytes are not a whole number of records"),
+        (tar::EntryType::GNULongName, 1 << 30, "c.tar: the archive cannot be used (an entry about another one holds"),
+        (tar::EntryType::XHeader, 1 << 30, "holds 1073741824 bytes, more than 65536)"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("test.bin")?;
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        place.file("c.tar", header.as_bytes())?;
+        let output = std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(message), "{}: {said}", output.status);
+    }
+    Ok(())
+}
+
 #[test]
 fn folders_of_classes_fit_their_network_by_name() -> Outcome {
     let place = Place::new()?;
@@ -562,6 +588,8 @@ fn similarities_name_the_classes() -> Outcome {
         .stderr(contains("note: left out 1 classes that the similarity does not name: \"wolf\""));
     let stored = place.read("out/similarity/similarity.csv")?;
     assert!(stored.lines().next().is_some_and(|row| row.ends_with(",emu,hound")), "{stored}");
+    place.refuses("similarity -r 0.5 --names a,b,a", "--names holds \"a\" twice; name each class once")?;
+    place.refuses("similarity -r 0.5 --names a,,b", "--names holds an empty name; fill it in")?;
     // Options that have no effect, and those that lack one.
     place.refuses("similarity --similarity vectors -l 0.5", "--similarity vectors needs --vectors FILE")?;
     place.refuses("similarity --similarity vectors --vectors v.txt", "--similarity vectors needs -l, --lower-bound")?;

@@ -255,8 +255,7 @@ fn heads_of_other_shapes() -> Outcome {
     let slot = head(4)?.blob(&[0.5; 22])?;
     let mut parameters = [0.25; 17];
     let path = std::path::Path::new("slot.bin");
-    let advice =
-        "; give the bytes of one slot as the device holds them, and --head with the layers it was exported with";
+    let advice = "; give the bytes of one slot as the device holds them, and the model that its head was exported from";
     for (slot, expected) in [
         (
             &slot[..],

@@ -172,6 +172,8 @@ fn modules_build_the_similarity_that_was_asked_for() -> Outcome {
         assert!(module.contains("pub const FEATURES: usize = 5;") && module.contains("pub static BLOB: [u8; 136]"));
         let sizes = place.read("head/sizes.txt")?;
         let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();
+        let rows: Vec<&str> = sizes.lines().filter_map(|line| Some(line.rsplit_once("  ")?.0.trim_end())).collect();
+        assert!(rows.iter().enumerate().all(|(i, row)| !rows[..i].contains(row)), "{sizes}");
         assert!(row("RAM: SGD, in place").ends_with(&format!(" {}", 4 * (18 + 6 + table + 5))), "{sizes}");
         assert!(row("RAM: Adam, accumulating").ends_with(&format!(" {}", 4 * (4 * 18 + 6 + table + 5))), "{sizes}");
     }

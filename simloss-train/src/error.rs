@@ -95,7 +95,7 @@ pub enum Error {
     /// The user asked to stop.
     #[error("interrupted; {}", match folder {
         Some(folder) => format!("everything up to the last whole epoch is in {}; continue with --resume", folder.display()),
-        None => "nothing was written, because no output folder was given".to_owned(),
+        None => "nothing was written".to_owned(),
     })]
     Interrupted {
         /// The output folder.

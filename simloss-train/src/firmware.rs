@@ -27,7 +27,7 @@ use std::{
 
 pub(crate) const SLOT: Expected = Expected::new(
     "a slot of this head",
-    "give the bytes of one slot as the device holds them, and --head with the layers it was exported with",
+    "give the bytes of one slot as the device holds them, and the model that its head was exported from",
 );
 
 /// The file of parameters that an export writes.
@@ -230,7 +230,7 @@ impl Head {
         let mut text = String::new();
         let mut line = |what: &str, bytes: usize| {
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{what:<72}{bytes:>9}");
+            let _ = writeln!(text, "{what:<82}{bytes:>9}");
         };
         let budget = Budget::new(self.shape);
         let slot = |moments: usize| HEADER + 4 * self.shape.parameters * (1 + moments);
@@ -250,8 +250,12 @@ impl Head {
         let rows: Vec<Measured> = serde_json::from_str(MEASURED)
             .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), Expected::written("a record"))(&e))?;
         for row in rows.iter().filter(|row| row.loss == loss && row.classes == 90) {
-            let Measured { target, board, optimizer, text_bytes, rodata_bytes, .. } = row;
-            line(&format!("flash: program, {target} on {board}, {optimizer}, one layer"), text_bytes + rodata_bytes);
+            let Measured { target, board, binary, optimizer, text_bytes, rodata_bytes, .. } = row;
+            let how = if binary.starts_with("accumulate") { ", accumulating" } else { "" };
+            line(
+                &format!("flash: program, {target} on {board}, {optimizer}{how}, one layer"),
+                text_bytes + rodata_bytes,
+            );
         }
         Ok(text)
     }
@@ -264,6 +268,7 @@ const MEASURED: &str = include_str!("../records/firmware.json");
 struct Measured {
     target: String,
     board: String,
+    binary: String,
     optimizer: String,
     loss: String,
     classes: usize,

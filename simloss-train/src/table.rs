@@ -99,13 +99,18 @@ pub enum Problem {
     #[error("the column {0:?} is the label and cannot be ignored; take it out of --ignore")]
     LabelIgnored(String),
     /// A row is longer or shorter than the first.
-    #[error("the row has {found} fields, but the first row names {expected} columns; fill in or remove fields")]
+    #[error("the row has {found} fields, but the first row names {expected} columns; {advice}")]
     Ragged {
         /// Columns named.
         expected: usize,
         /// Fields found.
         found: usize,
+        /// What to do.
+        advice: &'static str,
     },
+    /// A name of a column or a label goes over several lines.
+    #[error("{0:?} goes over several lines; {OPEN_QUOTE}")]
+    Lines(String),
     /// A feature is not a number.
     #[error("{0}{hint}", hint = match .0 {
         BadNumber::NotANumber { hint: "", .. } => "; leave columns of text out with --ignore, or turn them into numbers",
@@ -153,6 +158,8 @@ pub enum Problem {
     #[error("there are only {0} samples; at least {FEWEST_SAMPLES} are needed to train, validate and test")]
     FewSamples(usize),
 }
+
+const OPEN_QUOTE: &str = "a quote (\") opens a field there that none closes: close it, or remove it";
 
 type Checked<T> = Result<T, InFile<Problem>>;
 
@@ -203,6 +210,9 @@ fn parse(
 ) -> Checked<(Vec<String>, Vec<f32>, Classes, Layout)> {
     let mut rows = input::rows(text);
     let Some((_, header)) = rows.next() else { return Err(InFile::file(path, Problem::Empty)) };
+    if let Some(name) = header.iter().find(|name| is_open(name)) {
+        return Err(InFile::file(path, Problem::Lines(start(name))).line(1));
+    }
     let names: Vec<String> = header.iter().map(String::from).collect();
     let model = if let Purpose::Judge(model) = purpose { model } else { None };
     let layout = layout(path, &names, columns, model.map_or(&[], |model| &model.features))?;
@@ -210,7 +220,9 @@ fn parse(
     let (mut features, mut labels) = (Vec::new(), Vec::new());
     for (line, row) in rows {
         if row.len() != names.len() {
-            return Err(InFile::file(path, Problem::Ragged { expected: names.len(), found: row.len() }).line(line));
+            let advice = if row.iter().any(is_open) { OPEN_QUOTE } else { "fill in or remove fields" };
+            let problem = Problem::Ragged { expected: names.len(), found: row.len(), advice };
+            return Err(InFile::file(path, problem).line(line));
         }
         for &column in &layout.features {
             let number = input::number(&row[column]).map_err(Problem::Feature);
@@ -219,6 +231,9 @@ fn parse(
         let label = &row[layout.label];
         if label.is_empty() {
             return Err(InFile::file(path, Problem::Label(BadNumber::Missing)).line(line).column(&columns.label));
+        }
+        if is_open(label) {
+            return Err(InFile::file(path, Problem::Lines(start(label))).line(line).column(&columns.label));
         }
         labels.push((line, String::from(label)));
     }
@@ -233,6 +248,16 @@ fn parse(
         return Err(InFile::file(path, Problem::FewSamples(labels.len())));
     }
     Ok((names, features, classes, layout))
+}
+
+/// Whether a field goes on after its line, as it does where a quote is not closed.
+fn is_open(field: &str) -> bool {
+    field.contains('\n')
+}
+
+/// The first line of a field.
+fn start(field: &str) -> String {
+    field.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Which columns are what.
@@ -451,7 +476,16 @@ mod tests {
             ("x,z\n1,2\n", "t.csv: there is no column \"y\"; the columns are \"x\", \"z\""),
             ("1,2\n3,4\n", "is the row with the names missing?"),
             ("x,y\n1,2\n1\n", "t.csv, line 3: the row has 1 fields, but the first row names 2 columns"),
-            ("x,y\n1,2\n1,2,3\n", "t.csv, line 3: the row has 3 fields"),
+            ("x,y\n1,2\n1,2,3\n", "t.csv, line 3: the row has 3 fields, but the first row names 2 columns; fill in or"),
+            (
+                "x,y\n1,2\n\"1,2\n3,4\n",
+                "t.csv, line 3: the row has 1 fields, but the first row names 2 columns; a quote (\")",
+            ),
+            (
+                "x,y\n1,a\n1,\"b\n3,a\n",
+                "t.csv, line 3, column \"y\": \"b\" goes over several lines; a quote (\") opens",
+            ),
+            ("\"x,y\n1,2\n3,4\n", "t.csv, line 1: \"x,y\" goes over several lines; a quote"),
             ("x,y\n1,2\n,3\n", "t.csv, line 3, column \"x\": the field is empty"),
             ("x,y\n1,2\n3,\n", "t.csv, line 3, column \"y\": the field is empty"),
             ("x,y\n1,2\nred,3\n", "t.csv, line 3, column \"x\": \"red\" is not a number; leave columns of text out"),

@@ -11,6 +11,7 @@ use crate::{
     progress::Decoding,
 };
 use std::{
+    collections::HashSet,
     ops::RangeInclusive,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -71,13 +72,19 @@ impl Images<'_> {
     }
 }
 
-/// Names as they stand on the command line, or one a line in a file.
+/// Names as they stand on the command line, or one a line in a file; no name twice.
 pub(super) fn names(names: Names) -> Result<Vec<String>, Error> {
-    Ok(match names {
+    let names: Vec<String> = match names {
         Names::Given(names) => names,
         Names::File(path) => {
             let text = input::text(&path)?;
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
         }
-    })
+    };
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| name.is_empty() || !seen.insert(*name)) {
+        Some(name) if name.is_empty() => Err(Error::Usage("--names holds an empty name; fill it in".to_owned())),
+        Some(name) => Err(Error::Usage(format!("--names holds {name:?} twice; name each class once"))),
+        None => Ok(names),
+    }
 }
