@@ -89,7 +89,7 @@ fn ages_are_learned_with_every_loss() -> Outcome {
 
     // The number of threads changes no byte, nor does an interruption, nor the cache.
     let whole = contents(&place.path("out/age/runs"))?;
-    assert_eq!(whole.len(), 2 * 5);
+    assert_eq!(whole.len(), 2 * 4);
     place.simloss(&format!("{AGE} --threads 1 --out one --cache none")).success();
     assert!(contents(&place.path("one/runs"))? == whole);
     place.simloss(&format!("{AGE} --epochs 1 --out two").replacen("--epochs 3 ", "", 1)).success();

@@ -6,6 +6,8 @@ use simloss_bench::{
 };
 use simloss_tests::Outcome;
 use simloss_train::{
+    firmware::{Frozen, Head},
+    network::Kind,
     record::{Selection, Truth},
     results::{self, Results, Run},
     statistics::{SIGNIFICANCE, Summary, holm, paired},
@@ -16,6 +18,8 @@ const NUMERICS: &str = include_str!("../docs/numerics.md");
 const STABILITY: &str = include_str!("../docs/records/stability.json");
 const MICROCONTROLLER: &str = include_str!("../docs/microcontroller.md");
 const FIRMWARE: &str = include_str!("../docs/records/firmware.json");
+/// One vector a line.
+const VECTORS: &str = include_str!("firmware/golden/vectors.txt");
 const STORY: &str = include_str!("../docs/records/story.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
 const PERFORMANCE: &str = include_str!("../docs/performance.md");
@@ -26,6 +30,7 @@ const CURVE_PLOT: &str = include_str!("../docs/records/curve.svg");
 /// One JSON object a line: one that says how the ratios were made, and [`Beside`].
 const SIDE_BY_SIDE: &str = include_str!("../docs/records/peers-speed.json");
 const TIMES: &str = include_str!("../docs/records/benches.json");
+const BENCH: &str = include_str!("../simloss-bench/src/lib.rs");
 const README: &str = include_str!("../README.md");
 const REPRODUCTION: &str = include_str!("../docs/reproduction.md");
 /// Comparisons on images, as `simloss train` writes them to `results.json`.
@@ -117,6 +122,35 @@ struct Firmware {
     text_bytes: usize,
     rodata_bytes: usize,
     static_ram_bytes: usize,
+    stack_bytes: usize,
+}
+
+impl Firmware {
+    /// Text and constants.
+    fn code(&self) -> usize {
+        self.text_bytes + self.rodata_bytes
+    }
+
+    fn optimizer(&self) -> &str {
+        self.binary.split_once('-').map_or("", |(optimizer, _)| optimizer)
+    }
+}
+
+/// Name, board of QEMU and target of the cores that are measured. That of a Cortex-M0 is too small for most.
+const CORES: [(&str, &str, &str); 5] = [
+    ("Cortex-M4F", "mps2-an386", "thumbv7em-none-eabihf"),
+    ("Cortex-M7", "mps2-an500", "thumbv7em-none-eabihf"),
+    ("Cortex-M3", "mps2-an385", "thumbv7m-none-eabi"),
+    ("Cortex-M0", "mps2-an385", "thumbv6m-none-eabi"),
+    ("RISC-V, no FPU", "virt", "riscv32imac-unknown-none-elf"),
+];
+
+/// Thousands apart: 89,200.
+fn grouped(n: usize) -> String {
+    match n / 1000 {
+        0 => n.to_string(),
+        thousands => format!("{},{:03}", grouped(thousands), n % 1000),
+    }
 }
 
 /// What the formula of the document says of a binary's RAM.
@@ -168,31 +202,129 @@ fn the_tables_of_the_microcontroller_are_those_of_the_record() -> Outcome {
         let fits = |row: &&Firmware| row.board == board && row.target == target && row.binary == binary;
         rows.iter().find(fits).filter(|row| row.classes == 90).ok_or(format!("{binary} on {board}"))
     };
-    let cores = [
-        ("Cortex-M4F", "mps2-an386", "thumbv7em-none-eabihf"),
-        ("Cortex-M7", "mps2-an500", "thumbv7em-none-eabihf"),
-        ("Cortex-M3", "mps2-an385", "thumbv7m-none-eabi"),
-        ("Cortex-M0", "mps2-an385", "thumbv6m-none-eabi"),
-        ("RISC-V, no FPU", "virt", "riscv32imac-unknown-none-elf"),
-    ];
     let binaries = ["sgd-cce", "sgd-order", "accumulate-order", "momentum-order", "adam-cce", "adam-order"];
     let head = format!("| 80 -> 90 | {} |\n|---|{}\n", binaries.join(" | "), "---|".repeat(binaries.len()));
     let (mut flash, mut time) = (head.clone(), head);
-    for (core, board, target) in cores {
+    for (core, board, target) in CORES {
         write!(flash, "| {core} |")?;
         write!(time, "| {core} |")?;
         for binary in binaries {
             let row = of(board, target, binary)?;
-            write!(flash, " {} |", row.text_bytes + row.rodata_bytes)?;
+            write!(flash, " {} |", row.code())?;
             write!(time, " {} |", row.instructions_per_step)?;
         }
         flash.push('\n');
         time.push('\n');
     }
-    for (name, expected) in [("flash", flash), ("time", time)] {
+    flash += "| Cortex-M0, 16 -> 8 |";
+    for binary in binaries {
+        let row = rows.iter().find(|row| row.board == "microbit" && row.binary == binary).ok_or("no binary")?;
+        write!(flash, " {} |", row.code())?;
+    }
+    flash.push('\n');
+    let optimizers = ["sgd", "momentum", "adam", "accumulate"];
+    let mut stack = format!("| 80 -> 90 | {} |\n|---|{}\n", optimizers.join(" | "), "---|".repeat(optimizers.len()));
+    for (core, board, target) in CORES {
+        write!(stack, "| {core} |")?;
+        for optimizer in optimizers {
+            let of =
+                rows.iter().filter(|row| (&*row.board, &*row.target, row.optimizer()) == (board, target, optimizer));
+            let bytes: Vec<usize> = of.map(|row| row.stack_bytes).collect();
+            let (least, most) = bytes.iter().min().zip(bytes.iter().max()).ok_or("no binary")?;
+            match least == most {
+                true => write!(stack, " {most} |")?,
+                false => write!(stack, " {least} to {most} |")?,
+            }
+        }
+        stack.push('\n');
+    }
+    let mut eight = String::from("| core | head | binary, and its bytes with the vector table |\n|---|---|---|\n");
+    let small = CORES.iter().filter(|core| core.0 == "Cortex-M0").map(|&(core, _, target)| (core, "microbit", target));
+    for (core, board, target) in CORES.into_iter().chain(small) {
+        let vectors = match target {
+            "thumbv6m-none-eabi" => 192,
+            "riscv32imac-unknown-none-elf" => 0,
+            _ => 1024,
+        };
+        let of = rows.iter().filter(|row| row.board == board && row.target == target);
+        let mut fit: Vec<(usize, &Firmware)> = of.clone().map(|row| (row.code() + vectors, row)).collect();
+        fit.retain(|(bytes, _)| *bytes <= 8 * 1024);
+        fit.sort_by_key(|(bytes, _)| *bytes);
+        let fit: Vec<String> = fit.iter().map(|(bytes, row)| format!("{} {}", row.binary, grouped(*bytes))).collect();
+        let Firmware { features, classes, .. } = of.clone().next().ok_or("no binary")?;
+        let fit = if fit.is_empty() { "none".to_owned() } else { fit.join(", ") };
+        writeln!(eight, "| {core} | {features} -> {classes} | {fit} |")?;
+    }
+    for (name, expected) in [("flash", flash), ("time", time), ("stack", stack), ("eight", eight)] {
         let found = between(MICROCONTROLLER, name);
         assert!(found == expected, "docs/microcontroller.md should have, at '{name}':\n{expected}");
     }
+    Ok(())
+}
+
+/// The first table that anybody reads.
+#[test]
+fn the_front_page_has_the_figures_of_the_records() -> Outcome {
+    let (_, rows) = record::read::<Row>(STABILITY)?;
+    let loss = |of: &str| {
+        let is_it = |row: &&Row| (&*row.quantity, &*row.implementation, &*row.scalar) == ("loss", of, "f32");
+        rows.iter().find(is_it).ok_or(format!("no {of}"))
+    };
+    let (ours, published) = (loss("simloss")?, loss("published")?);
+    assert!(published.max_rel >= 1.0, "{published:?}");
+    let firmware: Vec<Firmware> = serde_json::from_str(FIRMWARE)?;
+    let m4f = |binary: &str| {
+        let is_it = |row: &&Firmware| row.board == "mps2-an386" && row.binary == binary;
+        firmware.iter().find(is_it).ok_or(format!("no {binary}"))
+    };
+    let (order, plain) = (m4f("sgd-order")?, m4f("sgd-cce")?);
+    let [steps, code, ram, parameters, more] = [
+        order.instructions_per_step,
+        order.code(),
+        order.static_ram_bytes,
+        4 * (order.features + 1) * order.classes,
+        order.instructions_per_step - plain.instructions_per_step,
+    ]
+    .map(grouped);
+    let optimizers: BTreeSet<&str> =
+        firmware.iter().map(Firmware::optimizer).filter(|of| *of != "accumulate").collect();
+    let losses: BTreeSet<&str> = firmware.iter().filter_map(|row| Some(row.binary.split_once('-')?.1)).collect();
+    let record = |name: &str| format!("[{name}](docs/records/{name})");
+    let (stability, costs) = (record("stability.json"), record("firmware.json"));
+    let expected = format!(
+        "| | | record |\n|---|---|---|\n\
+        | worst error of the loss, {} hard cases, `f32` | {:.1} ulp (published formula: no correct digit) | {stability} |\n\
+        | one training step of an {} -> {} head on a Cortex-M4F, SGD | {steps} instructions, {code} bytes of code and \
+        constants, {ram} bytes of static RAM, of them {parameters} parameters | {costs} |\n\
+        | what SimLoss adds to that step over cross entropy | {more} instructions | {costs} |\n\
+        | the same bits | x86-64, Cortex-M3, M4F, M7, RISC-V, and code for the Cortex-M0: {} vectors, {} optimizers, \
+        {} losses | `./tests/run.sh firmware` |\n",
+        grouped(ours.inputs as usize),
+        ours.max_ulp,
+        order.features,
+        order.classes,
+        VECTORS.lines().count(),
+        optimizers.len(),
+        losses.len(),
+    );
+    assert!(between(README, "measured") == expected, "README.md should have, at 'measured':\n{expected}");
+    Ok(())
+}
+
+/// What lies before a head of one layer: of which two networks the document says how much it takes.
+#[test]
+fn sizes_of_frozen_layers_are_those_of_the_networks() -> Outcome {
+    let sizes = |network: &Kind| -> Result<[usize; 2], Box<dyn std::error::Error>> {
+        let frozen = Frozen::of(network, &Head::of(network, 1)?, None)?;
+        let module = frozen.module();
+        let (_, memory) = module.split_once("pub const MEMORY: usize = ").ok_or("no memory")?;
+        let memory: usize = memory.split(';').next().unwrap_or_default().parse()?;
+        Ok([4 * frozen.shape().parameters, 4 * (frozen.shape().inputs + memory)])
+    };
+    let [flash, ram] = sizes(&Kind::LeNet { classes: 96 })?.map(|bytes| (bytes as f64 / 1e3).round());
+    assert!(MICROCONTROLLER.contains(&format!("{flash} KB of flash and {ram} KB of RAM")), "{flash} {ram}");
+    let [flash, _] = sizes(&Kind::Ages { classes: 90 })?;
+    assert!(MICROCONTROLLER.contains(&format!("{:.2} MB of flash", flash as f64 / 1e6)), "{flash}");
     Ok(())
 }
 
@@ -683,6 +815,14 @@ fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
         times.iter().find(|time| time.bench == "4096 exponentials/core, in lanes/f32").ok_or("no bench")?;
     let said = format!("one exponential for each logit ({:.2} ns)", exponential.ns);
     assert!(PERFORMANCE.contains(&said), "docs/performance.md should say: {said}");
+    // Rows by themselves, SimLoss beside cross entropy.
+    let ratios = times.iter().filter_map(|plain| {
+        let bench = plain.bench.strip_prefix("one row/cce/")?;
+        Some(times.iter().find(|time| time.bench == format!("one row/simloss/{bench}"))?.ns / plain.ns)
+    });
+    let (least, most) = ratios.fold((f64::INFINITY, 0.0), |(least, most), ratio| (ratio.min(least), ratio.max(most)));
+    let said = format!("it takes {least:.1} to {most:.1} times as long");
+    assert!(BENCH.contains(&said), "simloss-bench/src/lib.rs should say: {said}");
     assert!(times.len() >= 50 && times.iter().all(|time| time.interval[0] <= time.ns && time.ns <= time.interval[1]));
     Ok(())
 }

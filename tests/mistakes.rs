@@ -71,3 +71,21 @@ fn the_likeliest_mistakes_do_not_compile_and_say_why() -> Outcome {
     assert_eq!(mistakes, 9);
     Ok(())
 }
+
+/// The first program of `docs/microcontroller.md`, but for its entry and its panic handler, which a desktop has already.
+#[test]
+fn the_first_head_of_a_microcontroller_compiles() -> Outcome {
+    const PAGE: &str = include_str!("../docs/microcontroller.md");
+    let part = |from: &str, to: &str| {
+        let (_, after) = PAGE.split_once(from).ok_or(format!("docs/microcontroller.md has no {from}"))?;
+        let (part, _) = after.split_once(to).ok_or(format!("docs/microcontroller.md has no {to}"))?;
+        Ok::<_, Box<dyn Error>>(format!("{from}{part}"))
+    };
+    let parts = [part("use simloss_core::{\n", "#[cortex_m_rt::entry]")?, part("fn learn(", "#[panic_handler]")?];
+    let (library, folder) = (library()?, tempfile::tempdir()?);
+    let program = folder.path().join("head.rs");
+    fs::write(&program, format!("{}fn main() {{\n    learn(&mut [0.0; BUDGET.parameters]);\n}}\n", parts.concat()))?;
+    let (compiles, said) = compile(&program, &library, folder.path())?;
+    assert!(compiles, "{said}");
+    Ok(())
+}

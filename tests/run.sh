@@ -3,7 +3,7 @@
 #
 #   ./tests/run.sh            the set for every change: 30 minutes from a clean clone on two slow cores, where 20 are the goal
 #   ./tests/run.sh NAME ...   only these steps
-#   ./tests/run.sh deep       what takes longer: exhaustive and long checks
+#   ./tests/run.sh deep       exhaustive and long checks, over an hour
 #   ./tests/run.sh list       the steps and what they check
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
@@ -30,8 +30,8 @@ about() {
     supply) echo "licences, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
     advisories) echo "nothing is known to be wrong with the versions that are locked" ;;
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
-    firmware) echo "the core trains on Cortex-M under QEMU with the host's bits; no public function links a panic or an allocator" ;;
-    demo) echo "the main job runs on the embedded data within a minute" ;;
+    firmware) echo "the core trains on Cortex-M and RISC-V under QEMU with the host's bits; no public function links a panic or an allocator" ;;
+    demo) echo "\`simloss demo\` compares the losses and writes its report within a minute" ;;
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.4 of cross entropy" ;;

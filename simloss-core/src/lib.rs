@@ -74,7 +74,7 @@
 //! | `defmt` | public errors and small types can be logged by [defmt](https://defmt.ferrous-systems.com) |
 //!
 //! # Promises
-//! - `no_std`, no allocator, no `unsafe`, no panic in what is linked for a training step (checked on the binary).
+//! - `no_std`, no allocator, no `unsafe`, no panic in any public function (checked on a binary that links them all).
 //! - The same bits on every target, with any number of lanes and threads, in debug and release: only IEEE operations in
 //!   a stated order, one [`number::Value`] trait, libm compiled in.
 //! - Callers own all memory. An error is a typed value; [`Error`] says what keeps its content then.

@@ -9,7 +9,7 @@
 //! standardises features, spreads whole groups of samples over threads and SIMD lanes, and writes what came of it.
 //!
 //! The program is documented by `simloss --help`. As a library, begin with the examples: `01_two_losses_on_wine` compares
-//! two losses in forty lines, `02_your_own_similarity` reads a matrix and word vectors.
+//! two losses, `02_your_own_similarity` reads a matrix and word vectors.
 //!
 //! # Where to find what
 //! | you want | it is |
@@ -32,6 +32,7 @@
 //! | [`samples`], [`task`], [`evaluate`] | either of them, what is learned from it, and what a network says of it |
 //! | [`similarity`] | from options and files to rows |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
+//! | [`firmware`] | the head of a network, and what is frozen before it, for a device |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
 //! | [`compare`], [`details`], [`statistics`], [`results`], [`summary`], [`report`] | many trainings, and what may be said of them |
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests judge by the platform's functions

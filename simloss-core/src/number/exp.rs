@@ -11,7 +11,8 @@
 //! keeps every result that matters a normal number: below [`Exponential::cutoff`] the result is 0, because such a term
 //! cannot reach the last bit of any finite loss in this format.
 //!
-//! Bound: 1 ulp for `f32` on `[-150, 0]` with `l = 0`; measured worst cases are in `docs/numerics.md`.
+//! Bound: 0.75 ulp (`simloss-bench/src/bounds.rs`, held on every `f32` in `[-150, 0]` with `l = 0`); measured worst cases
+//! are in `docs/numerics.md`.
 
 use super::{Scalar, Value};
 
