@@ -12,7 +12,10 @@ use simloss_train::{
     results::{self, Results, Run},
     statistics::{SIGNIFICANCE, Summary, holm, paired},
 };
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 const NUMERICS: &str = include_str!("../docs/numerics.md");
 const STABILITY: &str = include_str!("../docs/records/stability.json");
