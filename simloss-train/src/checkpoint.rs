@@ -113,7 +113,7 @@ pub fn write(path: &Path, network: &Kind, parameters: &[f32]) -> Result<(), Erro
 /// The same with how features are scaled before they enter, if they are.
 ///
 /// # Errors
-/// As [`write`]; [`Error::Format`] for a scale of another number of features too.
+/// As [`write()`]; [`Error::Format`] for a scale of another number of features too.
 pub fn write_scaled(
     path: &Path,
     network: &Kind,

@@ -11,8 +11,9 @@ static mut MEMORY: vectors::Memory<Number> = vectors::Memory::new(Number::ZERO);
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let Some(mut console) = Console::new() else { exit(false) };
+    let memory = &raw mut MEMORY;
     // SAFETY: `main` runs once, nothing interrupts it, and this is the only reference ever made.
-    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    let memory = unsafe { &mut *memory };
     exit(
         vectors::all(memory, &mut console)
             .and_then(|()| metrics::all::<Number>(&mut console))
