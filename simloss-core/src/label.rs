@@ -1,6 +1,9 @@
 //! A class, proven to exist.
 
-use crate::Error;
+use crate::{
+    Error,
+    number::{GROUP, Scalar, Value},
+};
 use core::num::NonZeroU16;
 
 /// The index of a class, proven to be below a number of classes.
@@ -65,4 +68,14 @@ impl Label {
             Err(Error::Length { what: "the classes of a label", expected: classes, found: self.classes() })
         }
     }
+}
+
+/// The index of each lane's label as a number; lanes beyond the labels have the first one's.
+#[inline(always)]
+pub(crate) fn in_lanes<V: Value>(t: V::Token, labels: &[Label]) -> V {
+    let mut lanes = [V::Scalar::ZERO; GROUP];
+    for (l, lane) in lanes.iter_mut().enumerate().take(V::WIDTH) {
+        *lane = labels.get(l).or(labels.first()).map_or(V::Scalar::ZERO, |y| V::Scalar::from_usize(y.index()));
+    }
+    V::load(t, &lanes)
 }

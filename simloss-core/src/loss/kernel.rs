@@ -123,11 +123,17 @@ pub(crate) fn normalise<V: Value>(t: V::Token, e: &mut [V]) {
 
 /// Any lane of `a` below the format's limit: that lane needs the second form.
 #[inline(always)]
-fn any_far<V: Value>(a: V) -> bool {
+pub(super) fn any_far<V: Value>(a: V) -> bool {
+    any_below(a, V::Scalar::EXPONENTIAL.far)
+}
+
+/// Any lane of `a` below `limit`.
+#[inline(always)]
+pub(super) fn any_below<V: Value>(a: V, limit: V::Scalar) -> bool {
     let mut lanes = [V::Scalar::ONE; GROUP];
     a.store(&mut lanes);
     // Without `any`, whose early end would be a branch for each lane.
-    lanes.iter().take(V::WIDTH).fold(false, |far, &a| far | (a < V::Scalar::EXPONENTIAL.far))
+    lanes.iter().take(V::WIDTH).fold(false, |below, &a| below | (a < limit))
 }
 
 /// `S e` and `D e`.
@@ -286,7 +292,7 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
 /// Puts `new(l)` where lane `l` has its true class and returns what was there; lanes without a label keep the first
 /// label's class.
 #[inline(always)]
-fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
+pub(super) fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
     let (mut old, mut lanes) = ([V::Scalar::ONE; GROUP], [V::Scalar::ZERO; GROUP]);
     new.store(&mut lanes);
     for (l, (old, &new)) in old.iter_mut().zip(&lanes).enumerate().take(V::WIDTH) {
@@ -297,6 +303,17 @@ fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
         }
     }
     V::load(t, &old)
+}
+
+/// What stands where each lane has its true class; lanes without a label have the first label's.
+#[inline(always)]
+pub(super) fn gather<V: Value>(t: V::Token, labels: &[Label], values: &[V]) -> V {
+    let mut lanes = [V::Scalar::ZERO; GROUP];
+    for (l, lane) in lanes.iter_mut().enumerate().take(V::WIDTH) {
+        let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
+        *lane = values.get(y).map_or(V::Scalar::ZERO, |x| x.lane(l));
+    }
+    V::load(t, &lanes)
 }
 
 /// The rows of the lanes' true classes, one entry of every lane per class: without a copy where one lane is one scalar.

@@ -9,29 +9,43 @@
 //! | `q_k = S[y, k] p_k / sum_c S[y, c] p_c` | the share of the reward that class `k` earns |
 //! | `L = -ln sum_c S[y, c] p_c`, `dL/dz = p - q` | [`Loss::value`], [`Loss::value_and_gradient`] |
 //!
-//! [`SimLoss`] is the paper's loss, [`CrossEntropy`] what it is compared with, [`PublishedSimLoss`] the formula of the
-//! published code, epsilon and all, for comparison only. Each is a [`Loss`]; a [`Criterion`] adds weights, soft targets
-//! (such as those of [`soft_label_into`]) and the mean over a batch.
+//! # The family
+//! | loss | formula, `q = S p` | proper? | its best prediction, classes being true with `t` |
+//! |---|---|---|---|
+//! | [`CrossEntropy`] | `-ln p_y` | yes | `t` |
+//! | [`SimLoss`] (Kobs et al. 2020) | `-ln q_y` | no | often one class: the one that `t` likes best, counting similar classes |
+//! | SORD ([`soft_label_into`]; Diaz and Marathe 2019) | `-sum_c (S_yc / sum_k S_yk) ln p_c` | no, but for the soft label | `t` blurred by the rows of `S` |
+//! | [`ProperSimLoss`] (Gallego-Posada et al. 2020) | `-ln q_y + 1 - sum_c p_c S_yc / q_c` | yes, for a [`ProperSimilarity`](crate::similarity::ProperSimilarity) | `t` |
+//! | [`SquaredEmd`] (Hou et al. 2016) | `sum_t (F_t - [t >= y])^2` | yes | `t` |
+//!
+//! [`PublishedSimLoss`] is the formula of the published code, epsilon and all, for comparison only. Each is a [`Loss`]; a
+//! [`Criterion`] adds weights, soft targets (such as those of [`soft_label_into`]) and the mean over a batch.
 
 mod criterion;
 mod cross_entropy;
 pub(crate) mod kernel;
+mod proper;
+mod proper_kernel;
 mod published;
 mod simloss;
 mod soft;
+mod squared_emd;
 
 use crate::{
     Error, Label,
     decoders::ProbabilityVector,
     number::{Scalar, Value},
+    slices::split_mut,
 };
 pub(crate) use criterion::Group;
 pub use criterion::{Criterion, Reduction, Targets, Truth};
 pub use cross_entropy::CrossEntropy;
 use nalgebra::SVector;
+pub use proper::ProperSimLoss;
 pub use published::PublishedSimLoss;
 pub use simloss::SimLoss;
 pub use soft::soft_label_into;
+pub use squared_emd::SquaredEmd;
 
 /// Memory that a loss works in, beyond its inputs and outputs; from [`Criterion::scratch`] or [`Loss::scratch`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,7 +135,8 @@ pub trait Loss<T: Scalar> {
         self.gradient_of_slice(logits.as_slice(), y, &mut [T::ZERO; C], gradient.as_mut_slice())
     }
 
-    /// The loss for a number of classes known at run time. `scratch` and `work` hold `C` numbers each.
+    /// The loss for a number of classes known at run time. `work` holds `C` numbers, `scratch` as many as
+    /// [`scratch::<T>()`](Self::scratch) says of scalars and values together: at most `C` for losses of one row of `S`.
     ///
     /// # Errors
     /// As [`value`](Self::value), and [`Error::Length`] for memory that is too short.
@@ -131,10 +146,12 @@ pub trait Loss<T: Scalar> {
     {
         let (most, e) = check(self, logits, y, scratch, ("the work of a loss", work))?;
         kernel::exponentials((), logits, most, e);
-        Ok(self.value_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows: &mut [], e }))
+        let (scratch, rows) = split_mut(scratch, self.scratch::<T>().scalars);
+        Ok(self.value_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows, e }))
     }
 
-    /// The loss, and its gradient in `gradient`, for a number of classes known at run time. `scratch` holds `C` numbers.
+    /// The loss, and its gradient in `gradient`, for a number of classes known at run time. `scratch` as in
+    /// [`value_of_slice`](Self::value_of_slice).
     ///
     /// # Errors
     /// As [`value_of_slice`](Self::value_of_slice); `gradient` keeps its old content then.
@@ -144,7 +161,8 @@ pub trait Loss<T: Scalar> {
     {
         let (most, e) = check(self, logits, y, scratch, ("the gradient", gradient))?;
         kernel::exponentials((), logits, most, e);
-        Ok(self.gradient_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows: &mut [], e }))
+        let (scratch, rows) = split_mut(scratch, self.scratch::<T>().scalars);
+        Ok(self.gradient_in_lanes((), Lanes { logits, most, labels: &[y], scratch, rows, e }))
     }
 }
 
@@ -249,7 +267,8 @@ fn check<'a, T: Scalar, L: Loss<T>>(
     y.of(classes)?;
     length("the logits", classes, logits.len())?;
     length(what, classes, work.len())?;
-    let needed = loss.scratch::<T>().scalars;
+    let Scratch { scalars, values } = loss.scratch::<T>();
+    let needed = scalars + values;
     if scratch.len() < needed {
         return Err(Error::Length { what: "the scratch of a loss", expected: needed, found: scratch.len() });
     }

@@ -72,6 +72,26 @@ pub(crate) fn log1p<V: Value>(token: V::Token, x: V) -> V {
     if const { V::WIDTH == 1 } { x.map(token, V::Scalar::log1p) } else { in_lanes(token, x) }
 }
 
+/// `ln(1 + x) - x / (1 + x)`, given `share = x / (1 + x)`: about `x^2 / 2` where `x` is small, to full relative accuracy.
+///
+/// With `s = x / (2 + x)` it is `s (2 s / (1 + s) + 2 s^2 / 3 + 2 s^4 / 5 + ..)`, all terms of one sign; from `x = 1/2` on
+/// the difference loses nothing. Domain: as [`log1p`].
+#[inline(always)]
+pub(crate) fn log1p_beyond_share<V: Value>(t: V::Token, x: V, share: V) -> V {
+    let [zero, half, one] = [V::Scalar::ZERO, V::Scalar::HALF, V::Scalar::ONE].map(|x| V::splat(t, x));
+    let s = x.div(one.add(one).add(x));
+    let square = s.mul(s);
+    // s^2 is at most 1/25: for f32 7 terms are enough, for f64 12; the exponential of a format has one less.
+    let mut series = zero;
+    for n in (1..=V::Scalar::EXPONENTIAL.q.len() + 1).rev() {
+        let term = V::Scalar::ONE.div(V::Scalar::from_usize(2 * n + 1));
+        series = square.mul(V::splat(t, term).add(series));
+    }
+    let quotient = s.div(one.add(s)).add(series);
+    let near = s.mul(quotient.add(quotient));
+    half.select_gt(x, near, log1p(t, x).sub(share))
+}
+
 /// Not a closure, as they are not inlined: see [`super::Terms`].
 #[inline(always)]
 fn splat<V: Value>(token: V::Token, x: f64) -> V {

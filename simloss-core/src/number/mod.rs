@@ -10,7 +10,7 @@ mod value;
 
 pub use exp::{Exponential, scaled_exp};
 pub use log1p::Logarithm;
-pub(crate) use log1p::log1p;
+pub(crate) use log1p::{log1p, log1p_beyond_share};
 pub use scalar::Scalar;
 pub use sum::{BlockSum, FixedSum, Terms, block_sum, block_sum_of, block_sums, sum_of_squares};
 pub(crate) use sum::{SampleSum, poison};

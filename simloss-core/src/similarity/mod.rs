@@ -20,6 +20,9 @@
 mod dense;
 mod identity;
 mod order;
+mod order_products;
+mod products;
+mod proper;
 mod sparse;
 mod taxonomy;
 
@@ -30,6 +33,8 @@ use crate::{
 pub use dense::{DenseSimilarity, DenseTable};
 pub use identity::Identity;
 pub use order::{CircularOrder, CircularTable, ClassOrder, OrderTable};
+pub use products::Products;
+pub use proper::ProperSimilarity;
 pub use sparse::SparseSimilarity;
 pub use taxonomy::Taxonomy;
 
@@ -57,6 +62,17 @@ pub trait Similarity<T: Scalar> {
     /// result is some row or a shorter one, never a panic.
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T];
 
+    /// Whether [`products`](Self::products) computes `lead_c`: then near-duplicate classes keep their digits.
+    const LEADS: bool = true;
+
+    /// The [products](Products) with `S` of one sample per lane, for a symmetric similarity.
+    ///
+    /// Cost: `C^2` entries by default; similarities with a structure need fewer.
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, token: V::Token, x: Products<'_, V>) {
+        products::by_rows(token, self, x);
+    }
+
     /// `S[y, c]`.
     ///
     /// # Errors
@@ -78,6 +94,11 @@ impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
     }
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         (**self).row(y, scratch)
+    }
+    const LEADS: bool = S::LEADS;
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, token: V::Token, x: Products<'_, V>) {
+        (**self).products(token, x);
     }
 }
 

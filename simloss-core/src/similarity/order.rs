@@ -8,10 +8,10 @@
 //! Source: SimLoss (arXiv 2003.03182), section 3, the similarity from class order; the circular order (hours, months,
 //! wind directions) is ours. A row is a window of one table: entry `C - 1 + k` of the table belongs to `j - i = k`.
 
-use super::{Flat, Similarity, check_classes, entry, fixed, own};
+use super::{Flat, Products, Similarity, check_classes, entry, fixed, order_products, own};
 use crate::{
     Error, Label,
-    number::{Powers, Scalar, TwoFloat},
+    number::{Powers, Scalar, TwoFloat, Value},
 };
 use core::marker::PhantomData;
 
@@ -79,6 +79,14 @@ impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for OrderTable<T, B
     #[inline(always)]
     fn row<'a>(&'a self, y: Label, _: &'a mut [T]) -> &'a [T] {
         window(self.table.as_ref(), Similarity::<T>::classes(self), y)
+    }
+
+    const LEADS: bool = false;
+
+    /// In `O(C)`.
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, t: V::Token, x: Products<'_, V>) {
+        order_products::products(t, self.table.as_ref(), Similarity::<T>::classes(self), x);
     }
 }
 
