@@ -79,3 +79,30 @@ pub(crate) fn in_lanes<V: Value>(t: V::Token, labels: &[Label]) -> V {
     }
     V::load(t, &lanes)
 }
+
+/// Puts `new(l)` where lane `l` has its true class and returns what was there; lanes without a label keep the first
+/// label's class.
+#[inline(always)]
+pub(crate) fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
+    let (mut old, mut lanes) = ([V::Scalar::ONE; GROUP], [V::Scalar::ZERO; GROUP]);
+    new.store(&mut lanes);
+    for (l, (old, &new)) in old.iter_mut().zip(&lanes).enumerate().take(V::WIDTH) {
+        let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
+        if let Some(e) = e.get_mut(y) {
+            *old = e.lane(l);
+            *e = e.with_lane(l, new);
+        }
+    }
+    V::load(t, &old)
+}
+
+/// What stands where each lane has its true class; lanes without a label have the first label's.
+#[inline(always)]
+pub(crate) fn gather<V: Value>(t: V::Token, labels: &[Label], values: &[V]) -> V {
+    let mut lanes = [V::Scalar::ZERO; GROUP];
+    for (l, lane) in lanes.iter_mut().enumerate().take(V::WIDTH) {
+        let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
+        *lane = values.get(y).map_or(V::Scalar::ZERO, |x| x.lane(l));
+    }
+    V::load(t, &lanes)
+}

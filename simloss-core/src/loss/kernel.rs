@@ -22,6 +22,7 @@
 
 use crate::{
     Error, Label,
+    label::exchange,
     number::{GROUP, Scalar, Terms, Value, block_sum, block_sum_of, block_sums, log1p, scaled_exp, transpose},
     similarity::{Similarity, split},
     slices::split_mut,
@@ -287,33 +288,6 @@ pub(crate) fn cross_entropy<V: Value, const GRADIENT: bool>(
         exchange(t, labels, e, own);
     }
     loss
-}
-
-/// Puts `new(l)` where lane `l` has its true class and returns what was there; lanes without a label keep the first
-/// label's class.
-#[inline(always)]
-pub(super) fn exchange<V: Value>(t: V::Token, labels: &[Label], e: &mut [V], new: V) -> V {
-    let (mut old, mut lanes) = ([V::Scalar::ONE; GROUP], [V::Scalar::ZERO; GROUP]);
-    new.store(&mut lanes);
-    for (l, (old, &new)) in old.iter_mut().zip(&lanes).enumerate().take(V::WIDTH) {
-        let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
-        if let Some(e) = e.get_mut(y) {
-            *old = e.lane(l);
-            *e = e.with_lane(l, new);
-        }
-    }
-    V::load(t, &old)
-}
-
-/// What stands where each lane has its true class; lanes without a label have the first label's.
-#[inline(always)]
-pub(super) fn gather<V: Value>(t: V::Token, labels: &[Label], values: &[V]) -> V {
-    let mut lanes = [V::Scalar::ZERO; GROUP];
-    for (l, lane) in lanes.iter_mut().enumerate().take(V::WIDTH) {
-        let y = labels.get(l).or(labels.first()).map_or(0, |y| y.index());
-        *lane = values.get(y).map_or(V::Scalar::ZERO, |x| x.lane(l));
-    }
-    V::load(t, &lanes)
 }
 
 /// The rows of the lanes' true classes, one entry of every lane per class: without a copy where one lane is one scalar.

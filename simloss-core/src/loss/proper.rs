@@ -80,7 +80,7 @@ impl<T: Scalar, S: ProperSimilarity<T>> Loss<T> for ProperSimLoss<S> {
         let (classes, row) = (self.similarity.classes(), self.similarity.scratch());
         Scratch {
             scalars: kernel::rows_scratch::<V>(row) + row,
-            values: (proper_kernel::VALUES + usize::from(V::WIDTH > 1)) * classes,
+            values: (proper_kernel::VALUES + usize::from(V::WIDTH > 1)) * classes + self.similarity.product_values(),
         }
     }
 
@@ -96,8 +96,12 @@ impl<T: Scalar, S: ProperSimilarity<T>> Loss<T> for ProperSimLoss<S> {
 
     fn value<const C: usize>(&self, logits: &SVector<T, C>, y: Label) -> Result<T, Error> {
         super::fits::<T, Self, C>();
-        let mut memory = [[T::ZERO; C]; 6];
-        self.value_of_slice(logits.as_slice(), y, memory.as_flattened_mut(), &mut [T::ZERO; C])
+        let e = &mut [T::ZERO; C];
+        // A number of classes in the type means rows that are stored or filled: no more than a row twice and the values.
+        if const { S::CLASSES.is_some() } {
+            return self.value_of_slice(logits.as_slice(), y, [[T::ZERO; C]; 6].as_flattened_mut(), e);
+        }
+        self.value_of_slice(logits.as_slice(), y, [[T::ZERO; C]; 11].as_flattened_mut(), e)
     }
 
     fn value_and_gradient_into<const C: usize>(
@@ -107,7 +111,10 @@ impl<T: Scalar, S: ProperSimilarity<T>> Loss<T> for ProperSimLoss<S> {
         gradient: &mut SVector<T, C>,
     ) -> Result<T, Error> {
         super::fits::<T, Self, C>();
-        let mut memory = [[T::ZERO; C]; 6];
-        self.gradient_of_slice(logits.as_slice(), y, memory.as_flattened_mut(), gradient.as_mut_slice())
+        let gradient = gradient.as_mut_slice();
+        if const { S::CLASSES.is_some() } {
+            return self.gradient_of_slice(logits.as_slice(), y, [[T::ZERO; C]; 6].as_flattened_mut(), gradient);
+        }
+        self.gradient_of_slice(logits.as_slice(), y, [[T::ZERO; C]; 11].as_flattened_mut(), gradient)
     }
 }

@@ -29,6 +29,7 @@
 use super::{Lanes, kernel};
 use crate::{
     Label,
+    label::{exchange, gather},
     number::{BlockSum, Scalar, Value, block_sum, block_sums, log1p_beyond_share, scaled_exp},
     similarity::{Products, Similarity, split},
     slices::split_mut,
@@ -81,7 +82,7 @@ impl<V: Value> Sums<V> {
     /// Takes `e_y` out of `e`, which is 0 there from now on.
     #[inline(always)]
     fn new(t: V::Token, labels: &[Label], row: &[V], e: &mut [V]) -> Self {
-        let own = kernel::exchange(t, labels, e, V::splat(t, V::Scalar::ZERO));
+        let own = exchange(t, labels, e, V::splat(t, V::Scalar::ZERO));
         let [similar, dissimilar] = block_sums(t, row, e, &kernel::Weighed { one: V::splat(t, V::Scalar::ONE) });
         Sums { own, similar, dissimilar }
     }
@@ -135,9 +136,17 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     let (q, values) = split_mut(values, row.len());
     let (excess, values) = split_mut(values, row.len());
     let (leads, values) = split_mut(values, row.len());
-    let (moved, _) = split_mut(values, row.len());
-    let products =
-        Products { labels, row, v: e, sums: &mut *q, excess: &mut *excess, leads: &mut *leads, scratch: &mut *scratch };
+    let (moved, values) = split_mut(values, row.len());
+    let products = Products {
+        labels,
+        row,
+        v: e,
+        sums: &mut *q,
+        excess: &mut *excess,
+        leads: &mut *leads,
+        scratch: &mut *scratch,
+        values: &mut *values,
+    };
     similarity.products(t, products);
 
     let forms = Forms { sums, right, total, of_right, of_total, leads: S::LEADS };
@@ -175,7 +184,8 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         return loss;
     }
 
-    let products = Products { labels, row, v: leads, sums: &mut [], excess: &mut *moved, leads: &mut [], scratch };
+    let (sums, leads_of) = (&mut [], &mut []);
+    let products = Products { labels, row, v: leads, sums, excess: &mut *moved, leads: leads_of, scratch, values };
     similarity.products(t, products);
     let down = V::splat(t, power_of_scale(V::Scalar::ZERO.sub(V::Scalar::HALF)));
     let correction = correction.total().mul(total.mul(down));
@@ -196,11 +206,11 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         others.add(terms);
     }
     // The class with most of the probability gets what the others leave: the sum of all is 0.
-    let moved = kernel::gather(t, labels, moved);
+    let moved = gather(t, labels, moved);
     let (share_of_right, moved) = (own.mul(of_right), own.mul(down).mul(moved));
     let direct = moved.sub(share_of_right.mul(share)).sub(share_of_right.mul(correction));
     let of_y = own.add(own).select_gt(total, zero.sub(others.total()), direct);
-    kernel::exchange(t, labels, e, of_y);
+    exchange(t, labels, e, of_y);
     let left = zero.sub(others.total().add(of_y));
     for e in e.iter_mut() {
         *e = e.add(*e).select_gt(mark, left, *e);
@@ -287,7 +297,7 @@ fn out_of_range<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         let (h, l) = z.two_sum(zero.sub(most));
         split(one, x).0.select_gt(zero, zero, scaled_exp(t, h, l))
     };
-    kernel::exchange(t, labels, e, sums.own);
+    exchange(t, labels, e, sums.own);
     for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
         *e = limit.select_gt(right, of_block(z, x), *e);
     }

@@ -1,7 +1,12 @@
 //! `S = I`: classes that do not relate. SimLoss with it is cross entropy, bit for bit.
 
-use super::{Similarity, check_classes};
-use crate::{Error, Label, number::Scalar};
+use super::{Products, Similarity, check_classes};
+use crate::{
+    Error, Label,
+    label::exchange,
+    number::{Scalar, Value, block_sum_of},
+    slices::copy,
+};
 
 /// `S[y, c] = 1` where `c = y`, else 0.
 ///
@@ -41,5 +46,16 @@ impl<T: Scalar> Similarity<T> for Identity {
             *own = super::own();
         }
         row
+    }
+
+    /// In `O(C)`.
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, t: V::Token, x: Products<'_, V>) {
+        let Products { labels, v, sums, excess, leads, .. } = x;
+        for out in [sums, &mut *excess, leads] {
+            copy(v, out);
+        }
+        let total = block_sum_of(t, v);
+        exchange(t, labels, excess, V::splat(t, T::ZERO).sub(total));
     }
 }

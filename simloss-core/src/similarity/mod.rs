@@ -25,6 +25,7 @@ mod products;
 mod proper;
 mod sparse;
 mod taxonomy;
+mod taxonomy_products;
 
 use crate::{
     Error, Label,
@@ -65,6 +66,11 @@ pub trait Similarity<T: Scalar> {
     /// Whether [`products`](Self::products) computes `lead_c`: then near-duplicate classes keep their digits.
     const LEADS: bool = true;
 
+    /// How many values of scratch the products need.
+    fn product_values(&self) -> usize {
+        0
+    }
+
     /// The [products](Products) with `S` of one sample per lane, for a symmetric similarity.
     ///
     /// Cost: `C^2` entries by default; similarities with a structure need fewer.
@@ -96,6 +102,9 @@ impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
         (**self).row(y, scratch)
     }
     const LEADS: bool = S::LEADS;
+    fn product_values(&self) -> usize {
+        (**self).product_values()
+    }
     #[inline(always)]
     fn products<V: Value<Scalar = T>>(&self, token: V::Token, x: Products<'_, V>) {
         (**self).products(token, x);

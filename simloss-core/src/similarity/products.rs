@@ -34,24 +34,26 @@ pub struct Products<'a, V: Value> {
     pub leads: &'a mut [V],
     /// [`Similarity::scratch`] numbers.
     pub scratch: &'a mut [V::Scalar],
+    /// [`Similarity::product_values`] values.
+    pub values: &'a mut [V],
 }
 
 /// A stored entry as a minuend. Its `S` is `x` or `1 + x`: where two entries are stored alike, `x - x'` is their
 /// difference, rounded once. Where not, it is `(S - 1/2) - (S' - 1/2)`, exact terms wherever the difference is small.
 #[derive(Clone, Copy)]
-struct Entry<V> {
+pub(super) struct Entry<V> {
     x: V,
     above_half: V,
 }
 
 impl<V: Value> Entry<V> {
     #[inline(always)]
-    fn new(x: V, half: V) -> Self {
+    pub(super) fn new(x: V, half: V) -> Self {
         Entry { x, above_half: x.select_sign(half.add(x), x.sub(half)) }
     }
 
     #[inline(always)]
-    fn minus(self, other: Self) -> V {
+    pub(super) fn minus(self, other: Self) -> V {
         let alike = self.x.sub(other.x);
         let apart = self.above_half.sub(other.above_half);
         self.x.select_sign(other.x.select_sign(alike, apart), other.x.select_sign(apart, alike))
@@ -85,5 +87,96 @@ pub(crate) fn by_rows<V: Value, S: Similarity<V::Scalar> + ?Sized>(t: V::Token, 
                 *to = total.total();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Error, Random,
+        similarity::{CircularOrder, ClassOrder, Identity, SparseSimilarity, Taxonomy, similarity},
+    };
+
+    const C: usize = 40;
+
+    /// Each way has the definition's results, to rounding of the sum of its parts.
+    fn check(of: impl Similarity<f64>) -> Result<(), Error> {
+        let mut random = Random::new(5);
+        let classes = of.classes();
+        let mut matrix = [[0.0; C]; C];
+        for (y, to) in matrix.iter_mut().enumerate().take(classes) {
+            for (to, &x) in to.iter_mut().zip(of.row(Label::new(y, classes)?, &mut [0.0; C])) {
+                *to = similarity(x);
+            }
+        }
+        for y in 0..classes {
+            let label = Label::new(y, classes)?;
+            let mut v = [0.0; C];
+            v.iter_mut().take(classes).for_each(|v| *v = random.unit());
+            v[y] = 0.0;
+            let mut row = [0.0; C];
+            row[..classes].copy_from_slice(of.row(label, &mut [0.0; C]));
+            let ([mut sums, mut excess, mut leads], mut values) = ([[0.0; C]; 3], [0.0; 5 * C]);
+            let x = Products {
+                labels: &[label],
+                row: &row[..classes],
+                v: &v[..classes],
+                sums: &mut sums[..classes],
+                excess: &mut excess[..classes],
+                leads: &mut leads[..classes],
+                scratch: &mut [0.0; C],
+                values: &mut values,
+            };
+            of.products((), x);
+            for c in 0..classes {
+                let sum = |entry: &dyn Fn(usize) -> f64| (0..classes).map(|k| entry(k) * v[k]).sum::<f64>();
+                let [expected, above, lead] = [
+                    sum(&|k| matrix[c][k]),
+                    sum(&|k| matrix[c][k] - matrix[c][y]),
+                    sum(&|k| if k == y { 0.0 } else { matrix[c][k] - matrix[y][k] }),
+                ];
+                assert!((sums[c] - expected).abs() < 1e-13, "sum {c} of {y}: {} for {expected}", sums[c]);
+                assert!((excess[c] - above).abs() < 1e-13, "excess {c} of {y}: {} for {above}", excess[c]);
+                // Used where the class is similar to y.
+                if of.leads() && matrix[c][y] > 0.0 {
+                    assert!((leads[c] - lead).abs() < 1e-13, "lead {c} of {y}: {} for {lead}", leads[c]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    trait Leads {
+        fn leads(&self) -> bool;
+    }
+
+    impl<S: Similarity<f64>> Leads for S {
+        fn leads(&self) -> bool {
+            S::LEADS
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_matrix() -> Result<(), Error> {
+        check(Identity::new(7)?)?;
+        for r in [0.0, 0.3, 0.8, 0.999] {
+            check(ClassOrder::<f64, C>::new(r)?)?;
+            check(ClassOrder::<f64, 2>::new(r)?)?;
+            check(CircularOrder::<f64, 12>::new(r)?)?;
+        }
+        // Blocks {0, 2}, {1, 3, 4}.
+        let mut sparse = SparseSimilarity::<f64, 5, 2>::new()?;
+        for (a, b, s) in [(0, 2, 0.9), (1, 3, 0.25), (1, 4, 0.25), (3, 4, 0.75)] {
+            sparse.insert(Label::new(a, 5)?, Label::new(b, 5)?, s)?;
+            sparse.insert(Label::new(b, 5)?, Label::new(a, 5)?, s)?;
+        }
+        check(sparse)?;
+        // Classes 0 to 4; node 5 over 0, 1; 6 over 5, 2; 7 over 3, 4; 8 the root.
+        let parents = [5u16, 5, 6, 7, 7, 6, 8, 8, 8];
+        check(Taxonomy::new(parents, [1.0, 0.9, 0.5, 0.2], 5)?)?;
+        check(Taxonomy::new(parents, [1.0, 0.9, 0.5, 0.0], 5)?)?;
+        // More inner nodes than classes.
+        check(Taxonomy::new([2u16, 3, 4, 4, 5, 5], [1.0, 0.9, 0.5, 0.2], 2)?)
     }
 }

@@ -1,9 +1,9 @@
 //! Rows with few entries: most classes do not relate.
 
-use super::{Similarity, check_classes, entry, own};
+use super::{Products, Similarity, check_classes, entry, own, products::Entry, split};
 use crate::{
     Error, Label,
-    number::{Scalar, TwoFloat},
+    number::{BlockSum, Scalar, TwoFloat, Value, block_sum},
 };
 
 /// `S = I` plus at most `N` further entries a row.
@@ -89,6 +89,43 @@ impl<T: Scalar, const C: usize, const N: usize> Similarity<T> for SparseSimilari
             }
         }
         row
+    }
+
+    /// As many steps as there are entries. Rows that share a class must have the same classes, as they have in a similarity
+    /// for which a rule of the whole matrix is proper.
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, t: V::Token, x: Products<'_, V>) {
+        let Products { row, v, sums, excess, leads, .. } = x;
+        let [zero, half, one] = [T::ZERO, T::HALF, T::ONE].map(|x| V::splat(t, x));
+        // What is not similar to y is not similar to what is similar to y.
+        let outside = block_sum(t, v.len().min(row.len()), |c| match (v.get(c), row.get(c)) {
+            (Some(&v), Some(&x)) => split(one, x).0.select_gt(zero, zero, v),
+            _ => zero,
+        });
+        for (c, entries) in self.rows.iter().enumerate() {
+            let (Some(&of_c), Some(&x)) = (v.get(c), row.get(c)) else { return };
+            let (of_y, own) = (split(one, x).0, Entry::new(x, half));
+            let mut totals = [BlockSum::new(t); 3];
+            let itself = Entry::new(V::splat(t, super::own()), half).minus(own).mul(of_c);
+            let terms = entries.iter().map(|&(k, s)| {
+                let [v, of_y] = [v, row].map(|of| of.get(usize::from(k)).copied().unwrap_or(zero));
+                let s = V::splat(t, s);
+                let entry = Entry::new(s, half);
+                [split(one, s).0.mul(v), entry.minus(own).mul(v), entry.minus(Entry::new(of_y, half)).mul(v)]
+            });
+            for term in core::iter::once([of_c, itself, itself]).chain(terms) {
+                for (total, x) in totals.iter_mut().zip(term) {
+                    total.add_one(x);
+                }
+            }
+            let [sum, above, lead] = totals.map(BlockSum::total);
+            let above = above.sub(of_y.mul(outside));
+            for (to, x) in [&mut *sums, &mut *excess, &mut *leads].into_iter().zip([sum, above, lead]) {
+                if let Some(to) = to.get_mut(c) {
+                    *to = x;
+                }
+            }
+        }
     }
 }
 

@@ -7,10 +7,13 @@
 //! `lca` is the lowest common ancestor. Levels do not increase with height and `level[0] = 1`. Superclasses are the case
 //! of two levels above the classes: `level = [1, s, 0]` gives classes of one superclass the similarity `s`.
 
-use super::{Similarity, check_classes, entry, own};
+use super::{
+    Products, Similarity, check_classes, entry, own, products,
+    taxonomy_products::{self, Tree},
+};
 use crate::{
     Error, Label,
-    number::{Scalar, TwoFloat},
+    number::{Scalar, TwoFloat, Value},
 };
 use core::marker::PhantomData;
 
@@ -125,9 +128,30 @@ impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Taxonomy<T, P, L> {
     }
 }
 
+impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Taxonomy<T, P, L> {
+    fn inner(&self) -> usize {
+        self.parents.as_ref().len().saturating_sub(self.classes)
+    }
+}
+
 impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Similarity<T> for Taxonomy<T, P, L> {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn product_values(&self) -> usize {
+        if self.inner() > self.classes { 0 } else { taxonomy_products::VALUES * self.inner() }
+    }
+
+    /// As many steps as the classes are deep, together. A tree with more inner nodes than classes (some then have a single
+    /// child) goes row by row.
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, t: V::Token, x: Products<'_, V>) {
+        if self.inner() > self.classes {
+            return products::by_rows(t, self, x);
+        }
+        let (parents, levels) = (self.parents.as_ref(), self.levels.as_ref());
+        taxonomy_products::products(t, &Tree { parents, levels, classes: self.classes }, x);
     }
 
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
