@@ -1,6 +1,6 @@
 //! `S = I`: classes that do not relate. SimLoss with it is cross entropy, bit for bit.
 
-use super::{Similarity, check_classes};
+use super::{ProperSimilarity, Similarity, check_classes};
 use crate::{Error, Label, number::Scalar};
 
 /// `S[y, c] = 1` where `c = y`, else 0.
@@ -41,5 +41,17 @@ impl<T: Scalar> Similarity<T> for Identity {
             *own = super::own();
         }
         row
+    }
+
+    #[inline]
+    fn stored(&self, y: Label, c: Label) -> T {
+        if y.index() == c.index() { super::own() } else { T::ZERO }
+    }
+}
+
+/// Proper SimLoss with it is cross entropy, which is strictly proper.
+impl<T: Scalar> ProperSimilarity<T> for Identity {
+    fn is_strictly_proper(&self) -> bool {
+        true
     }
 }

@@ -20,8 +20,10 @@
 mod dense;
 mod identity;
 mod order;
+mod proper;
 mod sparse;
 mod taxonomy;
+mod verified;
 
 use crate::{
     Error, Label,
@@ -30,8 +32,10 @@ use crate::{
 pub use dense::{DenseSimilarity, DenseTable};
 pub use identity::Identity;
 pub use order::{CircularOrder, CircularTable, ClassOrder, OrderTable};
+pub use proper::ProperSimilarity;
 pub use sparse::SparseSimilarity;
 pub use taxonomy::Taxonomy;
+pub use verified::{Verified, verification_scratch};
 
 /// Rows of a similarity matrix that is known to be valid.
 #[diagnostic::on_unimplemented(
@@ -57,6 +61,20 @@ pub trait Similarity<T: Scalar> {
     /// result is some row or a shorter one, never a panic.
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T];
 
+    /// The [entry](crate::similarity#what-is-stored) of one pair, as it stands in the row of `y`: no scratch.
+    ///
+    /// Both labels must have been proven against [`classes`](Self::classes) classes; for any other the result is some
+    /// entry, never a panic.
+    ///
+    /// ```
+    /// use simloss_core::{Label, similarity::{ClassOrder, Similarity}};
+    /// let s = ClassOrder::<f32, 3>::new(0.75)?;
+    /// let label = |i| Label::new(i, 3);
+    /// assert_eq!(s.stored(label(0)?, label(1)?), -0.25); // S = 0.75, so D = 0.25 is the smaller
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    fn stored(&self, y: Label, c: Label) -> T;
+
     /// `S[y, c]`.
     ///
     /// # Errors
@@ -78,6 +96,9 @@ impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
     }
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         (**self).row(y, scratch)
+    }
+    fn stored(&self, y: Label, c: Label) -> T {
+        (**self).stored(y, c)
     }
 }
 
