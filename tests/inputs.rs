@@ -785,6 +785,10 @@ fn messages_are_sentences_without_punctuation() {
         Error::LowerBound,
         Error::Diagonal { class: 1 },
         Error::Entry { row: 1, column: 2 },
+        Error::Asymmetric { row: 1, column: 2 },
+        Error::Inseparable { row: 1, column: 2 },
+        Error::NotProper { class: 3 },
+        Error::Undecided { class: 3 },
         Error::Duplicate { row: 1, column: 2 },
         Error::Capacity { what: "rows", capacity: 3 },
         Error::Parent { node: 4 },
@@ -804,5 +808,5 @@ fn messages_are_sentences_without_punctuation() {
         assert!(message.len() > 20 && !message.ends_with('.'), "{message}");
         assert_eq!(messages.iter().position(|other| other == message), Some(k), "two errors say: {message}");
     }
-    assert_eq!(messages[16], "the checkpoint does not fit: its version");
+    assert_eq!(messages[20], "the checkpoint does not fit: its version");
 }

@@ -142,6 +142,10 @@ impl<T: Scalar> Similarity<T> for AnySimilarity<T> {
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         each_similarity!(self, s => s.row(y, scratch))
     }
+
+    fn stored(&self, y: Label, c: Label) -> T {
+        each_similarity!(self, s => s.stored(y, c))
+    }
 }
 
 impl<T: Scalar> AnySimilarity<T> {

@@ -21,3 +21,4 @@ mod resume;
 mod similarity;
 mod supply;
 mod training;
+mod verified;

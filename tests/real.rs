@@ -3,6 +3,7 @@
 //! `SIMLOSS_DATA` names their folder.
 
 use assert_cmd::Command;
+use simloss_core::similarity::{DenseTable, Verified, verification_scratch};
 use simloss_train::{
     checkpoint,
     images::{cifar, classes},
@@ -116,6 +117,39 @@ fn cosines_of_word_vectors_are_those_of_the_stored_matrices() -> Outcome {
         let worst = cosines.entries.iter().zip(&stored.entries).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         println!("{words}: at most {worst:e} from {table}");
         assert!(worst <= 1e-5, "{worst}");
+    }
+    Ok(())
+}
+
+/// `max(0, (cos - l) / (1 - l))` is proper only where few pairs are left; `exp(cos - 1)` is.
+#[test]
+#[ignore = "needs data: ./tests/run.sh data"]
+fn cosines_with_a_lower_bound_are_rarely_proper() -> Outcome {
+    for (table, proper_from) in
+        [("embeddings/sim_glove6b100_96x96.csv", 0.9f32), ("embeddings/sim_googlenews300_83x83.csv", 0.8)]
+    {
+        let (cosines, _) = matrix::read(&data(table)?, &all(), true)?;
+        let classes = cosines.classes();
+        let cos = |i: usize, j: usize| cosines.entries[classes * i.min(j) + i.max(j)];
+        let mut scratch = vec![0.0; verification_scratch(classes)];
+        for tenths in 0..10u8 {
+            let l = f32::from(tenths) / 10.0;
+            let s = DenseTable::lower_bounded_in_memory(vec![0.0f32; classes * classes], classes, cos, l)?;
+            let verdict = Verified::new(s, &mut scratch).map(|_| ());
+            println!("{table}, l = {l}: {verdict:?}");
+            if l < proper_from {
+                assert!(matches!(verdict, Err(simloss_core::Error::NotProper { .. })), "l = {l}: {verdict:?}");
+            } else {
+                assert_eq!(verdict, Ok(()), "l = {l}");
+            }
+        }
+        for b in [0.25f32, 1.0, 4.0] {
+            let s = |i: usize, j: usize| if i == j { 1.0 } else { (b * (cos(i, j) - 1.0)).exp() };
+            let s = DenseTable::in_memory(vec![0.0f32; classes * classes], classes, s)?;
+            let start = Instant::now();
+            Verified::new(s, &mut scratch)?;
+            println!("{table}, exp({b} (cos - 1)): {:?}", start.elapsed());
+        }
     }
     Ok(())
 }

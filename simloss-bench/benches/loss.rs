@@ -73,6 +73,10 @@ impl Similarity<f32> for Any {
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [f32]) -> &'a [f32] {
         each!(self, s => s.row(y, scratch))
     }
+
+    fn stored(&self, y: Label, c: Label) -> f32 {
+        each!(self, s => s.stored(y, c))
+    }
 }
 
 /// One bench of a loss over a batch, in lanes.

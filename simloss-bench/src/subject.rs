@@ -100,6 +100,15 @@ impl<T: Number> similarity::Similarity<T> for Built<T> {
             Built::Dense(s) => s.row(y, scratch),
         }
     }
+
+    fn stored(&self, y: Label, c: Label) -> T {
+        match self {
+            Built::Identity(s) => s.stored(y, c),
+            Built::Order(s) => s.stored(y, c),
+            Built::Circular(s) => s.stored(y, c),
+            Built::Dense(s) => s.stored(y, c),
+        }
+    }
 }
 
 /// SimLoss of the core on a case.

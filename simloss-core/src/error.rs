@@ -29,6 +29,30 @@ pub enum Error {
         /// The other class.
         column: usize,
     },
+    /// `S[row, column]` is not `S[column, row]`, where a similarity must be symmetric.
+    Asymmetric {
+        /// One class.
+        row: usize,
+        /// The other class.
+        column: usize,
+    },
+    /// Two classes have the similarity 1, so a loss cannot tell them apart, where it must be strictly proper.
+    Inseparable {
+        /// One class.
+        row: usize,
+        /// The other class.
+        column: usize,
+    },
+    /// Proper SimLoss with this similarity is proved not to be a proper scoring rule.
+    NotProper {
+        /// A class whose matrix `R_j` is not positive semidefinite.
+        class: usize,
+    },
+    /// Rounding errors leave open whether proper SimLoss with this similarity is a proper scoring rule.
+    Undecided {
+        /// A class whose matrix `R_j` is too close to singular.
+        class: usize,
+    },
     /// A sparse row already holds an entry for this pair of classes.
     Duplicate {
         /// The true class.
@@ -117,6 +141,27 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "similarity entry ({row}, {column}) is not a finite number in [0, 1], or just finite where a lower bound is taken off"
+                )
+            }
+            Error::Asymmetric { row, column } => {
+                write!(
+                    f,
+                    "similarity entries ({row}, {column}) and ({column}, {row}) differ; set both to the same number"
+                )
+            }
+            Error::Inseparable { row, column } => {
+                write!(f, "classes {row} and {column} have similarity 1; lower it, or make them one class")
+            }
+            Error::NotProper { class } => {
+                write!(
+                    f,
+                    "this similarity does not give a proper scoring rule (found at class {class}); use a class order, a taxonomy, or exp(cos - 1) of word vectors"
+                )
+            }
+            Error::Undecided { class } => {
+                write!(
+                    f,
+                    "rounding errors hide whether this similarity gives a proper scoring rule (at class {class}); change its entries slightly"
                 )
             }
             Error::Duplicate { row, column } => write!(f, "similarity entry ({row}, {column}) is given twice"),

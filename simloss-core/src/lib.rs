@@ -26,6 +26,7 @@
 //! | the loss of a sample, and its gradient | [`loss::SimLoss`] and the methods of [`loss::Loss`]; the baseline [`loss::CrossEntropy`] |
 //! | the loss of a batch: weights, ignored samples, soft labels, a mean | [`loss::Criterion`], [`loss::Targets`], [`loss::Reduction`] |
 //! | to say how classes relate | [`similarity`]: an order, a circle, a matrix or cosines, a few pairs, a tree |
+//! | a similarity for which proper SimLoss is a proper scoring rule | [`similarity::ProperSimilarity`]; [`similarity::Verified`] checks any |
 //! | a true class | [`Label`] |
 //! | layers | [`layers::Dense`], [`layers::Conv2d`], [`layers::MaxPool`]; [`layers::Layer::then`] and [`relu`](layers::Layer::relu) compose them |
 //! | an optimizer | [`optimizer::Sgd`], [`optimizer::Momentum`], [`optimizer::Adam`]; decay and [`optimizer::Clip`] wrap any of them |

@@ -164,6 +164,12 @@ impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for DenseTable<T, B
         let start = y.index() * classes;
         self.rows.as_ref().get(start..start + classes).unwrap_or(&[])
     }
+
+    #[inline]
+    fn stored(&self, y: Label, c: Label) -> T {
+        let at = y.index() * Similarity::<T>::classes(self) + c.index();
+        self.rows.as_ref().get(at).copied().unwrap_or(T::ZERO)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `S = I`: classes that do not relate. SimLoss with it is cross entropy, bit for bit.
 
-use super::{Products, Similarity, check_classes};
+use super::{Products, ProperSimilarity, Similarity, check_classes};
 use crate::{
     Error, Label,
     label::exchange,
@@ -57,5 +57,17 @@ impl<T: Scalar> Similarity<T> for Identity {
         }
         let total = block_sum_of(t, v);
         exchange(t, labels, excess, V::splat(t, T::ZERO).sub(total));
+    }
+
+    #[inline]
+    fn stored(&self, y: Label, c: Label) -> T {
+        if y.index() == c.index() { super::own() } else { T::ZERO }
+    }
+}
+
+/// Proper SimLoss with it is cross entropy, which is strictly proper.
+impl<T: Scalar> ProperSimilarity<T> for Identity {
+    fn is_strictly_proper(&self) -> bool {
+        true
     }
 }

@@ -26,6 +26,7 @@ mod proper;
 mod sparse;
 mod taxonomy;
 mod taxonomy_products;
+mod verified;
 
 use crate::{
     Error, Label,
@@ -38,6 +39,7 @@ pub use products::Products;
 pub use proper::ProperSimilarity;
 pub use sparse::SparseSimilarity;
 pub use taxonomy::Taxonomy;
+pub use verified::{Verified, verification_scratch};
 
 /// Rows of a similarity matrix that is known to be valid.
 #[diagnostic::on_unimplemented(
@@ -62,6 +64,20 @@ pub trait Similarity<T: Scalar> {
     /// copied there. The label must have been proven against [`classes`](Self::classes) classes; for any other the
     /// result is some row or a shorter one, never a panic.
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T];
+
+    /// The [entry](crate::similarity#what-is-stored) of one pair, as it stands in the row of `y`: no scratch.
+    ///
+    /// Both labels must have been proven against [`classes`](Self::classes) classes; for any other the result is some
+    /// entry, never a panic.
+    ///
+    /// ```
+    /// use simloss_core::{Label, similarity::{ClassOrder, Similarity}};
+    /// let s = ClassOrder::<f32, 3>::new(0.75)?;
+    /// let label = |i| Label::new(i, 3);
+    /// assert_eq!(s.stored(label(0)?, label(1)?), -0.25); // S = 0.75, so D = 0.25 is the smaller
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    fn stored(&self, y: Label, c: Label) -> T;
 
     /// Whether [`products`](Self::products) computes `lead_c`: then near-duplicate classes keep their digits.
     const LEADS: bool = true;
@@ -100,6 +116,9 @@ impl<T: Scalar, S: Similarity<T>> Similarity<T> for &S {
     }
     fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
         (**self).row(y, scratch)
+    }
+    fn stored(&self, y: Label, c: Label) -> T {
+        (**self).stored(y, c)
     }
     const LEADS: bool = S::LEADS;
     fn product_values(&self) -> usize {

@@ -127,6 +127,15 @@ impl<T: Scalar, const C: usize, const N: usize> Similarity<T> for SparseSimilari
             }
         }
     }
+
+    #[inline]
+    fn stored(&self, y: Label, c: Label) -> T {
+        if y.index() == c.index() {
+            return own();
+        }
+        let entries = self.rows.get(y.index()).map_or(&[][..], |entries| entries);
+        entries.iter().find(|&&(other, _)| usize::from(other) == c.index()).map_or(T::ZERO, |&(_, s)| s)
+    }
 }
 
 #[cfg(test)]

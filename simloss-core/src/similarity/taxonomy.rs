@@ -8,7 +8,7 @@
 //! of two levels above the classes: `level = [1, s, 0]` gives classes of one superclass the similarity `s`.
 
 use super::{
-    Products, Similarity, check_classes, entry, own, products,
+    Products, ProperSimilarity, Similarity, check_classes, entry, own, products,
     taxonomy_products::{self, Tree},
 };
 use crate::{
@@ -113,6 +113,12 @@ impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Taxonomy<T, P, L> {
         highest
     }
 
+    /// The entry of two classes whose lowest common ancestor is `node`.
+    fn entry_below(&self, node: usize) -> T {
+        let level = self.levels.as_ref().get(self.height(node)).copied().unwrap_or(T::ZERO);
+        entry(TwoFloat::new(level))
+    }
+
     fn is_ancestor(&self, node: usize, of: usize) -> bool {
         let mut at = of;
         loop {
@@ -161,9 +167,7 @@ impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Similarity<T> for Taxonomy<T, P,
         row.fill(T::ONE);
         let mut ancestor = y.index();
         loop {
-            let height = self.height(ancestor);
-            let level = self.levels.as_ref().get(height).copied().unwrap_or(T::ZERO);
-            let value = if ancestor == y.index() { own() } else { entry(TwoFloat::new(level)) };
+            let value = if ancestor == y.index() { own() } else { self.entry_below(ancestor) };
             for (class, x) in row.iter_mut().enumerate() {
                 // A stored entry is never 1 itself (1 is stored as -0), so 1 marks what is still open.
                 if *x == T::ONE && self.is_ancestor(ancestor, class) {
@@ -177,6 +181,30 @@ impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> Similarity<T> for Taxonomy<T, P,
             ancestor = up;
         }
         row
+    }
+
+    /// Cost: a walk from each of the two to the lowest common ancestor, and one from every class for its height.
+    fn stored(&self, y: Label, c: Label) -> T {
+        if y.index() == c.index() {
+            return own();
+        }
+        let mut ancestor = y.index();
+        while !self.is_ancestor(ancestor, c.index()) {
+            let up = self.parent(ancestor);
+            if up == ancestor {
+                return T::ZERO; // not for labels of this taxonomy, whose one root is above both
+            }
+            ancestor = up;
+        }
+        self.entry_below(ancestor)
+    }
+}
+
+/// Proper for every tree: the matrix is ultrametric, `S[i, k] >= min(S[i, j], S[j, k])`.
+impl<T: Scalar, P: AsRef<[u16]>, L: AsRef<[T]>> ProperSimilarity<T> for Taxonomy<T, P, L> {
+    /// Whether `level[1] < 1`: then no two classes have the similarity 1.
+    fn is_strictly_proper(&self) -> bool {
+        self.levels.as_ref().get(1).is_some_and(|&level| level < T::ONE)
     }
 }
 

@@ -302,6 +302,16 @@ impl Similarity<f32> for AnySimilarity {
             AnySimilarity::Dense(s) => s.row(y, scratch),
         }
     }
+
+    #[inline]
+    fn stored(&self, y: Label, c: Label) -> f32 {
+        match self {
+            AnySimilarity::None(s) => s.stored(y, c),
+            AnySimilarity::Order(s) => s.stored(y, c),
+            AnySimilarity::Circular(s) => s.stored(y, c),
+            AnySimilarity::Dense(s) => s.stored(y, c),
+        }
+    }
 }
 
 /// A similarity and what it was built from.

@@ -15,8 +15,8 @@ use simloss_core::{
     },
     nalgebra::{SMatrix, SVector},
     similarity::{
-        CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, Similarity,
-        SparseSimilarity, Taxonomy, dissimilarity, similarity,
+        CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, ProperSimilarity,
+        Similarity, SparseSimilarity, Taxonomy, Verified, dissimilarity, similarity, verification_scratch,
     },
 };
 
@@ -31,6 +31,7 @@ pub static ENTRIES: &[fn() -> super::Outcome] = &[
     matrices_in_memory,
     sparse,
     taxonomies,
+    verified,
     soft_max,
     probabilities,
     costs,
@@ -114,6 +115,7 @@ fn any_similarity<S: Similarity<f32>>(s: &S) -> Outcome {
     let (mut a, mut b, mut c) = (numbers(), numbers(), numbers());
     black_box((Similarity::<f32>::classes(s), Similarity::<f32>::scratch(s)));
     black_box(Similarity::row(s, label()?, a.part()));
+    black_box(Similarity::stored(s, label()?, label()?));
     black_box(Similarity::get(s, label()?, label()?, a.part())?);
     soft_label_into(s, label()?, a.part(), b.part())?;
     black_box(DenseTable::<f32, _>::copy_in_memory(c.part(), s, a.part())?);
@@ -172,6 +174,32 @@ fn sparse() -> Outcome {
 fn taxonomies() -> Outcome {
     let (mut parents, mut levels) = (Memory::<u16>::of(1), numbers());
     any_similarity(&Taxonomy::new(&*parents.part(), &*levels.part(), size())?)
+}
+
+fn any_proper<S: ProperSimilarity<f32>>(s: &S) -> Outcome {
+    black_box((ProperSimilarity::is_strictly_proper(s), ProperSimilarity::is_strictly_proper(&s)));
+    Ok(())
+}
+
+fn any_verified<S: Similarity<f32>>(s: S) -> Outcome {
+    let mut scratch = Memory::<f64>::of(0.5);
+    black_box(verification_scratch(size()));
+    let s = Verified::new(s, scratch.part())?;
+    black_box(Similarity::classes(Verified::similarity(&s)));
+    any_proper(&s)?;
+    any_similarity(&s)
+}
+
+fn verified() -> Outcome {
+    let (mut parents, mut levels, mut memory) = (Memory::<u16>::of(1), numbers(), numbers());
+    any_proper(&Identity::new(size())?)?;
+    any_proper(&ClassOrder::<f32, CLASSES>::new(number())?)?;
+    any_proper(&OrderTable::in_memory(numbers().part(), size(), number())?)?;
+    any_proper(&Taxonomy::new(&*parents.part(), &*levels.part(), size())?)?;
+    any_verified(CircularTable::in_memory(numbers().part(), size(), number())?)?;
+    any_verified(DenseTable::in_memory(memory.part(), size(), |_, _| number())?)?;
+    any_verified(DenseSimilarity::new(&black_box(SMatrix::<f32, CLASSES, CLASSES>::zeros()))?)?;
+    any_verified(Taxonomy::new(&*parents.part(), &*levels.part(), size())?)
 }
 
 fn soft_max() -> Outcome {
