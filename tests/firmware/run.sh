@@ -56,7 +56,7 @@ run() {
     if [ "$binary" = vectors ]; then
       cp golden/vectors.txt "$work/expected"
     else
-      grep "^${binary%%-*} \(simloss-\)\?${binary#*-} " "$golden" >"$work/expected"
+      grep "^${binary%%-*} \(simloss-\)\?${binary#*-}\(-order\)\? " "$golden" >"$work/expected"
     fi
     diff -u "$work/expected" <(grep -v '^#' "$work/output") >"$work/diff" ||
       { fail "$target on $board: the bits of $binary differ from the golden file"; head -20 "$work/diff"; continue; }
@@ -115,7 +115,7 @@ absent() {
 # memcpy and friends are the compiler's own.
 checked=0
 for target in thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
-  for elf in target/head/"$target"/release/*-{cce,order,dense,sparse}; do
+  for elf in target/head/"$target"/release/*-{cce,order,dense,sparse,proper}; do
     absent "$elf" main 'panic|unwrap_failed|_alloc|__rust|core.*fmt|__aeabi_d|df[23]$' && checked=$((checked + 1))
   done
 done

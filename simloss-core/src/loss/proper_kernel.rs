@@ -54,7 +54,29 @@ pub(super) fn proper<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         let sample = Sample { t, similarity, labels, row, scratch, values };
         return out_of_range::<V, S, GRADIENT>(sample, logits, most, sums, e);
     }
-    centred::<V, S, GRADIENT>(Sample { t, similarity, labels, row, scratch, values }, sums, e)
+    centred_once::<V, S, GRADIENT>(Sample { t, similarity, labels, row, scratch, values }, sums, e)
+}
+
+/// [`centred`]; of one lane a single copy of the code, because a microcontroller has little memory.
+#[inline(always)]
+fn centred_once<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
+    sample: Sample<'_, V, S>,
+    sums: Sums<V>,
+    e: &mut [V],
+) -> V {
+    #[inline(never)]
+    fn one_lane<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
+        sample: Sample<'_, V, S>,
+        sums: Sums<V>,
+        e: &mut [V],
+    ) -> V {
+        centred::<V, S, GRADIENT>(sample, sums, e)
+    }
+    if const { V::WIDTH == 1 } {
+        one_lane::<V, S, GRADIENT>(sample, sums, e)
+    } else {
+        centred::<V, S, GRADIENT>(sample, sums, e)
+    }
 }
 
 /// What the exponentials are weighed with, and memory.
@@ -266,6 +288,22 @@ impl<V: Value> Forms<V> {
     }
 }
 
+/// `2^K exp(z - centre)`, or `2^K` above the centre.
+#[inline(always)]
+fn exponential<V: Value>(t: V::Token, z: V, centre: V) -> V {
+    #[inline(never)]
+    fn one_lane<V: Value>(t: V::Token, z: V, centre: V) -> V {
+        in_lanes(t, z, centre)
+    }
+    #[inline(always)]
+    fn in_lanes<V: Value>(t: V::Token, z: V, centre: V) -> V {
+        let zero = V::splat(t, V::Scalar::ZERO);
+        let (h, l) = z.two_sum(zero.sub(centre));
+        scaled_exp(t, zero.min(h), l)
+    }
+    if const { V::WIDTH == 1 } { one_lane(t, z, centre) } else { in_lanes(t, z, centre) }
+}
+
 /// The loss where some lane's `Q` is out of range; the others keep their bits.
 ///
 /// With `B` the classes that are similar to `y`: `L = -ln p_B + L_B`, where `L_B` is the loss among them alone. (Proper
@@ -288,22 +326,16 @@ fn out_of_range<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         centre = s.select_gt(zero, z.max(centre), centre);
     }
     let centre = limit.select_gt(right, centre, most);
-    // Above the centre only where S = 0: not a term, and out of the exponential's domain.
-    let of_block = |z: V, x: V| {
-        let (h, l) = z.two_sum(zero.sub(centre));
-        split(one, x).0.select_gt(zero, scaled_exp(t, zero.min(h), l), zero)
-    };
-    let of_rest = |z: V, x: V| {
-        let (h, l) = z.two_sum(zero.sub(most));
-        split(one, x).0.select_gt(zero, zero, scaled_exp(t, h, l))
-    };
+    // Above the centre only where S = 0: not a term.
+    let of_block = |z: V, x: V| split(one, x).0.select_gt(zero, exponential(t, z, centre), zero);
+    let of_rest = |z: V, x: V| split(one, x).0.select_gt(zero, zero, exponential(t, z, most));
     exchange(t, labels, e, sums.own);
     for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
         *e = limit.select_gt(right, of_block(z, x), *e);
     }
     let inner = Sums::new(t, labels, row, e);
     let of_inner = inner.total();
-    let loss = centred::<V, S, GRADIENT>(sample, inner, e);
+    let loss = centred_once::<V, S, GRADIENT>(sample, inner, e);
     let (h, l) = most.two_sum(zero.sub(centre));
     let difference = total.map(t, V::Scalar::ln).sub(of_inner.map(t, V::Scalar::ln));
     if const { GRADIENT } {

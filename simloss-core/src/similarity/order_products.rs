@@ -15,6 +15,7 @@
 
 use super::{Products, split};
 use crate::{
+    Label,
     label::in_lanes,
     number::{BlockSum, Scalar, Value},
 };
@@ -23,71 +24,127 @@ use crate::{
 const BLOCK: usize = 16;
 
 /// The order and the samples' places in it.
-struct Order<'a, V: Value> {
+struct Order<V: Value> {
     /// `r^0, r^1, ..`, as stored.
-    powers: &'a [V::Scalar],
+    powers: [V::Scalar; BLOCK + 1],
     /// `r`.
     r: V,
     /// `1 - r^2`.
     d2: V,
     /// The true class of each lane.
     y: V,
+    /// That of the first lane.
+    first: usize,
 }
 
 /// The products; `table` holds `r^|k - C + 1|` at `k`.
 #[inline(always)]
 pub(super) fn products<V: Value>(t: V::Token, table: &[V::Scalar], classes: usize, mut x: Products<'_, V>) {
-    let powers = table.get(classes.saturating_sub(1)..).unwrap_or(&[]);
-    let (r, d) = powers.get(1).map_or((V::Scalar::ZERO, V::Scalar::ONE), |&x| split(V::Scalar::ONE, x));
+    let table = table.get(classes.saturating_sub(1)..).unwrap_or(&[]);
+    let (r, d) = table.get(1).map_or((V::Scalar::ZERO, V::Scalar::ONE), |&x| split(V::Scalar::ONE, x));
     let d2 = d.mul(V::Scalar::ONE.add(r));
-    let order = Order { powers, r: V::splat(t, r), d2: V::splat(t, d2), y: in_lanes(t, x.labels) };
-    pass::<V, false>(t, &order, classes, &mut x);
-    pass::<V, true>(t, &order, classes, &mut x);
+    let (y, first) = (in_lanes(t, x.labels), x.labels.first().map_or(0, |y: &Label| y.index()));
+    let powers = [V::Scalar::ZERO; BLOCK + 1];
+    let mut order = Order { powers, r: V::splat(t, r), d2: V::splat(t, d2), y, first };
+    for (power, &x) in order.powers.iter_mut().zip(table) {
+        *power = split(V::Scalar::ONE, x).0;
+    }
+    if const { V::WIDTH == 1 } {
+        one_lane::<V, false>(t, &order, &mut x);
+        one_lane::<V, true>(t, &order, &mut x);
+    } else {
+        pass::<V, false>(t, &order, &mut x);
+        pass::<V, true>(t, &order, &mut x);
+    }
+}
+
+/// One copy of the code: a microcontroller has little memory.
+#[inline(never)]
+fn one_lane<V: Value, const DOWN: bool>(t: V::Token, order: &Order<V>, x: &mut Products<'_, V>) {
+    pass::<V, DOWN>(t, order, x);
 }
 
 /// Upwards, which writes results, or `DOWN`, which adds to them.
 #[inline(always)]
-fn pass<V: Value, const DOWN: bool>(t: V::Token, order: &Order<'_, V>, classes: usize, x: &mut Products<'_, V>) {
-    let &Order { powers, r, d2, y } = order;
-    let [zero, one] = [V::Scalar::ZERO, V::Scalar::ONE].map(|x| V::splat(t, x));
-    let power = |n: usize| V::splat(t, powers.get(n).map_or(V::Scalar::ZERO, |&x| split(V::Scalar::ONE, x).0));
-    // Of this block, and of all before it: sum, excess, mass.
-    let [mut sum, mut excess, mut mass] = [zero; 3];
-    let ([mut sum_before, mut excess_before], mut mass_before) = ([zero; 2], BlockSum::new(t));
-    for step in 0..classes {
-        let c = if DOWN { classes - 1 - step } else { step };
-        let (Some(&v), Some(&entry), Some(to)) = (x.v.get(c), x.row.get(c), x.excess.get_mut(c)) else { return };
-        let (s, d) = split(one, entry);
-        let since = step % BLOCK;
-        if since == 0 && step > 0 {
-            let power = power(BLOCK);
-            sum_before = sum.add(sum_before.mul(power));
-            excess_before = excess.add(excess_before.mul(power));
-            mass_before.add_one(mass);
-            [sum, excess, mass] = [zero; 3];
+fn pass<V: Value, const DOWN: bool>(t: V::Token, order: &Order<V>, x: &mut Products<'_, V>) {
+    let mut walk = Walk::<V, DOWN>::new(t);
+    let (one, sums) = (V::splat(t, V::Scalar::ONE), &mut *x.sums);
+    let classes = x.v.iter().zip(x.row).zip(x.excess.iter_mut()).enumerate();
+    if DOWN {
+        classes.rev().for_each(|(c, ((&v, &x), to))| walk.visit(t, order, c, v, split(one, x), to, sums.get_mut(c)));
+    } else {
+        classes.for_each(|(c, ((&v, &x), to))| walk.visit(t, order, c, v, split(one, x), to, sums.get_mut(c)));
+    }
+}
+
+/// The sums over the classes that were visited.
+struct Walk<V, const DOWN: bool> {
+    /// Of this block: sum, excess, mass.
+    here: [V; 3],
+    /// Of the blocks before: sum, excess.
+    before: [V; 2],
+    mass_before: BlockSum<V>,
+    /// Classes since the block began, and whether there was one before.
+    since: usize,
+    later: bool,
+}
+
+impl<V: Value, const DOWN: bool> Walk<V, DOWN> {
+    #[inline(always)]
+    fn new(t: V::Token) -> Self {
+        let zero = V::splat(t, V::Scalar::ZERO);
+        Walk { here: [zero; 3], before: [zero; 2], mass_before: BlockSum::new(t), since: 0, later: false }
+    }
+
+    /// Results of class `c`, of what was visited before it; then it is visited itself.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // a class is all of them
+    fn visit(
+        &mut self,
+        t: V::Token,
+        order: &Order<V>,
+        c: usize,
+        v: V,
+        (s, d): (V, V),
+        excess: &mut V,
+        sum: Option<&mut V>,
+    ) {
+        let zero = V::splat(t, V::Scalar::ZERO);
+        if self.since == BLOCK {
+            let power = V::splat(t, order.powers[BLOCK]);
+            let [sum, excess, mass] = self.here;
+            self.before = [sum.add(self.before[0].mul(power)), excess.add(self.before[1].mul(power))];
+            self.mass_before.add_one(mass);
+            self.here = [zero; 3];
+            (self.since, self.later) = (0, true);
         }
-        let at = V::splat(t, V::Scalar::from_usize(c));
-        let source = s.mul(d2).mul(mass_before.total().add(mass));
-        let source = if DOWN { y.select_gt(at, zero, source) } else { at.select_gt(y, zero, source) };
-        let (mut all, mut all_excess) = (sum, excess);
-        if since == 0 {
-            excess_before = excess_before.sub(source);
-        } else {
-            excess = excess.sub(source);
-            all_excess = excess;
+        // Before y only. One lane need not compute what it would not use.
+        let past = if DOWN { c < order.first } else { c > order.first };
+        if !(V::WIDTH == 1 && past) {
+            let source = s.mul(order.d2).mul(self.mass_before.total().add(self.here[2]));
+            let at = V::splat(t, V::Scalar::from_usize(c));
+            let source = if V::WIDTH == 1 {
+                source
+            } else if DOWN {
+                order.y.select_gt(at, zero, source)
+            } else {
+                at.select_gt(order.y, zero, source)
+            };
+            let to = if self.since == 0 { &mut self.before[1] } else { &mut self.here[1] };
+            *to = to.sub(source);
         }
-        if step >= BLOCK {
-            let power = power(since);
-            all = all.add(sum_before.mul(power));
-            all_excess = all_excess.add(excess_before.mul(power));
+        let [mut all, mut all_excess, mass] = self.here;
+        if self.later {
+            let power = V::splat(t, order.powers.get(self.since).copied().unwrap_or(V::Scalar::ZERO));
+            all = all.add(self.before[0].mul(power));
+            all_excess = all_excess.add(self.before[1].mul(power));
         }
         let apart = d.mul(v);
-        *to = if DOWN { to.add(all_excess) } else { apart.add(all_excess) };
-        if let Some(to) = x.sums.get_mut(c) {
-            *to = if DOWN { to.add(all) } else { v.add(all) };
+        *excess = if DOWN { excess.add(all_excess) } else { apart.add(all_excess) };
+        if let Some(sum) = sum {
+            *sum = if DOWN { sum.add(all) } else { v.add(all) };
         }
-        sum = r.mul(sum.add(v));
-        excess = r.mul(excess.add(apart));
-        mass = mass.add(v);
+        self.here = [order.r.mul(self.here[0].add(v)), order.r.mul(self.here[1].add(apart)), mass.add(v)];
+        self.since += 1;
     }
 }

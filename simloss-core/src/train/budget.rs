@@ -80,6 +80,14 @@ impl Budget {
         Budget { scalars, ..self }
     }
 
+    /// The same with a loss that works in so many values more: [`Scratch::values`](crate::loss::Scratch::values) of
+    /// [`Loss::scratch`](crate::loss::Loss::scratch), which is `4 C` for [`ProperSimLoss`](crate::loss::ProperSimLoss) of a
+    /// class order and `2 C` for [`SquaredEmd`](crate::loss::SquaredEmd).
+    #[must_use]
+    pub const fn with_loss_values(self, values: usize) -> Self {
+        Budget { values: self.values + values, ..self }
+    }
+
     /// Bytes of the parameters.
     pub const fn parameter_bytes(self) -> usize {
         4 * self.parameters

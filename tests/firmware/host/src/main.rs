@@ -1,7 +1,7 @@
 //! Prints on the host what the firmware prints on its targets: `vectors`, or the run of every optimizer and loss.
 
 use simloss_host::{NoClock, Print};
-use simloss_program::{checkpoints, device, empty, memory, metrics, name, train, vectors};
+use simloss_program::{checkpoints, device, empty, memory, metrics, name, proper, train, vectors};
 use std::{env, error::Error};
 
 macro_rules! runs {
@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match env::args().nth(1).as_deref() {
         Some("vectors") => {
             vectors::all(&mut Box::new(vectors::Memory::new(0.0f32)), &mut Print)?;
+            proper::all(&mut Box::new(proper::Memory::new(0.0f32)), &mut Print)?;
             metrics::all::<f32>(&mut Print)?;
             checkpoints::all(&mut Print)?;
             device::all::<f32>(&mut Print)?;
@@ -25,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Momentum Cce Momentum Order Momentum Sparse Momentum Dense
                 Adam Cce Adam Order Adam Sparse Adam Dense
                 Accumulate Order
+                Sgd Proper Momentum Proper Adam Proper
             }
         }
         _ => return Err("usage: simloss-host vectors|head".into()),

@@ -18,7 +18,7 @@ pub const PARAMETERS: usize = (FEATURES + 1) * CLASSES;
 /// Memory of a run: moments, table and scratch as its optimizer and loss need them. The parameters come first, where
 /// loads reach four rows of weights from one address.
 #[repr(C)]
-pub struct Memory<T, B, const MOMENTS: usize, const SCRATCH: usize> {
+pub struct Memory<T, B, const MOMENTS: usize, const SCRATCH: usize, const VALUES: usize> {
     /// Weights and biases.
     pub parameters: [T; PARAMETERS],
     /// The optimizer's.
@@ -26,21 +26,21 @@ pub struct Memory<T, B, const MOMENTS: usize, const SCRATCH: usize> {
     /// The similarity's.
     pub table: B,
     /// What one step works in.
-    pub values: [T; 2 * CLASSES],
+    pub values: [T; VALUES],
     /// What one row of the similarity needs.
     pub scratch: [T; SCRATCH],
     /// One sample.
     pub features: [T; FEATURES],
 }
 
-impl<T: Copy, B, const M: usize, const S: usize> Memory<T, B, M, S> {
+impl<T: Copy, B, const M: usize, const S: usize, const V: usize> Memory<T, B, M, S, V> {
     /// All `zero`, and a table.
     pub const fn new(zero: T, table: B) -> Self {
         Memory {
             parameters: [zero; PARAMETERS],
             moments: [zero; M],
             table,
-            values: [zero; 2 * CLASSES],
+            values: [zero; V],
             scratch: [zero; S],
             features: [zero; FEATURES],
         }
@@ -66,17 +66,18 @@ pub(crate) fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Re
 /// # Errors
 /// Those of a training step: none, for these samples.
 #[inline(always)]
-pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize>(
+pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize, const V: usize>(
     name: &str,
-    memory: &mut Memory<T, J::Table, N, S>,
+    memory: &mut Memory<T, J::Table, N, S, V>,
     clock: &mut impl Clock,
     sink: &mut impl Sink,
 ) -> Result<u32, Error> {
     const {
         // What the core says the configuration takes is what the memory holds, and SGD fits 2 KB beyond the parameters.
         let budget = Budget::dense(FEATURES, CLASSES).with_moments(M::MOMENTS).with_row_scratch(J::SCRATCH);
-        assert!(budget.bytes() + size_of::<J::Table>() + 4 * FEATURES == size_of::<Memory<T, J::Table, N, S>>());
-        assert!(M::MOMENTS > 0 || budget.bytes_beyond_parameters() <= 2048);
+        let budget = budget.with_loss_values(J::VALUES);
+        assert!(budget.bytes() + size_of::<J::Table>() + 4 * FEATURES == size_of::<Memory<T, J::Table, N, S, V>>());
+        assert!(M::MOMENTS > 0 || budget.bytes_beyond_parameters() <= 2048 + 4 * J::VALUES);
     }
     let Memory { parameters, moments, table, values, scratch, features } = memory;
     let head = Dense::new(FEATURES, CLASSES);
@@ -124,6 +125,10 @@ macro_rules! memory {
             <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::Table,
             { <$crate::optimizers::$mover as $crate::optimizers::Mover>::MOMENTS * $crate::head::PARAMETERS },
             { <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::SCRATCH },
+            {
+                2 * $crate::head::CLASSES
+                    + <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::VALUES
+            },
         >
     };
 }
@@ -143,7 +148,7 @@ macro_rules! train {
         $crate::accumulate::train::<$number, $crate::similarities::$judge>
     };
     ($number:ty, $mover:ident, $judge:ident) => {
-        $crate::head::train::<$number, $crate::optimizers::$mover, $crate::similarities::$judge, _, _>
+        $crate::head::train::<$number, $crate::optimizers::$mover, $crate::similarities::$judge, _, _, _>
     };
 }
 
@@ -156,6 +161,7 @@ macro_rules! name {
     (Adam, $judge:ident) => { $crate::name!(@ "adam", $judge) };
     (@ $mover:literal, Cce) => { concat!($mover, " cce") };
     (@ $mover:literal, Order) => { concat!($mover, " simloss-order") };
+    (@ $mover:literal, Proper) => { concat!($mover, " proper-order") };
     (@ $mover:literal, Sparse) => { concat!($mover, " simloss-sparse") };
     (@ $mover:literal, Dense) => { concat!($mover, " simloss-dense") };
 }

@@ -10,6 +10,7 @@ pub mod device;
 pub mod head;
 pub mod metrics;
 pub mod optimizers;
+pub mod proper;
 pub mod similarities;
 pub mod vectors;
 

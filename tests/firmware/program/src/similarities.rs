@@ -3,7 +3,7 @@
 use crate::head::CLASSES;
 use simloss_core::{
     Error, Label,
-    loss::{CrossEntropy, Loss, SimLoss},
+    loss::{CrossEntropy, Loss, ProperSimLoss, SimLoss},
     number::Scalar,
     similarity::{DenseTable, OrderTable, SparseSimilarity},
 };
@@ -16,6 +16,8 @@ pub trait Judge<T: Scalar> {
     const EMPTY: Self::Table;
     /// Numbers that one row needs while it is used.
     const SCRATCH: usize;
+    /// Numbers that the loss works in besides.
+    const VALUES: usize = 0;
 
     /// The loss, its table in `table`.
     ///
@@ -29,6 +31,9 @@ pub struct Cce;
 
 /// `r^abs(i - j)`, `r = 0.8`.
 pub struct Order;
+
+/// Proper SimLoss of the same order.
+pub struct Proper;
 
 /// Two neighbours on either side: one step away 0.75, two steps 0.25.
 pub struct Sparse;
@@ -55,6 +60,18 @@ impl<T: Scalar> Judge<T> for Order {
     #[inline(always)]
     fn loss(table: &mut [T; 2 * CLASSES - 1]) -> Result<impl Loss<T>, Error> {
         Ok(SimLoss::new(OrderTable::in_memory(&mut table[..], CLASSES, T::from_f32(0.8))?))
+    }
+}
+
+impl<T: Scalar> Judge<T> for Proper {
+    type Table = [T; 2 * CLASSES - 1];
+    const EMPTY: [T; 2 * CLASSES - 1] = [T::ZERO; 2 * CLASSES - 1];
+    const SCRATCH: usize = 0;
+    const VALUES: usize = 4 * CLASSES;
+
+    #[inline(always)]
+    fn loss(table: &mut [T; 2 * CLASSES - 1]) -> Result<impl Loss<T>, Error> {
+        Ok(ProperSimLoss::new(OrderTable::in_memory(&mut table[..], CLASSES, T::from_f32(0.8))?))
     }
 }
 

@@ -66,7 +66,7 @@ fn draw<T: Number>(pattern: u32, random: &mut Random, y: usize, logits: &mut [T]
 
 /// Loss and gradient of every pattern under one loss: the number of classes, the pattern, the true class, the loss, a
 /// checksum of the gradient.
-fn judge<T: Number, L: Loss<T>>(
+pub(crate) fn judge<T: Number, L: Loss<T>>(
     name: &str,
     loss: &L,
     [logits, scratch, gradient]: [&mut [T]; 3],
