@@ -30,7 +30,7 @@ use super::{Lanes, kernel};
 use crate::{
     Label,
     label::{exchange, gather},
-    number::{BlockSum, Scalar, Value, block_sum, block_sums, log1p_beyond_share, scaled_exp},
+    number::{BlockSum, Job, Scalar, Value, block_sum, block_sums, log1p_beyond_share, scaled_exp},
     similarity::{Products, Similarity, split},
     slices::split_mut,
 };
@@ -54,28 +54,48 @@ pub(super) fn proper<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         let sample = Sample { t, similarity, labels, row, scratch, values };
         return out_of_range::<V, S, GRADIENT>(sample, logits, most, sums, e);
     }
-    centred_once::<V, S, GRADIENT>(Sample { t, similarity, labels, row, scratch, values }, sums, e)
+    let sample = Sample { t, similarity, labels, row, scratch, values };
+    once(t, Centred::<V, S, GRADIENT> { sample, sums, e })
 }
 
-/// [`centred`]; of one lane a single copy of the code, because a microcontroller has little memory.
+/// Runs a job that is called from several places, compiled once for each width of lanes.
 #[inline(always)]
-fn centred_once<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
-    sample: Sample<'_, V, S>,
-    sums: Sums<V>,
-    e: &mut [V],
-) -> V {
+fn once<V: Value, J: Job<V>>(t: V::Token, job: J) -> J::Output {
     #[inline(never)]
-    fn one_lane<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
-        sample: Sample<'_, V, S>,
-        sums: Sums<V>,
-        e: &mut [V],
-    ) -> V {
-        centred::<V, S, GRADIENT>(sample, sums, e)
+    fn one_lane<V: Value, J: Job<V>>(t: V::Token, job: J) -> J::Output {
+        job.run(t)
     }
-    if const { V::WIDTH == 1 } {
-        one_lane::<V, S, GRADIENT>(sample, sums, e)
-    } else {
-        centred::<V, S, GRADIENT>(sample, sums, e)
+    if const { V::WIDTH == 1 } { one_lane(t, job) } else { V::call(t, job) }
+}
+
+/// The products with `S`.
+struct Multiply<'a, V: Value, S> {
+    similarity: &'a S,
+    x: Products<'a, V>,
+}
+
+impl<V: Value, S: Similarity<V::Scalar>> Job<V> for Multiply<'_, V, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, t: V::Token) {
+        self.similarity.products(t, self.x);
+    }
+}
+
+/// The loss, for `e` without `e_y` and every `Q` in range.
+struct Centred<'a, V: Value, S, const GRADIENT: bool> {
+    sample: Sample<'a, V, S>,
+    sums: Sums<V>,
+    e: &'a mut [V],
+}
+
+impl<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool> Job<V> for Centred<'_, V, S, GRADIENT> {
+    type Output = V;
+
+    #[inline(always)]
+    fn run(self, _: V::Token) -> V {
+        centred::<V, S, GRADIENT>(self.sample, self.sums, self.e)
     }
 }
 
@@ -169,7 +189,7 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         scratch: &mut *scratch,
         values: &mut *values,
     };
-    similarity.products(t, products);
+    once(t, Multiply { similarity, x: products });
 
     let forms = Forms { sums, right, total, of_right, of_total, leads: S::LEADS };
     let tiny = V::splat(t, V::Scalar::MIN_POSITIVE.mul(V::Scalar::from_usize(4)));
@@ -208,7 +228,7 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
 
     let (sums, leads_of) = (&mut [], &mut []);
     let products = Products { labels, row, v: leads, sums, excess: &mut *moved, leads: leads_of, scratch, values };
-    similarity.products(t, products);
+    once(t, Multiply { similarity, x: products });
     let down = V::splat(t, power_of_scale(V::Scalar::ZERO.sub(V::Scalar::HALF)));
     let correction = correction.total().mul(total.mul(down));
     let mark = V::splat(t, V::Scalar::MAX);
@@ -289,19 +309,20 @@ impl<V: Value> Forms<V> {
 }
 
 /// `2^K exp(z - centre)`, or `2^K` above the centre.
-#[inline(always)]
-fn exponential<V: Value>(t: V::Token, z: V, centre: V) -> V {
-    #[inline(never)]
-    fn one_lane<V: Value>(t: V::Token, z: V, centre: V) -> V {
-        in_lanes(t, z, centre)
-    }
+struct Exponential<V> {
+    z: V,
+    centre: V,
+}
+
+impl<V: Value> Job<V> for Exponential<V> {
+    type Output = V;
+
     #[inline(always)]
-    fn in_lanes<V: Value>(t: V::Token, z: V, centre: V) -> V {
+    fn run(self, t: V::Token) -> V {
         let zero = V::splat(t, V::Scalar::ZERO);
-        let (h, l) = z.two_sum(zero.sub(centre));
+        let (h, l) = self.z.two_sum(zero.sub(self.centre));
         scaled_exp(t, zero.min(h), l)
     }
-    if const { V::WIDTH == 1 } { one_lane(t, z, centre) } else { in_lanes(t, z, centre) }
 }
 
 /// The loss where some lane's `Q` is out of range; the others keep their bits.
@@ -327,15 +348,15 @@ fn out_of_range<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     }
     let centre = limit.select_gt(right, centre, most);
     // Above the centre only where S = 0: not a term.
-    let of_block = |z: V, x: V| split(one, x).0.select_gt(zero, exponential(t, z, centre), zero);
-    let of_rest = |z: V, x: V| split(one, x).0.select_gt(zero, zero, exponential(t, z, most));
+    let of_block = |z: V, x: V| split(one, x).0.select_gt(zero, once(t, Exponential { z, centre }), zero);
+    let of_rest = |z: V, x: V| split(one, x).0.select_gt(zero, zero, once(t, Exponential { z, centre: most }));
     exchange(t, labels, e, sums.own);
     for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
         *e = limit.select_gt(right, of_block(z, x), *e);
     }
     let inner = Sums::new(t, labels, row, e);
     let of_inner = inner.total();
-    let loss = centred_once::<V, S, GRADIENT>(sample, inner, e);
+    let loss = once(t, Centred::<V, S, GRADIENT> { sample, sums: inner, e: &mut *e });
     let (h, l) = most.two_sum(zero.sub(centre));
     let difference = total.map(t, V::Scalar::ln).sub(of_inner.map(t, V::Scalar::ln));
     if const { GRADIENT } {

@@ -49,19 +49,8 @@ pub(super) fn products<V: Value>(t: V::Token, table: &[V::Scalar], classes: usiz
     for (power, &x) in order.powers.iter_mut().zip(table) {
         *power = split(V::Scalar::ONE, x).0;
     }
-    if const { V::WIDTH == 1 } {
-        one_lane::<V, false>(t, &order, &mut x);
-        one_lane::<V, true>(t, &order, &mut x);
-    } else {
-        pass::<V, false>(t, &order, &mut x);
-        pass::<V, true>(t, &order, &mut x);
-    }
-}
-
-/// One copy of the code: a microcontroller has little memory.
-#[inline(never)]
-fn one_lane<V: Value, const DOWN: bool>(t: V::Token, order: &Order<V>, x: &mut Products<'_, V>) {
-    pass::<V, DOWN>(t, order, x);
+    pass::<V, false>(t, &order, &mut x);
+    pass::<V, true>(t, &order, &mut x);
 }
 
 /// Upwards, which writes results, or `DOWN`, which adds to them.
