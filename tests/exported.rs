@@ -1,4 +1,4 @@
-//! Parameters in PyTorch's layout: what PyTorch computes with what is exported, and reads of its own files.
+//! Beside PyTorch: parameters in its layout, which it computes with and writes, and the losses of `docs/pytorch.md`.
 
 use serde::Deserialize;
 use simloss_core::{Label, loss::SimLoss, similarity::Identity};
@@ -105,10 +105,10 @@ fn what_is_exported_is_what_pytorch_computes_with() -> Outcome {
     Ok(())
 }
 
-/// Python with torch and safetensors, run on the script of the golden values.
-fn python(arguments: [&str; 2]) -> Result<String, Box<dyn Error>> {
+/// Python with torch and safetensors, run on a script of the golden values.
+fn python(script: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let python = std::env::var("SIMLOSS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/exported.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(script);
     let output = Command::new(python).arg(script).args(arguments).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
@@ -124,12 +124,21 @@ fn pytorch_reads_what_is_exported_and_its_files_are_read() -> Outcome {
     let name = path.to_str().ok_or("no name")?;
     for (kind, parameters, expected) in networks()? {
         checkpoint::write(&path, &kind, &parameters)?;
-        let found: Vec<f64> = serde_json::from_str(&python(["check", name])?)?;
+        let found: Vec<f64> = serde_json::from_str(&python("exported.py", &["check", name])?)?;
         equal(&kind, &found, &expected);
     }
     let [_, _, (kind, parameters, _)] = networks()?;
-    python(["write", name])?;
+    python("exported.py", &["write", name])?;
     let back = checkpoint::read(&path)?;
     assert_eq!((back.network, back.parameters), (kind, parameters));
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs PyTorch: ./tests/run.sh pytorch"]
+fn losses_written_for_pytorch_have_the_golden_values() -> Outcome {
+    let errors = python("pytorch_losses.py", &[])?;
+    assert!(errors.contains("torch.float32"), "{errors}");
+    println!("{errors}");
     Ok(())
 }

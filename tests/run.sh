@@ -37,7 +37,7 @@ about() {
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.4 of cross entropy" ;;
     fuzz) echo "ten seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read, and say what is written of them" ;;
-    pytorch) echo "PyTorch reads what is exported, and what it writes is read" ;;
+    pytorch) echo "PyTorch reads what is exported, and what it writes is read; the losses of docs/pytorch.md have the golden values" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
