@@ -232,6 +232,8 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     let down = V::splat(t, power_of_scale(V::Scalar::ZERO.sub(V::Scalar::HALF)));
     let correction = correction.total().mul(total.mul(down));
     let mark = V::splat(t, V::Scalar::MAX);
+    // More than two thirds: of two classes that tie, neither, however the total was rounded.
+    let majority = V::splat(t, V::Scalar::ONE.add(V::Scalar::HALF));
     let mut others = BlockSum::new(t);
     let classes = row.chunks(4).zip(e.chunks_mut(4)).zip(q.chunks(4)).zip(excess.chunks(4)).zip(moved.chunks(4));
     for ((((row, e), inverse), excess), moved) in classes {
@@ -241,7 +243,7 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
             let (s, _) = split(one, x);
             let near = e.mul(inverse).mul(d.mul(of_total)).add(e.mul(down).mul(moved));
             let direct = near.sub(e.mul(s).mul(of_right).mul(correction));
-            let has_most = e.add(*e);
+            let has_most = e.mul(majority);
             *term = has_most.select_gt(total, zero, direct);
             *e = has_most.select_gt(total, mark, direct);
         }
@@ -251,7 +253,7 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     let moved = gather(t, labels, moved);
     let (share_of_right, moved) = (own.mul(of_right), own.mul(down).mul(moved));
     let direct = moved.sub(share_of_right.mul(share)).sub(share_of_right.mul(correction));
-    let of_y = own.add(own).select_gt(total, zero.sub(others.total()), direct);
+    let of_y = own.mul(majority).select_gt(total, zero.sub(others.total()), direct);
     exchange(t, labels, e, of_y);
     let left = zero.sub(others.total().add(of_y));
     for e in e.iter_mut() {

@@ -17,7 +17,7 @@ use super::{Products, split};
 use crate::{
     Label,
     label::in_lanes,
-    number::{BlockSum, Scalar, Value},
+    number::{BlockSum, Scalar, TwoFloat, Value},
 };
 
 /// Classes between two starts of a recurrence.
@@ -26,7 +26,9 @@ const BLOCK: usize = 16;
 /// The order and the samples' places in it.
 struct Order<V: Value> {
     /// `r^0, r^1, ..`, as stored.
-    powers: [V::Scalar; BLOCK + 1],
+    powers: [V::Scalar; BLOCK],
+    /// `r^BLOCK`: it multiplies once for each block, so its rounding would add up.
+    block: TwoFloat<V::Scalar>,
     /// `r`.
     r: V,
     /// `1 - r^2`.
@@ -44,8 +46,14 @@ pub(super) fn products<V: Value>(t: V::Token, table: &[V::Scalar], classes: usiz
     let (r, d) = table.get(1).map_or((V::Scalar::ZERO, V::Scalar::ONE), |&x| split(V::Scalar::ONE, x));
     let d2 = d.mul(V::Scalar::ONE.add(r));
     let (y, first) = (in_lanes(t, x.labels), x.labels.first().map_or(0, |y: &Label| y.index()));
-    let powers = [V::Scalar::ZERO; BLOCK + 1];
-    let mut order = Order { powers, r: V::splat(t, r), d2: V::splat(t, d2), y, first };
+    let powers = [V::Scalar::ZERO; BLOCK];
+    let mut block = TwoFloat::new(r);
+    if classes > BLOCK {
+        for _ in 0..BLOCK.ilog2() {
+            block = block.times(block);
+        }
+    }
+    let mut order = Order { powers, block, r: V::splat(t, r), d2: V::splat(t, d2), y, first };
     for (power, &x) in order.powers.iter_mut().zip(table) {
         *power = split(V::Scalar::ONE, x).0;
     }
@@ -100,9 +108,10 @@ impl<V: Value, const DOWN: bool> Walk<V, DOWN> {
     ) {
         let zero = V::splat(t, V::Scalar::ZERO);
         if self.since == BLOCK {
-            let power = V::splat(t, order.powers[BLOCK]);
+            let (high, low) = (V::splat(t, order.block.hi), V::splat(t, order.block.lo));
             let [sum, excess, mass] = self.here;
-            self.before = [sum.add(self.before[0].mul(power)), excess.add(self.before[1].mul(power))];
+            let faded = self.before.map(|x| x.mul(high).add(x.mul(low)));
+            self.before = [sum.add(faded[0]), excess.add(faded[1])];
             self.mass_before.add_one(mass);
             self.here = [zero; 3];
             (self.since, self.later) = (0, true);
