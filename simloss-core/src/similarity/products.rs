@@ -63,26 +63,39 @@ impl<V: Value> Entry<V> {
 /// The products of any symmetric similarity, row by row: `C^2` entries.
 #[inline(always)]
 pub(crate) fn by_rows<V: Value, S: Similarity<V::Scalar> + ?Sized>(t: V::Token, similarity: &S, x: Products<'_, V>) {
+    if x.sums.is_empty() && x.leads.is_empty() {
+        rows::<V, S, 1>(t, similarity, x);
+    } else {
+        rows::<V, S, 3>(t, similarity, x);
+    }
+}
+
+/// The first `N` of excess, sum and lead.
+#[inline(always)]
+fn rows<V: Value, S: Similarity<V::Scalar> + ?Sized, const N: usize>(t: V::Token, similarity: &S, x: Products<'_, V>) {
     let Products { row, v, sums, excess, leads, scratch, .. } = x;
     let [zero, half, one] = [V::Scalar::ZERO, V::Scalar::HALF, V::Scalar::ONE].map(|x| V::splat(t, x));
     let classes = similarity.classes();
     for c in 0..classes {
         let (Ok(label), Some(&own)) = (Label::new(c, classes), row.get(c)) else { return };
         let own = Entry::new(own, half);
-        let mut totals = [BlockSum::new(t); 3];
+        let mut totals = [BlockSum::new(t); N];
         for ((s, of_y), v) in similarity.row(label, scratch).chunks(4).zip(row.chunks(4)).zip(v.chunks(4)) {
-            let [mut sum, mut above, mut ahead] = [[zero; 4]; 3];
+            let mut terms = [[zero; 4]; N];
             for (i, ((&s, &of_y), &v)) in s.iter().zip(of_y).zip(v).enumerate().take(4) {
-                let entry = Entry::new(V::splat(t, s), half);
-                sum[i] = split(one, entry.x).0.mul(v);
-                above[i] = entry.minus(own).mul(v);
-                ahead[i] = entry.minus(Entry::new(of_y, half)).mul(v);
+                let s = V::splat(t, s);
+                let entry = Entry::new(s, half);
+                terms[0][i] = entry.minus(own).mul(v);
+                if const { N > 1 } {
+                    terms[1][i] = split(one, s).0.mul(v);
+                    terms[2][i] = entry.minus(Entry::new(of_y, half)).mul(v);
+                }
             }
-            for (total, terms) in totals.iter_mut().zip([sum, above, ahead]) {
+            for (total, terms) in totals.iter_mut().zip(terms) {
                 total.add(terms);
             }
         }
-        for (to, total) in [&mut *sums, &mut *excess, &mut *leads].into_iter().zip(totals) {
+        for (to, total) in [&mut *excess, &mut *sums, &mut *leads].into_iter().zip(totals) {
             if let Some(to) = to.get_mut(c) {
                 *to = total.total();
             }
