@@ -49,7 +49,8 @@ fn without_a_command_it_is_the_demo() -> Outcome {
     // A folder that was named is not.
     place.refuses("demo --seeds 2 --epochs 3 -r 0.5 --out out/demo", "out/demo already holds a run; add --resume")?;
     place.simloss("demo --seeds 1 --epochs 3 -r 0.5 --out out/demo --overwrite").success();
-    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 2 * 5);
+    // Cross entropy, SimLoss and proper SimLoss: record, model, state, details, samples and the lock of each.
+    assert_eq!(files(&place.path("out/demo/runs"))?.len(), 3 * 6);
     Ok(())
 }
 
@@ -60,7 +61,7 @@ fn a_table_of_ones_own() -> Outcome {
     let line = format!("train table g.csv --label grade --out a {SMALL}");
     place.simloss(&line).success().stdout(contains("g.csv: 80 samples, 2 features, 4 classes"));
     let results = place.read("a/results.csv")?;
-    assert_eq!(results.lines().count(), 1 + 2 * 3, "{results}");
+    assert_eq!(results.lines().count(), 1 + 2 * 5, "{results}");
     assert!(
         results.starts_with("loss,seed,best_epoch,accuracy,\"MAE, class\",\"MAE, expected\",\"MSE, class\",NLL,ECE\n"),
         "{results}"
@@ -75,7 +76,7 @@ fn a_table_of_ones_own() -> Outcome {
     // More seeds are added to those that are there.
     place.simloss(&format!("{} --resume", line.replace("--seeds 2", "--seeds 3"))).success();
     let more = place.read("a/results.csv")?;
-    assert_eq!(more.lines().count(), 1 + 3 * 3, "{more}");
+    assert_eq!(more.lines().count(), 1 + 3 * 5, "{more}");
     assert!(results.lines().all(|row| more.contains(row)), "{more}");
     place.simloss(&format!("{line} --resume")).success();
     place.refuses(&line, "already holds a run")?;

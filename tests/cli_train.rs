@@ -5,7 +5,7 @@ use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     model::Model,
     network::Kind,
-    record::{Ended, Record, Selection},
+    record::{Ended, LossKind, Record, Selection},
     results::Results,
 };
 use std::{error::Error, fs, path::Path};
@@ -69,8 +69,13 @@ fn ages_are_learned_with_every_loss() -> Outcome {
     // r = 0 is cross entropy, and is not trained twice.
     let found = results(&place, "out/age")?;
     let losses: Vec<_> =
-        found.runs.iter().map(|run| (run.loss.similarity.as_str(), run.loss.reduction_factor)).collect();
-    assert_eq!(losses, [("none", None), ("order", Some(0.8))]);
+        found.runs.iter().map(|run| (run.loss.loss, run.loss.similarity.as_str(), run.loss.reduction_factor)).collect();
+    let expected = [
+        (LossKind::SimLoss, "none", None),
+        (LossKind::SimLoss, "order", Some(0.8)),
+        (LossKind::Proper, "order", Some(0.8)),
+    ];
+    assert_eq!(losses, expected);
     assert_eq!((found.network, found.data.samples), (Kind::Ages { classes: 4 }, [24, 8, 8]));
     assert_eq!((found.settings.selection, found.settings.patience), (Selection::Mae, Some(10)));
     assert_eq!((found.settings.augmentation, found.settings.rate), (None, 0.001));
@@ -89,7 +94,7 @@ fn ages_are_learned_with_every_loss() -> Outcome {
 
     // The number of threads changes no byte, nor does an interruption, nor the cache.
     let whole = contents(&place.path("out/age/runs"))?;
-    assert_eq!(whole.len(), 2 * 4);
+    assert_eq!(whole.len(), 3 * 5);
     place.simloss(&format!("{AGE} --threads 1 --out one --cache none")).success();
     assert!(contents(&place.path("one/runs"))? == whole);
     place.simloss(&format!("{AGE} --epochs 1 --out two").replacen("--epochs 3 ", "", 1)).success();
@@ -202,7 +207,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
         (found.network, &found.data.class_names[..]),
         (Kind::LeNet { classes: 3 }, &["1", "2", "10"].map(str::to_owned)[..])
     );
-    assert_eq!((found.data.class_values, found.runs.len()), (vec![1.0, 2.0, 10.0], 4));
+    assert_eq!((found.data.class_values, found.runs.len()), (vec![1.0, 2.0, 10.0], 6));
 
     // Parts that have folders are kept; names alone have no similarity.
     for (part, each) in [("train", 6), ("val", 2), ("test", 3)] {

@@ -8,7 +8,7 @@ use simloss_tests::Outcome;
 use simloss_train::{
     firmware::{Frozen, Head},
     network::Kind,
-    record::{Selection, Truth},
+    record::{Link, LossKind, Selection, Truth},
     results::{self, Results, Run},
     statistics::{SIGNIFICANCE, Summary, holm, paired},
 };
@@ -476,7 +476,16 @@ fn with_parameter(similarity: &str, r: Option<f64>, l: Option<f64>) -> String {
 
 /// A line's loss, in words.
 fn loss(line: &results::Line) -> String {
-    let of = with_parameter(&line.similarity, line.r, line.l);
+    let of = match line.link {
+        Link::Threshold => with_parameter(&line.similarity, line.r, line.l),
+        Link::Exp(b) => format!("{}, b = {b}", line.similarity),
+        Link::Hull => format!("{}, hull", with_parameter(&line.similarity, line.r, line.l)),
+    };
+    match line.loss {
+        LossKind::SimLoss => {}
+        LossKind::Proper => return format!("proper, {of}"),
+        LossKind::Emd => return "squared EMD".to_owned(),
+    }
     match line.truth {
         Truth::Class if line.similarity == "none" => "cross entropy".to_owned(),
         Truth::Class => of,

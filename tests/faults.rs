@@ -22,7 +22,7 @@ use std::{
 
 /// Two losses and two seeds.
 const SWEEP: &str =
-    "sweep table g.csv --label grade -r 0.5 --baselines none --runs 2 --hidden 4 --patience none --out o";
+    "sweep table g.csv --label grade -r 0.5 --losses simloss --runs 2 --hidden 4 --patience none --out o";
 
 fn place() -> Result<Place, Box<dyn Error>> {
     let place = Place::new()?;
@@ -94,8 +94,8 @@ fn killed(times: usize) -> Outcome {
     let start = Instant::now();
     let whole = undisturbed(&place, &line)?;
     let whole_time = start.elapsed();
-    // Records, models, states and details of four runs; manifest, two tables of results, report in two forms.
-    assert_eq!(whole.len(), 4 * 4 + 5, "{:?}", whole.keys());
+    // Records, models, states, details and samples of four runs; manifest, two tables of results, report in two forms.
+    assert_eq!(whole.len(), 4 * 5 + 5, "{:?}", whole.keys());
 
     let mut random = Random::new(8);
     let (mut kills, mut sweeps, mut in_the_middle) = (0, 0, 0);
@@ -147,8 +147,8 @@ fn a_full_disk_is_named_and_costs_nothing() -> Outcome {
     for name in of_each_kind(&whole) {
         place.simloss(&format!("{SWEEP} --epochs 3")).success();
         let file = place.path("o").join(name);
-        if file.ends_with("details.json") {
-            // Otherwise it is written only where another epoch is the best.
+        if file.ends_with("details.json") || file.ends_with("samples.csv.gz") {
+            // Otherwise they are written only where another epoch is the best.
             fs::remove_file(&file)?;
         }
         let temporary = PathBuf::from(format!("{}.tmp", file.display()));
@@ -288,7 +288,7 @@ fn what_is_read_may_vanish_while_a_run_goes() -> Outcome {
     }
     let vectors = "cat 1 2\ndog 2 1\n";
     place.file("v.txt", vectors)?;
-    let line = "sweep folder images --size 10 --similarity vectors --vectors v.txt -l 0.5 --baselines none --runs 1 \
+    let line = "sweep folder images --size 10 --similarity vectors --vectors v.txt -l 0.5 --losses simloss --runs 1 \
                 --batch 4 --cache none --out o";
     let whole = undisturbed(&place, &format!("{line} --epochs 60"))?;
 
@@ -479,7 +479,8 @@ fn files_cut_short_are_named_or_made_again() -> Outcome {
     same(&contents(&place.path("o"))?, &whole);
 
     // What is made of other files is made again.
-    for name in [&format!("{run}/details.json")[..], "comparison.json", "results.csv", "results.json", "report.html"] {
+    let [details, samples] = ["details.json", "samples.csv.gz"].map(|name| format!("{run}/{name}"));
+    for name in [&details[..], &samples, "comparison.json", "results.csv", "results.json", "report.html"] {
         for at in [0, 1, whole[Path::new(name)].len() / 2] {
             cut(name, at)?;
             place.simloss(&line).success();

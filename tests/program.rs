@@ -9,6 +9,7 @@ mod cli_train;
 mod errors;
 mod faults;
 mod head;
+mod losses;
 mod real;
 mod same_bits;
 mod sweep;

@@ -156,13 +156,11 @@ fn cosines_with_a_lower_bound_are_rarely_proper() -> Outcome {
 
 fn request(kind: SimilarityKind, vectors: Option<PathBuf>, r: &[f32], l: &[f32]) -> Request {
     Request {
-        kind,
         reduction_factors: r.to_vec(),
         lower_bounds: l.to_vec(),
-        superclasses: None,
         vectors,
-        aliases: None,
         unnamed: Unnamed::Drop,
+        ..Request::new(kind)
     }
 }
 

@@ -38,6 +38,22 @@ fn power(r: f32, d: usize) -> (f64, f64) {
     if d == 0 { (1.0, 0.0) } else { (f64::from(r).powi(d as i32), -ln.exp_m1()) }
 }
 
+#[test]
+fn exponentials_of_measures_are_correctly_rounded() -> Outcome {
+    let mut random = Random::new(12);
+    for steepness in [0.01f32, 0.5, 1.0, 2.5, 20.0, 87.0] {
+        let measures: Vec<f32> = (0..400).map(|_| 2.0 * random.unit::<f32>() - 1.0).collect();
+        let near: Vec<f32> = (0..24).map(|i| 1.0 - f32::EPSILON * (1u32 << i) as f32).chain([-1.0]).collect();
+        for s in measures.into_iter().chain(near) {
+            let table = DenseTable::exponential_in_memory([0.0f32; 4], 2, |_, _| s, steepness)?;
+            let stored = table.row(Label::new(0, 2)?, &mut [])[1];
+            let exponent = f64::from(steepness) * (f64::from(s) - 1.0);
+            stored_well(&format!("{steepness} {s}"), stored, exponent.exp(), -exponent.exp_m1(), 0.501);
+        }
+    }
+    Ok(())
+}
+
 /// `r` of every temper, and some at random.
 fn factors() -> Vec<f32> {
     let mut factors = vec![0.0, 1e-38, 1e-30, 1e-7, 0.1, 0.3, 0.5, 0.625, 0.8, 0.9, 0.99, 0.999_9];

@@ -28,14 +28,16 @@ fn many_processes_write_what_one_writes() -> Outcome {
     place
         .simloss(&format!("{LINE} --out whole"))
         .success()
-        .stdout(contains("label smoothing 0.1").and(contains("soft labels, r = 0.5")).and(contains("r = 0.6")));
+        .stdout(contains("label smoothing 0.1").and(contains("soft labels, r = 0.3")).and(contains("r = 0.6")))
+        .stdout(contains("proper, r = 0.6").and(contains("squared EMD")));
     let whole = runs(&place, "whole")?;
-    // Cross entropy, two of SimLoss, three baselines; two seeds; record, model, state and details of each.
-    assert_eq!(whole.len(), 6 * 2 * 4);
+    // Cross entropy, two each of SimLoss, proper SimLoss and soft labels, label smoothing, squared EMD; two seeds; record,
+    // model, state, details and samples of each.
+    assert_eq!(whole.len(), 9 * 2 * 5);
 
     let listed = place.simloss(&format!("{LINE} --out spread --list")).success().get_output().stdout.clone();
     let listed = String::from_utf8(listed)?;
-    assert_eq!(listed.lines().count(), 6 * 2);
+    assert_eq!(listed.lines().count(), 9 * 2);
     assert!(listed.lines().all(|line| line.starts_with("cd /") && line.contains(" --only ")), "{listed}");
     place.file("list", &listed)?;
     let spread = "xargs -d '\\n' -n 1 -P 2 sh -c < list";
@@ -91,11 +93,11 @@ fn what_is_finished_is_reported() -> Outcome {
     place.simloss(&format!("report early {LINE}")).success();
     place.simloss(&format!("{LINE} --out early --list")).success();
     place.simloss("report early").success();
-    assert_eq!(place.read("early/report.html")?.matches("the stronger the greater its parameter").count(), 1);
+    assert_eq!(place.read("early/report.html")?.matches("SimLoss, the stronger the greater its parameter").count(), 1);
     for run in ["cross-entropy/seed-1", "order-r0.6/seed-1", "cross-entropy/seed-2", "smoothing-0.1/seed-2"] {
         place.simloss(&format!("{LINE} --out o --only {run}")).success();
     }
-    place.simloss("report o --record r.json").success().stdout(contains("4 of 12 runs are finished"));
+    place.simloss("report o --record r.json").success().stdout(contains("4 of 18 runs are finished"));
     // Two losses have one seed in common with cross entropy.
     assert!(place.read("o/report.md")?.contains("not tested; a test needs at least two seeds"));
     let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
@@ -132,7 +134,7 @@ fn what_is_finished_is_reported() -> Outcome {
         serde_json::from_str::<Line>(line.trim_end_matches(',')).is_ok_and(|line| lines.contains(&line))
     }));
     // Whatever came first: comparison by comparison, in each cross entropy first and baselines last.
-    for run in ["order-r0.5-soft/seed-3", "order-r0.3/seed-3"] {
+    for run in ["order-r0.3-soft/seed-3", "order-r0.3/seed-3"] {
         place.simloss(&format!("{} --out p --only {run}", LINE.replace("--runs 2", "--runs 3"))).success();
     }
     place.simloss("report p --record r.json").success();
@@ -143,7 +145,7 @@ fn what_is_finished_is_reported() -> Outcome {
     let smoothed = |name| (name, None, Truth::Smoothed(0.1), 2);
     let mut expected = plain("order").to_vec();
     expected.extend([simloss("order", 0.3, 3), simloss("order", 0.6, 1), simloss("order", 0.6, 3)]);
-    expected.extend([smoothed("order"), ("order", Some(0.5), Truth::Soft, 3)]);
+    expected.extend([smoothed("order"), ("order", Some(0.3), Truth::Soft, 3)]);
     expected.extend(plain("else"));
     expected.extend([simloss("else", 0.6, 1), smoothed("else")]);
     assert_eq!(order, expected);
@@ -176,7 +178,7 @@ fn cross_entropy_of_one_sweep_serves_another() -> Outcome {
     assert!(status.success());
     let left = place.simloss(&format!("{other} --out p --list")).success();
     left.stdout(contains("cross-entropy/seed-1").not().and(contains("cross-entropy/seed-2")));
-    place.simloss("report p").success().stdout(contains("2 of 6 runs are finished (cross entropy 1, l = 0.2 1"));
+    place.simloss("report p").success().stdout(contains("2 of 12 runs are finished (cross entropy 1, l = 0.2 1"));
     Ok(())
 }
 
@@ -187,7 +189,7 @@ fn a_bound_above_every_similarity_is_cross_entropy_and_not_trained_again() -> Ou
     place.file("s.csv", "1,.5,.5,.5\n.5,1,.5,.5\n.5,.5,1,.5\n.5,.5,.5,1\n")?;
     let line = "sweep table g.csv --label grade --similarity s.csv -l 0.2,0.6 --runs 1 --epochs 4 --hidden 8 --out o";
     place
-        .simloss(&format!("{line} --baselines none --list"))
+        .simloss(&format!("{line} --losses simloss --list"))
         .success()
         .stdout(contains("only cross-entropy/seed-1\n").and(contains("only file-l0.2/seed-1\n")))
         .stdout(contains("l0.6").not())
@@ -224,7 +226,7 @@ fn baselines_have_truths_of_their_own() -> Outcome {
 
 /// Four runs of each loss, whose records a test makes say what it wants.
 const FOUR: &str =
-    "sweep table g.csv --label grade -r 0.3,0.6 --baselines none --runs 4 --epochs 1 --hidden 4 --threads 1 --out o";
+    "sweep table g.csv --label grade -r 0.3,0.6 --losses simloss --runs 4 --epochs 1 --hidden 4 --threads 1 --out o";
 
 fn four() -> Result<Place, Box<dyn Error>> {
     let place = Place::new()?;
@@ -439,7 +441,7 @@ fn many_processes_write_one_record() -> Outcome {
     assert!(Command::new("sh").args(["-c", &reports]).current_dir(place.path("")).status()?.success());
     let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
     let names: BTreeSet<&str> = lines.iter().map(|line| &line.comparison[..]).collect();
-    assert_eq!((lines.len(), names.len()), (2 * 16, 16));
+    assert_eq!((lines.len(), names.len()), (3 * 16, 16));
     Ok(())
 }
 
@@ -450,7 +452,8 @@ fn plots(page: &str) -> Vec<(String, usize)> {
         let title =
             before.rsplit_once("<h3>").and_then(|(_, rest)| rest.split_once("</h3>")).map_or("", |(title, _)| title);
         let svg = after.split_once("</svg>").map_or("", |(svg, _)| svg);
-        let coloured = |element: &&str| ["#B45309", "#1D5FD6", "#0F7B5F"].iter().any(|colour| element.contains(colour));
+        let coloured =
+            |element: &&str| ["#B45309", "#1D5FD6", "#0F7B5F", "#8A3FB0"].iter().any(|colour| element.contains(colour));
         found.push((title.to_owned(), svg.split('<').filter(coloured).count()));
     }
     found
@@ -473,10 +476,12 @@ fn every_plot_has_marks() -> Outcome {
         "True and predicted classes",
         "Mean prediction for class 1",
         "Calibration, cross entropy",
+        "Calibration, proper, r = ",
         "Similarity, r = 0.3",
     ] {
+        let begins = |other: &str| title.starts_with("Similarity") && other.starts_with("Similarity");
         let alike =
-            |other: &&&str| **other == title || (title.starts_with("Similarity") && other.starts_with("Similarity"));
+            |other: &&&str| **other == title || begins(other) || (title.ends_with("= ") && other.starts_with(title));
         assert!(titles.iter().any(|other| alike(&other)), "{title}: {titles:?}");
     }
     assert!(found.iter().all(|(_, marks)| *marks > 1), "{found:?}");

@@ -24,15 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let classes = table.data.classes();
 
     // S[i, j] = 0.5^|i - j|: one grade off counts half.
-    let request = Request {
-        kind: Kind::Order,
-        reduction_factors: vec![0.5],
-        lower_bounds: vec![],
-        superclasses: None,
-        vectors: None,
-        aliases: None,
-        unnamed: Default::default(),
-    };
+    let request = Request { reduction_factors: vec![0.5], ..Request::new(Kind::Order) };
     let order = request.candidates(&Source::Order, classes)?.swap_remove(0);
 
     let (mut plain, mut ordinal) = (vec![], vec![]);

@@ -49,15 +49,8 @@ fn compare(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     fs::write(&vectors, VECTORS)?;
     let names = CLASSES.map(str::to_owned);
 
-    let request = Request {
-        kind: Kind::File(matrix.clone()),
-        reduction_factors: vec![],
-        lower_bounds: vec![], // one number would stretch what is above it to [0, 1]
-        superclasses: None,
-        vectors: None,
-        aliases: None,
-        unnamed: Unnamed::Error,
-    };
+    // A number in `lower_bounds` would stretch what is above it to [0, 1].
+    let request = Request::new(Kind::File(matrix.clone()));
     // Of word vectors the similarity is the cosine, which is high for words that hardly relate: below l it counts as 0.
     let of_words = Request { kind: Kind::Vectors, vectors: Some(vectors), lower_bounds: vec![0.3], ..request.clone() };
 

@@ -7,7 +7,7 @@ mod eval;
 mod images;
 mod train;
 
-pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand};
+pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand, LossArg};
 pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
 pub use train::{
     AugmentationArg, ImageCompareArgs, ImageTrainArgs, NetworkArg, TrainAgeCommand, TrainCifar100Command,
@@ -16,7 +16,7 @@ pub use train::{
 
 use crate::{
     record::Selection,
-    similarity::{Kind, Request, names::Unnamed},
+    similarity::{Kind, LinkKind, Request, names::Unnamed},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
 use std::path::{Path, PathBuf};
@@ -135,9 +135,9 @@ pub struct CompareArgs {
     /// The similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
-    /// The baselines.
+    /// The losses.
     #[command(flatten)]
-    pub baselines: BaselineArgs,
+    pub losses: LossArgs,
     /// The training.
     #[command(flatten)]
     pub train: TrainArgs,
@@ -190,6 +190,16 @@ pub struct SimilarityArgs {
         allow_negative_numbers = true
     )]
     pub lower_bound: Vec<f32>,
+    /// How a measure from a file or of word vectors becomes a similarity [default: threshold]
+    #[arg(long, value_name = "WHICH")]
+    pub link: Option<LinkArg>,
+    /// The steepness of --link exp, above 0: S = exp(b (s - 1)). Training compares several, separated by commas
+    /// [default: 1]
+    #[arg(
+        short = 'b', long, value_name = "B", value_delimiter = ',', value_parser = steepness,
+        allow_negative_numbers = true
+    )]
+    pub steepness: Vec<f32>,
     /// The CSV file with the columns class and superclass that --similarity superclass needs, where the data give none
     #[arg(long, value_name = "FILE.csv")]
     pub superclasses: Option<PathBuf>,
@@ -205,9 +215,10 @@ pub struct SimilarityArgs {
 impl SimilarityArgs {
     /// Whether any of these options is there.
     pub const fn is_given(&self) -> bool {
-        let Self { similarity, reduction_factor, lower_bound, superclasses, vectors, aliases } = self;
+        let Self { similarity, reduction_factor, lower_bound, link, steepness, superclasses, vectors, aliases } = self;
         let files = superclasses.is_some() || vectors.is_some() || aliases.is_some();
-        similarity.is_some() || !reduction_factor.is_empty() || !lower_bound.is_empty() || files
+        let numbers = !reduction_factor.is_empty() || !lower_bound.is_empty() || !steepness.is_empty();
+        similarity.is_some() || numbers || link.is_some() || files
     }
 
     /// The files that these options name.
@@ -228,6 +239,8 @@ impl SimilarityArgs {
             kind: self.similarity.unwrap_or(default),
             reduction_factors: self.reduction_factor,
             lower_bounds: self.lower_bound,
+            link: self.link.map_or(LinkKind::Threshold, Into::into),
+            steepness: self.steepness,
             superclasses: self.superclasses,
             vectors: self.vectors,
             aliases: self.aliases,
@@ -236,16 +249,81 @@ impl SimilarityArgs {
     }
 }
 
-/// What else to compare with.
+/// [`LinkKind`], on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LinkArg {
+    /// What is above the lower bound, as published: S = max(0, (s - l) / (1 - l))
+    Threshold,
+    /// S = exp(b (s - 1)); -b is the steepness
+    Exp,
+    /// As threshold, s being the level at which average linkage joins the two classes: the measure of a tree
+    Hull,
+}
+
+impl From<LinkArg> for LinkKind {
+    fn from(link: LinkArg) -> Self {
+        match link {
+            LinkArg::Threshold => LinkKind::Threshold,
+            LinkArg::Exp => LinkKind::Exp,
+            LinkArg::Hull => LinkKind::Hull,
+        }
+    }
+}
+
+/// What to compare.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Baselines")]
-pub struct BaselineArgs {
-    /// Cross entropy with another truth, separated by commas: smoothing=EPS spreads the share EPS over all classes,
-    /// soft=R (or soft=L, where the similarity has a lower bound) all of it as the similarity says; or none. [default:
-    /// none; of a sweep smoothing=0.1, and of class order soft=0.5,soft=0.8 too]
+#[command(next_help_heading = "Losses")]
+pub struct LossArgs {
+    /// The losses to compare with cross entropy, separated by commas: simloss; proper (proper SimLoss: the same
+    /// similarity, with probabilities that can be trusted); sord (cross entropy with soft labels of the similarity);
+    /// smoothing (cross entropy with 0.1 of each label spread over all classes); emd (squared earth mover's distance, for
+    /// classes in an order); or none. simloss, proper and sord are trained at each R (or L, or B). The loss of proper and
+    /// emd is small: with an optimizer other than Adam its rate would have to be greater [default: simloss,proper; of a
+    /// sweep all that fit]
+    #[arg(long, value_name = "LIST|none", value_parser = losses)]
+    pub losses: Option<Losses>,
+    /// More losses, with numbers of their own, separated by commas: smoothing=EPS spreads the share EPS of each label over
+    /// all classes, soft=R (or soft=L, where the similarity has a lower bound) all of it as the similarity says; or none.
+    /// A sweep with --baselines and without --losses has no others but simloss and proper [default: none]
     #[arg(long, value_name = "LIST|none", value_parser = baselines)]
     pub baselines: Option<Baselines>,
 }
+
+/// A loss, as `--losses` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossName {
+    /// SimLoss.
+    SimLoss,
+    /// Proper SimLoss.
+    Proper,
+    /// Cross entropy with soft labels.
+    Sord,
+    /// Cross entropy with label smoothing.
+    Smoothing,
+    /// Squared earth mover's distance.
+    Emd,
+}
+
+impl LossName {
+    /// All, in the order of a comparison.
+    pub const ALL: [LossName; 5] =
+        [LossName::SimLoss, LossName::Proper, LossName::Sord, LossName::Smoothing, LossName::Emd];
+
+    /// As the option says it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LossName::SimLoss => "simloss",
+            LossName::Proper => "proper",
+            LossName::Sord => "sord",
+            LossName::Smoothing => "smoothing",
+            LossName::Emd => "emd",
+        }
+    }
+}
+
+/// Losses, in the order given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses(pub Vec<LossName>);
 
 /// Baselines, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -362,6 +440,21 @@ fn whole(text: &str, what: &str, least: usize, most: usize) -> Result<usize, Str
     }
 }
 
+fn losses(text: &str) -> Result<Losses, String> {
+    if text == "none" {
+        return Ok(Losses::default());
+    }
+    let one = |text: &str| {
+        let found = LossName::ALL.into_iter().find(|loss| loss.name() == text);
+        found.ok_or("the losses must be of simloss, proper, sord, smoothing and emd, separated by commas, or none")
+    };
+    let all = text.split(',').map(one).collect::<Result<Vec<_>, _>>()?;
+    match all.iter().enumerate().find(|(i, loss)| all[..*i].contains(loss)) {
+        Some((_, twice)) => Err(format!("{} is given twice", twice.name())),
+        None => Ok(Losses(all)),
+    }
+}
+
 fn baselines(text: &str) -> Result<Baselines, String> {
     if text == "none" {
         return Ok(Baselines::default());
@@ -452,6 +545,13 @@ fn lower_bound(text: &str) -> Result<f32, String> {
     below_one(text, "the lower bound l must be a number at least 0 and below 1")
 }
 
+fn steepness(text: &str) -> Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
+        _ => Err("the steepness b must be a number above 0, such as 1".into()),
+    }
+}
+
 fn kind(text: &str) -> Result<Kind, String> {
     if text.is_empty() {
         return Err("the similarity must be none, order, circular, superclass, vectors, or the name of a file".into());
@@ -486,6 +586,16 @@ mod tests {
             assert!(baselines(text).is_err(), "{text}");
         }
         assert_eq!(baselines("none"), Ok(Baselines::default()));
+        for text in ["", "cce", "simloss,", "proper,proper", "none,emd", "Emd"] {
+            assert!(losses(text).is_err(), "{text}");
+        }
+        assert!(losses("emd,sord,emd").is_err_and(|e| e == "emd is given twice"));
+        assert_eq!(losses("none"), Ok(Losses::default()));
+        assert_eq!(losses("emd,simloss"), Ok(Losses(vec![LossName::Emd, LossName::SimLoss])));
+        for text in ["0", "-1", "NaN", "inf", ""] {
+            assert!(steepness(text).is_err_and(|e| e.contains("above 0")), "{text}");
+        }
+        assert_eq!(steepness("2.5"), Ok(2.5));
         let both = vec![Baseline::Smoothing(0.1), Baseline::Soft(0.0)];
         assert_eq!(baselines("smoothing=0.1,soft=0"), Ok(Baselines(both)));
     }

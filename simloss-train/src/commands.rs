@@ -3,6 +3,7 @@
 mod convert;
 mod eval;
 mod load;
+mod loss;
 mod train;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     cli::{Cli, Command, Names, SimilarityCommand},
     error::Expected,
     files, report,
-    similarity::{Candidate, Kind, Loaded, Source, describe::Description},
+    similarity::{Candidate, Kind, Loaded, Source, describe::Description, proper},
 };
 use std::{error::Error as _, fmt::Write, sync::atomic::AtomicBool};
 
@@ -90,16 +91,14 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
     };
     let candidates = request.candidates(&source, names.len())?;
     notes.iter().for_each(|text| load::note(text));
-    let Some(Candidate { description: asked, similarity }) = candidates.first() else { return Ok(String::new()) };
+    let Some(candidate) = candidates.first() else { return Ok(String::new()) };
+    let Candidate { description: asked, similarity } = candidate;
 
     let found = Description::of(similarity)?;
-    let title = [
-        Some(asked.similarity.clone()),
-        asked.reduction_factor.map(|r| format!("r = {r}")),
-        asked.lower_bound.map(|l| format!("l = {l}")),
-    ];
+    let title = [Some(asked.similarity.clone()), asked.parameter()];
     let title = title.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let facts = found.facts(&names);
+    let mut facts = found.facts(&names);
+    facts.push(("Proper".to_owned(), proper::verdict(&source, candidate, &names)));
     std::fs::create_dir_all(&out).map_err(Error::file("create", &out))?;
     let csv = found.csv(&names).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?;
     files::replace(&table, &[&csv])?;

@@ -1,4 +1,4 @@
-//! Cross entropy against SimLoss over a grid, with paired seeds.
+//! Cross entropy against SimLoss, proper SimLoss and others over a grid, with paired seeds.
 //!
 //! ```text
 //! for each seed: one split, one set of first parameters, one order of samples, the same for every loss
@@ -28,21 +28,18 @@ use crate::{
     error::Expected,
     files,
     lanes::InstructionSet,
+    loss::AnyLoss,
     measure::{Measure, Measures, confusion},
     progress::Progress,
-    record::{LossDescription, Outcome, Record, Selection, Settings, Truth, VERSION},
+    record::{Link, LossDescription, LossKind, Outcome, Record, Selection, Settings, Truth, VERSION},
     report, results,
     run::{self, Objective, OutDir, run},
-    similarity::{AnySimilarity, Candidate, Kind, Source},
+    similarity::{AnySimilarity, Candidate, Kind, Source, proper::AnyProper},
     statistics::{Paired, Summary, holm, paired},
     task::Task,
 };
 use serde::{Deserialize, Serialize};
-use simloss_core::{
-    Label,
-    loss::{CrossEntropy, SimLoss},
-    metrics::ConfusionTable,
-};
+use simloss_core::{Label, metrics::ConfusionTable};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -61,9 +58,11 @@ pub struct Plan {
     pub kind: Kind,
     /// What its candidates were built from.
     pub source: Source,
-    /// What is compared with cross entropy.
+    /// SimLoss of these is compared with cross entropy,
     pub candidates: Vec<Candidate>,
-    /// Cross entropy with another truth, compared too.
+    /// proper SimLoss of these,
+    pub proper: Vec<Proper>,
+    /// and cross entropy with another truth, and losses that need no similarity.
     pub baselines: Vec<Candidate>,
     /// How to train. The seed is that of the first run; `threads` is how many threads there are for all runs.
     pub settings: Settings,
@@ -75,6 +74,15 @@ pub struct Plan {
     pub existing: Existing,
     /// The words of the command line that asks for it, after the program's name.
     pub command: Vec<String>,
+}
+
+/// Proper SimLoss: a similarity that is known to be proper, and what it was built from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proper {
+    /// For records.
+    pub description: LossDescription,
+    /// Ready for a loss.
+    pub similarity: AnyProper,
 }
 
 /// What to do with a comparison that the output folder already holds.
@@ -97,7 +105,7 @@ pub struct Series {
     pub folder: String,
     /// What it is compared as.
     pub role: Role,
-    /// `r` or `l` of SimLoss, where there is one.
+    /// `r`, `l` or `b` of SimLoss and of proper SimLoss, where there is one.
     pub parameter: Option<f64>,
     /// Those that are finished, by seed.
     pub records: Vec<Record>,
@@ -115,8 +123,25 @@ pub enum Role {
     CrossEntropy,
     /// SimLoss.
     SimLoss,
-    /// Cross entropy with another truth.
+    /// Proper SimLoss.
+    Proper,
+    /// Cross entropy with another truth, and squared EMD.
     Baseline,
+}
+
+impl Role {
+    /// The losses among which the validation parts choose, each on its own.
+    pub(crate) const CHOSEN: [Role; 2] = [Role::SimLoss, Role::Proper];
+
+    /// What it is called in sentences.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Role::CrossEntropy => "cross entropy",
+            Role::SimLoss => "SimLoss",
+            Role::Proper => "proper SimLoss",
+            Role::Baseline => "a baseline",
+        }
+    }
 }
 
 /// What always answering the most frequent class of the training part scores on the test part.
@@ -178,12 +203,23 @@ struct Manifest {
     folder: PathBuf,
 }
 
+/// How a comparison was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskedFor {
+    /// The words of the command line, after the program's name,
+    pub command: Vec<String>,
+    /// the folder where it was given,
+    pub folder: PathBuf,
+    /// and the losses that it meant: a later version may compare more without being asked.
+    pub losses: Vec<LossDescription>,
+}
+
 /// The command line that a comparison was asked for with, and the folder where.
 ///
 /// # Errors
 /// [`Error::Usage`] for a folder that holds nothing but runs, which [`one`] leaves; [`Error::File`] and [`Error::Format`]
 /// for one that holds no comparison, or one that does not say.
-pub fn asked_for(out: &Path) -> Result<(Vec<String>, PathBuf), Error> {
+pub fn asked_for(out: &Path) -> Result<AskedFor, Error> {
     let path = out.join(MANIFEST);
     let wrong = Error::format(&path, COMPARISON);
     if out.join(RUNS).is_dir() && !path.exists() {
@@ -198,7 +234,8 @@ pub fn asked_for(out: &Path) -> Result<(Vec<String>, PathBuf), Error> {
     if manifest.command.is_empty() {
         return Err(wrong(&"it does not say how it was asked for"));
     }
-    Ok((manifest.command, manifest.folder))
+    let Manifest { command, folder, losses, .. } = manifest;
+    Ok(AskedFor { command, folder, losses })
 }
 
 pub(crate) const COMPARISON: Expected =
@@ -213,42 +250,80 @@ struct Contender<'a> {
     title: String,
     folder: String,
     role: Role,
-    /// Of SimLoss and of soft labels.
-    similarity: Option<&'a AnySimilarity>,
+    formula: Formula<'a>,
     description: LossDescription,
+}
+
+/// What a contender trains with.
+#[derive(Clone, Copy)]
+enum Formula<'a> {
+    /// Cross entropy, perhaps with another truth, which soft labels are made of the similarity for.
+    CrossEntropy(Option<&'a AnySimilarity>),
+    SimLoss(&'a AnySimilarity),
+    Proper(&'a AnyProper),
+    Emd,
+}
+
+/// The title of a loss, its folder and its role, for a comparison of this kind of similarity.
+pub(crate) fn named(kind: &Kind, description: &LossDescription) -> (String, String, Role) {
+    let kind = match kind {
+        Kind::File(_) => "file".to_owned(),
+        other => other.name(),
+    };
+    let parameter = description.parameter();
+    let folder = parameter.iter().fold(kind, |kind, parameter| {
+        // r = 0.5 is r0.5, and hull, l = 0 is hull-l0.
+        format!("{kind}-{}", parameter.replace(" = ", "").replace(", ", "-"))
+    });
+    let title = parameter.unwrap_or_else(|| description.similarity.clone());
+    match (description.loss, description.truth) {
+        (LossKind::SimLoss, Truth::Class) => (title, folder, Role::SimLoss),
+        (LossKind::SimLoss, Truth::Soft) => (format!("soft labels, {title}"), format!("{folder}-soft"), Role::Baseline),
+        (LossKind::SimLoss, Truth::Smoothed(share)) => {
+            (format!("label smoothing {share}"), format!("smoothing-{share}"), Role::Baseline)
+        }
+        (LossKind::Proper, _) => (format!("proper, {title}"), format!("{folder}-proper"), Role::Proper),
+        (LossKind::Emd, _) => ("squared EMD".to_owned(), "emd".to_owned(), Role::Baseline),
+    }
 }
 
 /// A run by its place: the loss and the seed.
 type Job = (usize, usize);
 
 impl Plan {
+    /// Leaves out what is not among `losses`.
+    pub(crate) fn keep(&mut self, losses: &[LossDescription]) {
+        self.candidates.retain(|candidate| losses.contains(&candidate.description));
+        self.proper.retain(|proper| losses.contains(&proper.description));
+        self.baselines.retain(|candidate| losses.contains(&candidate.description));
+    }
+
     fn contenders(&self) -> Vec<Contender<'_>> {
         let mut all = vec![Contender {
             title: "cross entropy".into(),
             folder: "cross-entropy".into(),
             role: Role::CrossEntropy,
-            similarity: None,
+            formula: Formula::CrossEntropy(None),
             description: LossDescription::cross_entropy(),
         }];
-        let kind = match &self.kind {
-            Kind::File(_) => "file".to_owned(),
-            other => other.name(),
+        let mut add = |description: &LossDescription, formula| {
+            let (title, folder, role) = named(&self.kind, description);
+            all.push(Contender { title, folder, role, formula, description: description.clone() });
         };
-        let candidates = self.candidates.iter().filter(|c| !matches!(c.similarity, AnySimilarity::None(_)));
-        for Candidate { description, similarity } in candidates.chain(&self.baselines) {
-            let (title, folder) = match (description.reduction_factor, description.lower_bound) {
-                (Some(r), _) => (format!("r = {r}"), format!("{kind}-r{r}")),
-                (None, Some(l)) => (format!("l = {l}"), format!("{kind}-l{l}")),
-                (None, None) => (description.similarity.clone(), kind.clone()),
-            };
-            let (title, folder, role) = match description.truth {
-                Truth::Class => (title, folder, Role::SimLoss),
-                Truth::Soft => (format!("soft labels, {title}"), format!("{folder}-soft"), Role::Baseline),
-                Truth::Smoothed(share) => {
-                    (format!("label smoothing {share}"), format!("smoothing-{share}"), Role::Baseline)
-                }
-            };
-            all.push(Contender { title, folder, role, similarity: Some(similarity), description: description.clone() });
+        for Candidate { description, similarity } in &self.candidates {
+            if !matches!(similarity, AnySimilarity::None(_)) {
+                add(description, Formula::SimLoss(similarity));
+            }
+        }
+        self.proper.iter().for_each(|proper| add(&proper.description, Formula::Proper(&proper.similarity)));
+        for Candidate { description, similarity } in &self.baselines {
+            add(
+                description,
+                match description.loss {
+                    LossKind::Emd => Formula::Emd,
+                    LossKind::SimLoss | LossKind::Proper => Formula::CrossEntropy(Some(similarity)),
+                },
+            );
         }
         all
     }
@@ -513,18 +588,20 @@ impl Plan {
         let data = self.task.data();
         let alone = (self.at_a_time() == 1).then(|| format!("{}, seed {seed}", contender.title));
         let mut watch = progress.watch(alone);
-        let Contender { description, similarity, role, .. } = contender;
-        let record = match (role, similarity) {
-            (Role::SimLoss, Some(similarity)) => {
-                let objective = Objective::new(SimLoss::new((*similarity).clone()), description);
-                run(&settings, objective, data, split, Some(&out), &mut watch)
-            }
-            _ => {
-                let loss = CrossEntropy::new(data.class_names().len())?;
-                let objective = Objective { loss, description, similarity: *similarity };
-                run(&settings, objective, data, split, Some(&out), &mut watch)
-            }
-        }?;
+        let Contender { description, formula, .. } = contender;
+        let groups = match &self.source {
+            Source::Superclass(of) => Some(&of[..]),
+            _ => None,
+        };
+        let classes = data.class_names().len();
+        let (loss, similarity) = match *formula {
+            Formula::CrossEntropy(similarity) => (AnyLoss::cross_entropy(classes)?, similarity),
+            Formula::SimLoss(similarity) => (AnyLoss::simloss(similarity.clone()), None),
+            Formula::Proper(similarity) => (AnyLoss::proper(similarity.clone())?, None),
+            Formula::Emd => (AnyLoss::squared_emd(classes)?, None),
+        };
+        let objective = Objective { loss, description, similarity, groups };
+        let record = run(&settings, objective, data, split, Some(&out), &mut watch)?;
         let details = self.details(contender, seed, split, &record, threads)?;
         progress.run_done(watch.trained());
         Ok((record, details))
@@ -541,7 +618,15 @@ impl Plan {
     ) -> Result<Details, Error> {
         let dir = self.runs().join(self.name(contender, seed));
         let measures = Measures::new(&self.task, &self.kind, &self.source, &[]);
-        details::of(&dir, record, self.task.data(), measures.superclasses(), split, threads)
+        details::of(&details::Finished {
+            dir: &dir,
+            record,
+            data: self.task.data(),
+            ordered: self.task.ordered(),
+            superclasses: measures.superclasses(),
+            split,
+            threads,
+        })
     }
 }
 
@@ -579,9 +664,12 @@ impl Comparison {
                 title: contender.title.clone(),
                 folder: contender.folder.clone(),
                 role: contender.role,
-                parameter: match contender.role {
-                    Role::SimLoss => contender.description.reduction_factor.or(contender.description.lower_bound),
-                    Role::CrossEntropy | Role::Baseline => None,
+                parameter: match (contender.role, &contender.description) {
+                    (Role::SimLoss | Role::Proper, description) => match description.link {
+                        Link::Exp(b) => Some(b),
+                        Link::Threshold | Link::Hull => description.reduction_factor.or(description.lower_bound),
+                    },
+                    (Role::CrossEntropy | Role::Baseline, _) => None,
                 },
                 records,
                 details,
@@ -618,7 +706,7 @@ impl Comparison {
         paired(&a, &b, self.test_to_train())
     }
 
-    /// The seeds that cross entropy and every SimLoss have finished, but for those of them without any run. Among losses
+    /// The seeds that cross entropy, every SimLoss and every proper SimLoss have finished, but for those of them without any run. Among losses
     /// with other seeds nothing is chosen: some seeds are easier than others.
     pub fn common_seeds(&self) -> Vec<u64> {
         let begun = self.series.iter().filter(|s| s.role != Role::Baseline && !s.records.is_empty());
@@ -662,16 +750,31 @@ impl Comparison {
     /// The series of SimLoss with the best [score](Self::validated) on the validation parts, where the test parts have no
     /// say.
     pub fn chosen(&self) -> Option<usize> {
-        let scored = self.ours().filter_map(|i| Some((i, self.validated(i)?)));
+        self.chosen_of(Role::SimLoss)
+    }
+
+    /// The same of any role.
+    pub fn chosen_of(&self, role: Role) -> Option<usize> {
+        let scored = self.of_role(role).filter_map(|i| Some((i, self.validated(i)?)));
         // The loss that is trained with is another one in each series, and cannot choose among them.
         let sign = if self.choice() == Selection::Mae { 1.0 } else { -1.0 };
         scored.min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).map(|(i, _)| i)
     }
 
+    /// The series that are shown beside cross entropy: the chosen SimLoss and the chosen proper SimLoss.
+    pub(crate) fn all_chosen(&self) -> Vec<usize> {
+        Role::CHOSEN.iter().filter_map(|&role| self.chosen_of(role)).collect()
+    }
+
     /// The series of SimLoss that have runs.
     pub fn ours(&self) -> impl Iterator<Item = usize> {
+        self.of_role(Role::SimLoss)
+    }
+
+    /// The series of a role that have runs.
+    pub fn of_role(&self, role: Role) -> impl Iterator<Item = usize> {
         let all = self.series.iter().enumerate();
-        all.filter(|(_, series)| series.role == Role::SimLoss && !series.records.is_empty()).map(|(i, _)| i)
+        all.filter(move |(_, series)| series.role == role && !series.records.is_empty()).map(|(i, _)| i)
     }
 
     /// The mean score of a series on the validation parts, over the [common seeds](Self::common_seeds).

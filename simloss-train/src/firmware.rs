@@ -11,12 +11,15 @@ pub use frozen::{Frozen, features};
 use crate::{
     Error,
     error::Expected,
+    loss::AnyLoss,
     network::Kind,
-    similarity::{AnySimilarity, Source},
+    record::{Link, LossDescription, LossKind, Truth},
+    similarity::{AnySimilarity, Candidate, Source, proper::AnyProper, superclasses},
 };
 use simloss_core::{
     checkpoint::{HEADER, Header, decode, encode},
     layers::{Dense, Layer, Shape},
+    loss::{Loss, Scratch},
     similarity::Similarity,
     train::Budget,
 };
@@ -36,6 +39,164 @@ pub const BLOB: &str = "head.bin";
 pub const MODULE: &str = "head.rs";
 /// What all of it takes on each target.
 pub const SIZES: &str = "sizes.txt";
+
+/// The loss that a head goes on learning with.
+#[derive(Clone, Debug)]
+pub struct HeadLoss<'a> {
+    description: &'a LossDescription,
+    source: &'a Source,
+    similarity: &'a AnySimilarity,
+    scratch: Scratch,
+}
+
+impl<'a> HeadLoss<'a> {
+    /// The loss of a candidate that was built from `source`, by the formula that its description says.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for proper SimLoss of a circular order or a matrix: the check that it is proper needs `classes^2`
+    /// numbers of 64 bits whenever the device starts, which is twice the matrix. [`Error::Core`] for no similarity at all.
+    pub fn of(candidate: &'a Candidate, source: &'a Source) -> Result<Self, Error> {
+        let Candidate { description, similarity } = candidate;
+        let classes = similarity.classes();
+        let loss = match (description.loss, description.truth) {
+            (LossKind::Emd, _) => AnyLoss::squared_emd(classes)?,
+            (LossKind::Proper, _) if AnyProper::is_checked(source) => {
+                return Err(Error::Usage(format!(
+                    "proper SimLoss of {} cannot be exported: whenever it starts, the device would have to check that it \
+                     is proper, in {classes} x {classes} numbers of 64 bits; train with --similarity order or superclass, \
+                     or export with --loss simloss or --loss cross-entropy",
+                    description.similarity
+                )));
+            }
+            (LossKind::Proper, _) => AnyLoss::proper(AnyProper::of(source, candidate)?)?,
+            (LossKind::SimLoss, Truth::Class) => AnyLoss::simloss(similarity.clone()),
+            (LossKind::SimLoss, _) => AnyLoss::cross_entropy(classes)?,
+        };
+        Ok(HeadLoss { description, source, similarity, scratch: loss.scratch::<f32>() })
+    }
+
+    /// Numbers that its table takes on the device.
+    pub fn table(&self) -> usize {
+        let classes = self.similarity.classes();
+        match (self.source, self.description.loss) {
+            (Source::None, _) | (_, LossKind::Emd) | (Source::Superclass(_), LossKind::Proper) => 0,
+            (Source::Order | Source::Circular, _) => 2 * classes - 1,
+            (Source::Superclass(_) | Source::Matrix(_), _) => classes * classes,
+        }
+    }
+
+    /// What a step needs with it, for a head of this shape: more than cross entropy's, where the loss works in memory of its
+    /// own, or where labels are more than a class.
+    fn budget(&self, shape: Shape) -> Budget {
+        let budget = Budget::new(shape);
+        let budget = match self.description.truth {
+            Truth::Class => budget,
+            Truth::Smoothed(_) | Truth::Soft => budget.with_soft_targets(self.similarity.classes()),
+        };
+        budget.with_loss_values(self.scratch.values).with_row_scratch(self.scratch.scalars)
+    }
+
+    /// How records of binaries call it.
+    fn measured(&self) -> &'static str {
+        match (self.description.loss, self.description.truth, self.source) {
+            (LossKind::Emd, ..) => "emd",
+            (LossKind::Proper, _, Source::Superclass(_)) => "proper-superclass",
+            (LossKind::Proper, ..) => "proper-order",
+            (LossKind::SimLoss, Truth::Soft | Truth::Smoothed(_), _) | (.., Source::None) => "cce",
+            (.., Source::Order | Source::Circular) => "simloss-order",
+            (.., Source::Superclass(_) | Source::Matrix(_)) => "simloss-dense",
+        }
+    }
+
+    /// The function that makes it, and what belongs to that.
+    fn text(&self) -> String {
+        let HeadLoss { description, source, .. } = *self;
+        let (table, classes) = (self.table(), self.similarity.classes());
+        let [r, l] = [description.reduction_factor, description.lower_bound].map(|x| x.map(|x| x as f32));
+        let made = |kind: &str, constructor: &str, rest: &str| {
+            format!("::simloss_core::similarity::{kind}::{constructor}(table, CLASSES, {rest})?")
+        };
+        let entries = |numbers: &[f32]| {
+            let list: Vec<String> = numbers.iter().map(|x| format!("{x:?}")).collect();
+            format!("    static S: [f32; {}] = [{}];\n", numbers.len(), list.join(", "))
+        };
+        let entry = "|i, j| T::from_f32(S[i * CLASSES + j])";
+        let factor = format!("T::from_f32({:?})", r.unwrap_or(0.0));
+        // What comes before the similarity, and the similarity.
+        let (before, made) = match source {
+            Source::None => (String::new(), String::new()),
+            Source::Order => (String::new(), made("OrderTable", "in_memory", &factor)),
+            Source::Circular => (String::new(), made("CircularTable", "in_memory", &factor)),
+            Source::Superclass(groups) if description.loss == LossKind::Proper => {
+                let parents = superclasses::parents(groups);
+                let list: Vec<String> = parents.iter().map(u16::to_string).collect();
+                let parents = format!("    static PARENTS: [u16; {}] = [{}];\n", parents.len(), list.join(", "));
+                let levels = format!("[T::ONE, {factor}, T::ZERO]");
+                (parents, format!("::simloss_core::similarity::Taxonomy::new(&PARENTS[..], {levels}, CLASSES)?"))
+            }
+            Source::Superclass(groups) => {
+                let s = |i: usize, j: usize| match (i == j, groups[i] == groups[j]) {
+                    (true, _) => 1.0,
+                    (_, true) => r.unwrap_or(0.0),
+                    _ => 0.0,
+                };
+                let s: Vec<f32> = (0..classes * classes).map(|k| s(k / classes, k % classes)).collect();
+                (entries(&s), made("DenseTable", "in_memory", entry))
+            }
+            Source::Matrix(matrix) => {
+                let made = match (description.link, l) {
+                    (Link::Exp(b), _) => {
+                        let rest = format!("{entry}, T::from_f32({:?})", b as f32);
+                        made("DenseTable", "exponential_in_memory", &rest)
+                    }
+                    (_, None) => made("DenseTable", "in_memory", entry),
+                    (_, Some(l)) => {
+                        let rest = format!("{entry}, T::from_f32({l:?})");
+                        made("DenseTable", "lower_bounded_in_memory", &rest)
+                    }
+                };
+                (entries(&matrix.entries), made)
+            }
+        };
+        let head = |name: &str, used: bool, returned: &str| {
+            let table = if used { "table" } else { "_table" };
+            format!(
+                "pub fn {name}<T: ::simloss_core::number::Scalar>(\n    {table}: &mut [T],\n) -> Result<impl {returned} + \
+                 '_, ::simloss_core::Error> {{\n"
+            )
+        };
+        let loss = |body: &str| {
+            let used = table > 0 && description.truth == Truth::Class;
+            let doc = "/// The loss, its table in `table`, of [`TABLE`] numbers.\n";
+            format!("{doc}{}{body}\n}}\n", head("loss", used, "::simloss_core::loss::Loss<T>"))
+        };
+        let cross_entropy = "    ::simloss_core::loss::CrossEntropy::new(CLASSES)";
+        let table = format!("/// Numbers that the table of the loss takes.\npub const TABLE: usize = {table};\n\n");
+        table
+            + &match (description.loss, description.truth) {
+                (LossKind::Emd, _) => loss("    ::simloss_core::loss::SquaredEmd::new(CLASSES)"),
+                (LossKind::SimLoss, Truth::Smoothed(share)) => {
+                    let smoothing = "/// The head was trained with label smoothing: give this to \
+                                     `loss::Criterion::with_label_smoothing`.\npub const LABEL_SMOOTHING: f32 = ";
+                    format!("{smoothing}{:?};\n\n{}", share as f32, loss(cross_entropy))
+                }
+                (LossKind::SimLoss, Truth::Soft) => {
+                    let doc = "/// The head was trained with soft labels of this similarity: `loss::soft_label_into` makes \
+                               them, and\n/// `loss::Targets::soft` takes them. Its table in `table`, of [`TABLE`] \
+                               numbers.\n";
+                    let head = head("similarity", true, "::simloss_core::similarity::Similarity<T>");
+                    format!("{}\n{doc}{head}{before}    {}\n}}\n", loss(cross_entropy), made.trim_end_matches('?'))
+                }
+                _ if *source == Source::None => loss(cross_entropy),
+                (LossKind::SimLoss, Truth::Class) => {
+                    loss(&format!("{before}    let s = {made};\n    Ok(::simloss_core::loss::SimLoss::new(s))"))
+                }
+                (LossKind::Proper, _) => {
+                    loss(&format!("{before}    let s = {made};\n    Ok(::simloss_core::loss::ProperSimLoss::new(s))"))
+                }
+            }
+    }
+}
 
 /// Which layers are the head: the sizes of what lies before, between and behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,17 +299,11 @@ impl Head {
         Ok(header)
     }
 
-    /// The Rust module that includes the blob, for a loss of this similarity.
+    /// The Rust module that includes the blob, with the loss.
     ///
     /// # Errors
-    /// [`Error::Core`] for a similarity of other classes.
-    pub fn module(
-        &self,
-        source: &Source,
-        r: Option<f32>,
-        l: Option<f32>,
-        similarity: &AnySimilarity,
-    ) -> Result<String, Error> {
+    /// [`Error::Core`] for a shape that does not fit 32 bits.
+    pub fn module(&self, loss: &HeadLoss<'_>) -> Result<String, Error> {
         let mut text = String::from(
             "// Written by `simloss export`. Include it where the crate can reach simloss-core:\n\
              // mod head { include!(\"head.rs\"); }\n\n",
@@ -158,12 +313,17 @@ impl Head {
             let _ = text.write_fmt(args);
             text.push('\n');
         };
-        let (features, classes) = (self.widths[0], similarity.classes());
+        let (features, classes) = (self.widths[0], loss.similarity.classes());
         line(format_args!("/// Features of the head.\npub const FEATURES: usize = {features};"));
         line(format_args!("/// Classes.\npub const CLASSES: usize = {classes};"));
         line(format_args!("/// Weights and biases.\npub const PARAMETERS: usize = {};", self.shape.parameters));
         line(format_args!("/// Numbers that a step works in: `train::Work::values`."));
-        line(format_args!("pub const VALUES: usize = {};", Budget::new(self.shape).values));
+        let budget = loss.budget(self.shape);
+        line(format_args!("pub const VALUES: usize = {};", budget.values));
+        if budget.scalars > 0 {
+            line(format_args!("/// And more of them, for the similarity: `train::Work::scalars`."));
+            line(format_args!("pub const SCALARS: usize = {};", budget.scalars));
+        }
         let bytes = self.header(0)?.bytes();
         line(format_args!("/// The parameters to begin with: a checkpoint without moments."));
         line(format_args!("pub static BLOB: [u8; {bytes}] = *include_bytes!(\"{BLOB}\");\n"));
@@ -179,45 +339,7 @@ impl Head {
             }
             _ => line(format_args!("pub fn layers() -> {dense} {{\n    {dense}::new(FEATURES, CLASSES)\n}}\n")),
         }
-        let entries = |name: &str, numbers: &[f32]| {
-            let list: Vec<String> = numbers.iter().map(|x| format!("{x:?}")).collect();
-            format!("    static {name}: [f32; {}] = [{}];\n", numbers.len(), list.join(", "))
-        };
-        let table = table(source, classes);
-        let make = |kind: &str, constructor: &str, rest: &str| {
-            format!("    let s = ::simloss_core::similarity::{kind}::{constructor}(table, CLASSES, {rest})?;\n")
-        };
-        let entry = "|i, j| T::from_f32(S[i * CLASSES + j])";
-        let factor = format!("T::from_f32({:?})", r.unwrap_or(0.0));
-        let body = match (source, l) {
-            (Source::None, _) => String::new(),
-            (Source::Order, _) => make("OrderTable", "in_memory", &factor),
-            (Source::Circular, _) => make("CircularTable", "in_memory", &factor),
-            (Source::Superclass(groups), _) => {
-                let s = |i: usize, j: usize| match (i == j, groups[i] == groups[j]) {
-                    (true, _) => 1.0,
-                    (_, true) => r.unwrap_or(0.0),
-                    _ => 0.0,
-                };
-                let s: Vec<f32> = (0..classes * classes).map(|k| s(k / classes, k % classes)).collect();
-                entries("S", &s) + &make("DenseTable", "in_memory", entry)
-            }
-            (Source::Matrix(matrix), None) => entries("S", &matrix.entries) + &make("DenseTable", "in_memory", entry),
-            (Source::Matrix(matrix), Some(l)) => {
-                let rest = format!("{entry}, T::from_f32({l:?})");
-                entries("S", &matrix.entries) + &make("DenseTable", "lower_bounded_in_memory", &rest)
-            }
-        };
-        line(format_args!("/// Numbers that the table of the loss takes.\npub const TABLE: usize = {table};\n"));
-        line(format_args!("/// The loss, its table in `table`, of [`TABLE`] numbers."));
-        line(format_args!(
-            "pub fn loss<T: ::simloss_core::number::Scalar>(\n    {}: &mut [T],\n) -> Result<impl ::simloss_core::loss::Loss<T> + '_, ::simloss_core::Error> {{",
-            if table == 0 { "_table" } else { "table" }
-        ));
-        match source {
-            Source::None => line(format_args!("    ::simloss_core::loss::CrossEntropy::new(CLASSES)\n}}")),
-            _ => line(format_args!("{body}    Ok(::simloss_core::loss::SimLoss::new(s))\n}}")),
-        }
+        text.push_str(&loss.text());
         Ok(text)
     }
 
@@ -226,30 +348,25 @@ impl Head {
     ///
     /// # Errors
     /// None: the record is part of the program.
-    pub fn sizes(&self, frozen: &Frozen<'_>, source: &Source, classes: usize) -> Result<String, Error> {
+    pub fn sizes(&self, frozen: &Frozen<'_>, loss: &HeadLoss<'_>) -> Result<String, Error> {
         let mut text = String::new();
         let mut line = |what: &str, bytes: usize| {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{what:<82}{bytes:>9}");
         };
-        let budget = Budget::new(self.shape);
+        let budget = loss.budget(self.shape);
         let slot = |moments: usize| HEADER + 4 * self.shape.parameters * (1 + moments);
         frozen.sizes().into_iter().for_each(|(what, bytes)| line(what, bytes));
         line("flash: the parameters to begin with", slot(0));
         for (name, moments) in [("SGD", 0), ("momentum", 1), ("Adam", 2)] {
             line(&format!("flash: two slots, {name}, before rounding to pages"), 2 * slot(moments));
-            let held = budget.with_moments(moments).bytes() + 4 * (table(source, classes) + self.widths[0]);
+            let held = budget.with_moments(moments).bytes() + 4 * (loss.table() + self.widths[0]);
             line(&format!("RAM: {name}, in place, with the similarity's table and one sample"), held);
             line(&format!("RAM: {name}, accumulating"), held + budget.with_accumulation().bytes() - budget.bytes());
         }
-        let loss = match source {
-            Source::None => "cce",
-            Source::Order | Source::Circular => "simloss-order",
-            Source::Superclass(_) | Source::Matrix(_) => "simloss-dense",
-        };
         let rows: Vec<Measured> = serde_json::from_str(MEASURED)
             .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), Expected::written("a record"))(&e))?;
-        for row in rows.iter().filter(|row| row.loss == loss && row.classes == 90) {
+        for row in rows.iter().filter(|row| row.loss == loss.measured() && row.classes == 90) {
             let Measured { target, board, binary, optimizer, text_bytes, rodata_bytes, .. } = row;
             let how = if binary.starts_with("accumulate") { ", accumulating" } else { "" };
             line(
@@ -274,15 +391,6 @@ struct Measured {
     classes: usize,
     text_bytes: usize,
     rodata_bytes: usize,
-}
-
-/// Numbers that the table of a loss takes on the device.
-pub fn table(source: &Source, classes: usize) -> usize {
-    match source {
-        Source::None => 0,
-        Source::Order | Source::Circular => 2 * classes - 1,
-        Source::Superclass(_) | Source::Matrix(_) => classes * classes,
-    }
 }
 
 /// Where an export puts its files: the head's blob and module, those of what is frozen, and the sizes.

@@ -30,7 +30,7 @@
 //! | [`input`], [`table`], [`wine`], [`data`] | tables |
 //! | [`images`] | images with their classes: from files to the lanes of the networks |
 //! | [`samples`], [`task`], [`evaluate`] | either of them, what is learned from it, and what a network says of it |
-//! | [`similarity`] | from options and files to rows |
+//! | [`similarity`], [`loss`] | from options and files to rows, and the losses of them |
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
 //! | [`firmware`] | the head of a network, and what is frozen before it, for a device |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
@@ -51,6 +51,7 @@ pub mod firmware;
 pub mod images;
 pub mod input;
 pub mod lanes;
+pub mod loss;
 pub mod measure;
 pub mod model;
 pub mod network;

@@ -48,6 +48,9 @@ pub struct Model {
     pub standardiser: Option<Standardiser>,
     /// The loss it was trained with.
     pub loss: LossDescription,
+    /// The superclass of each class, where that loss is of superclasses; none in files of versions that did not keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<u16>,
     /// The parameters, in the order of [`Kind::tensors`].
     #[serde(skip)]
     pub parameters: Vec<f32>,
@@ -93,6 +96,7 @@ impl Model {
                 _ if model.class_names.len() != classes || model.class_values.len() != classes => "classes",
                 Some(scale) if !scale.is_valid() || scale.width() != model.network.inputs() => "standardiser",
                 _ if ![0, model.network.inputs()].contains(&model.features.len()) => "features",
+                _ if ![0, classes].contains(&model.groups.len()) => "superclasses",
                 _ => return Ok(model.network.tensors()),
             };
             Err(format!("its {wrong} do not fit its network"))
@@ -286,7 +290,6 @@ fn finite(name: &str, numbers: &[f32]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Truth;
 
     fn model() -> Model {
         Model {
@@ -300,10 +303,9 @@ mod tests {
             loss: LossDescription {
                 similarity: "order".to_owned(),
                 reduction_factor: Some(0.1),
-                lower_bound: None,
-                fingerprint: None,
-                truth: Truth::Class,
+                ..LossDescription::cross_entropy()
             },
+            groups: vec![],
             parameters: (0..17).map(|i| i as f32 / 3.0).collect(),
         }
     }
@@ -355,6 +357,7 @@ mod tests {
             (|m| m.network = Kind::Table { inputs: 2, hidden: vec![usize::MAX], classes: 2 }, "not F32 of"),
             (|m| m.class_values = vec![], "classes"),
             (|m| m.features.truncate(1), "features"),
+            (|m| m.groups = vec![0], "superclasses"),
         ] {
             let mut changed = model();
             change(&mut changed);

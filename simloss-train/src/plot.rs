@@ -22,6 +22,8 @@ pub(crate) enum Role {
     Plain,
     /// SimLoss.
     SimLoss,
+    /// Proper SimLoss.
+    Proper,
     /// A second number of SimLoss in the same plot.
     Second,
 }
@@ -31,6 +33,7 @@ impl Role {
         match self {
             Role::Plain => RGBColor(0xb4, 0x53, 0x09),
             Role::SimLoss => RGBColor(0x1d, 0x5f, 0xd6),
+            Role::Proper => RGBColor(0x8a, 0x3f, 0xb0),
             Role::Second => RGBColor(0x0f, 0x7b, 0x5f),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     files,
     measure::Measure,
     plot::{Chart, HeatMap, Line, Look, Role},
-    record::{Selection, VERSION},
+    record::{Link, Selection, VERSION},
     similarity::{Candidate, describe::Description},
     statistics::{SIGNIFICANCE, Summary},
     summary::{self, Claim, brackets, counted, p_value},
@@ -158,25 +158,26 @@ fn render(what: &'static str, page: &impl Template) -> Result<String, Error> {
 }
 
 fn report(comparison: &Comparison) -> Result<Report, Error> {
-    let chosen = comparison.chosen();
+    let chosen = comparison.all_chosen();
     let tested = comparison.series.len() > 1 && comparison.plan.seeds > 1;
     let (heads, rows) = results(comparison)?;
     let (answer_heads, answers) = answers(comparison);
     let answered = summary::answered(comparison);
     let errors = answered.contains(&Measure::ClassError);
-    let mut answers_caption = match chosen {
-        None => "Test samples, mean ± standard deviation.".to_owned(),
-        Some(chosen) => format!(
-            "Test samples, mean ± standard deviation{}. p: paired test of the {} of the two losses under one answer, \
-             corrected over the answers.",
-            match comparison.ours().count() {
-                1 => String::new(),
-                _ =>
-                    format!("; {} was chosen among SimLoss on the validation samples", comparison.series[chosen].title),
-            },
+    let mut answers_caption = "Test samples, mean ± standard deviation".to_owned();
+    for &role in &compare::Role::CHOSEN {
+        if let (Some(chosen), 2..) = (comparison.chosen_of(role), comparison.of_role(role).count()) {
+            let title = &comparison.series[chosen].title;
+            answers_caption.push_str(&format!("; {title} was chosen among {} on the validation samples", role.name()));
+        }
+    }
+    answers_caption.push('.');
+    if !chosen.is_empty() {
+        answers_caption.push_str(&format!(
+            " p: paired test of the {} of a loss and cross entropy under one answer, corrected over all of them.",
             if errors { "MAE" } else { answered.last().map_or("accuracy", |measure| measure.short()) }
-        ),
-    };
+        ));
+    }
     if errors {
         answers_caption.push_str(" The median class is the one of least expected error (minimum risk).");
     }
@@ -184,8 +185,8 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
         answers_caption.push_str(" Least superclass risk: the answer whose superclass is the most probable one.");
     }
     let mut confusions = vec![confusion(comparison, 0, "plain-tone")?];
-    if let Some(chosen) = chosen {
-        confusions.push(confusion(comparison, chosen, "simloss-tone")?);
+    for (chosen, tone) in toned(comparison).skip(1) {
+        confusions.push(confusion(comparison, chosen, tone)?);
     }
     confusions.extend(superclass_confusions(comparison)?);
     let honest = summary::plain_with_other_answers(comparison);
@@ -235,8 +236,34 @@ fn class(comparison: &Comparison, series: usize) -> &'static str {
     match series {
         0 => "reference",
         i if Some(i) == comparison.chosen() => "chosen",
+        i if Some(i) == comparison.chosen_of(compare::Role::Proper) => "chosen-proper",
         _ => "",
     }
+}
+
+/// What is shown beside each other: cross entropy, the chosen SimLoss and the chosen proper SimLoss, each with its colour in
+/// drawings and its class in the page.
+fn drawn_series(comparison: &Comparison) -> impl Iterator<Item = (usize, Role, &'static str)> {
+    let all = [
+        (Some(0), Role::Plain, "plain"),
+        (comparison.chosen(), Role::SimLoss, "simloss"),
+        (comparison.chosen_of(compare::Role::Proper), Role::Proper, "proper"),
+    ];
+    all.into_iter().filter_map(|(i, role, class)| Some((i?, role, class)))
+}
+
+/// The same with the tones of tables.
+fn toned(comparison: &Comparison) -> impl Iterator<Item = (usize, &'static str)> {
+    drawn_series(comparison).map(|(i, role, _)| {
+        (
+            i,
+            match role {
+                Role::Proper => "proper-tone",
+                Role::SimLoss => "simloss-tone",
+                Role::Plain | Role::Second => "plain-tone",
+            },
+        )
+    })
 }
 
 fn results(comparison: &Comparison) -> Result<(Vec<Head>, Vec<Row>), Error> {
@@ -302,13 +329,13 @@ fn unbroken(text: &str) -> String {
 
 fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
     let measures = summary::answered(comparison);
-    let mut losses = vec!["cross entropy".to_owned()];
-    losses.extend(comparison.chosen().map(|chosen| comparison.series[chosen].title.clone()));
     let name = |measure: &Measure| if *measure == Measure::ClassError { "MAE" } else { measure.short() };
-    let mut heads: Vec<String> =
-        losses.iter().flat_map(|loss| measures.iter().map(move |m| format!("{loss}: {}", name(m)))).collect();
-    let both = losses.len() > 1;
-    heads.extend(both.then(|| "p".into()));
+    let heads_of = |loss: &str| measures.iter().map(|m| format!("{loss}: {}", name(m))).collect::<Vec<_>>();
+    let mut heads = heads_of("cross entropy");
+    for chosen in comparison.all_chosen() {
+        heads.extend(heads_of(&comparison.series[chosen].title));
+        heads.push("p".into());
+    }
     let rows = summary::answers(comparison)
         .into_iter()
         .map(|answer| {
@@ -318,9 +345,9 @@ fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
                 all.map(|(&m, s)| Field::plain(s.map_or_else(String::new, |s| text(s, m)))).collect()
             };
             let mut fields = written(&answer.plain);
-            if both {
-                fields.extend(written(&answer.chosen));
-                fields.push(Field::p(answer.p));
+            for of in &answer.chosen {
+                fields.extend(written(&of.numbers));
+                fields.push(Field::p(of.p));
             }
             Row { title: answer.name.into(), class: "", fields }
         })
@@ -331,7 +358,8 @@ fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
 fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
     let mut figures = vec![];
     let measures = comparison.measures.list();
-    if comparison.series.iter().filter(|series| series.parameter.is_some()).count() > 1 {
+    let with_parameter = |role| comparison.series.iter().filter(|s| s.role == role && s.parameter.is_some()).count();
+    if compare::Role::CHOSEN.iter().any(|&role| with_parameter(role) > 1) {
         let both = [Measure::ClassError, Measure::ExpectedError];
         for &measure in measures {
             let shown: &[Measure] = match measure {
@@ -348,14 +376,13 @@ fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
     figures.extend(distributions(comparison)?);
     figures.extend(of_one_class(comparison)?);
     figures.extend(reliability(comparison)?);
-    figures.extend(chosen_map(comparison)?);
+    figures.extend(chosen_maps(comparison)?);
     Ok(figures)
 }
 
-/// Cross entropy, and the SimLoss that is chosen.
+/// Those of them that have runs.
 fn shown(comparison: &Comparison) -> Vec<(&Series, Role, &'static str)> {
-    let both = [(Some(0), Role::Plain, "plain"), (comparison.chosen(), Role::SimLoss, "simloss")];
-    let known = both.into_iter().filter_map(|(i, role, class)| Some((comparison.series.get(i?)?, role, class)));
+    let known = drawn_series(comparison).filter_map(|(i, role, class)| Some((comparison.series.get(i)?, role, class)));
     known.filter(|(series, ..)| !series.records.is_empty()).collect()
 }
 
@@ -387,9 +414,9 @@ fn distributions(comparison: &Comparison) -> Result<Option<Figure>, Error> {
         Line { role, points, look: Look::Trend }
     };
     let (mut lines, mut keys) = (vec![], vec![]);
-    for (i, role, class) in [(Some(0), Role::Plain, "plain"), (comparison.chosen(), Role::SimLoss, "simloss")] {
-        let Some(series) = i.and_then(|i| comparison.series.get(i)).filter(|s| !s.records.is_empty()) else { continue };
-        let confusion = comparison.confusion(i.unwrap_or(0))?;
+    for (i, role, class) in drawn_series(comparison) {
+        let Some(series) = comparison.series.get(i).filter(|s| !s.records.is_empty()) else { continue };
+        let confusion = comparison.confusion(i)?;
         if lines.is_empty() {
             lines.push(line(Role::Second, confusion.iter().map(|row| row.iter().sum()).collect()));
             keys.push(Key { class: "second", text: "true".into() });
@@ -422,16 +449,23 @@ fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
         let runs = series.details.len() as f64;
         let mean = |c: usize| series.details.iter().map(|d| d.of_one_class.probabilities[c]).sum::<f64>() / runs;
         let points = data.class_values().iter().enumerate().map(|(c, &x)| (x, mean(c), 0.0)).collect();
-        let (role, look, class) = match series.parameter {
-            // The greater the parameter, the stronger the line.
-            Some(x) => (Role::SimLoss, Look::Shade(25 + (75.0 * x) as u8), "simloss"),
-            None => (Role::Plain, Look::Trend, "plain"),
+        let (role, class) = match series.role {
+            compare::Role::CrossEntropy | compare::Role::Baseline => (Role::Plain, "plain"),
+            compare::Role::SimLoss => (Role::SimLoss, "simloss"),
+            compare::Role::Proper => (Role::Proper, "proper"),
         };
+        // The greater the parameter, the stronger the line.
+        let look = series.parameter.map_or(Look::Trend, |x| Look::Shade(25 + (75.0 * x.clamp(0.0, 1.0)) as u8));
         lines.push(Line { role, points, look });
         if keys.iter().all(|key: &Key| key.class != class) {
-            let text =
-                if class == "plain" { "cross entropy" } else { "SimLoss, the stronger the greater its parameter" };
-            keys.push(Key { class, text: text.into() });
+            let name = series.role.name();
+            let text = if class == "plain" {
+                name.to_owned()
+            } else {
+                let name = sentence(name);
+                format!("{name}, the stronger the greater its parameter")
+            };
+            keys.push(Key { class, text });
         }
     }
     let name = &data.class_names()[one.class];
@@ -505,8 +539,8 @@ fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Erro
     };
     let names: Vec<String> = groups.iter().map(name).collect();
     let mut found = vec![];
-    for (i, tone) in [(Some(0), "plain-tone"), (comparison.chosen(), "simloss-tone")] {
-        let Some((i, series)) = i.and_then(|i| Some((i, comparison.series.get(i)?))) else { continue };
+    for (i, tone) in toned(comparison) {
+        let Some(series) = comparison.series.get(i) else { continue };
         let mut counts = vec![vec![0u64; groups.len()]; groups.len()];
         for (y, row) in comparison.confusion(i)?.iter().enumerate() {
             row.iter().enumerate().for_each(|(c, n)| counts[place(y)][place(c)] += n);
@@ -519,46 +553,56 @@ fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Erro
 /// A measure, or two of one unit, over the grid.
 fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Error> {
     let Some(&first) = shown.first() else { return Ok(None) };
-    let is_order = comparison
-        .series
-        .iter()
-        .any(|series| series.records.first().is_some_and(|record| record.loss.reduction_factor.is_some()));
-    let parameter = if is_order { "reduction factor r" } else { "lower bound l" };
+    let descriptions = || comparison.series.iter().filter_map(|series| Some(&series.records.first()?.loss));
+    let is_order = descriptions().any(|loss| loss.reduction_factor.is_some());
+    let parameter = match () {
+        () if is_order => "reduction factor r",
+        () if descriptions().any(|loss| matches!(loss.link, Link::Exp(_))) => "steepness b",
+        () => "lower bound l",
+    };
     let (mut lines, mut keys) = (vec![], vec![]);
     for (i, &measure) in shown.iter().enumerate() {
-        let role = if i == 0 { Role::SimLoss } else { Role::Second };
         let cells = comparison.cells(measure)?;
         let of = |x: f64, cell: &Cell| (x, cell.summary.mean, cell.summary.deviation);
-        let mut points: Vec<(f64, f64, f64)> = comparison
-            .series
-            .iter()
-            .zip(&cells)
-            .filter_map(|(series, cell)| Some(of(series.parameter?, cell.as_ref()?)))
-            .collect();
         let plain = cells.first().and_then(Option::as_ref);
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some(plain) = plain {
-            // r = 0 is cross entropy: the line begins there.
-            if is_order && points.first().is_some_and(|p| p.0 > 0.0) {
-                points.insert(0, of(0.0, plain));
-            }
-        }
-        let (name, class) = match (shown.len(), i) {
-            (1, _) => ("SimLoss".to_owned(), "simloss"),
-            (_, 0) => ("SimLoss, most probable class".to_owned(), "simloss"),
-            _ => ("SimLoss, expected value".to_owned(), "second"),
+        let what = match (shown.len(), i) {
+            (1, _) => "",
+            (_, 0) => ", most probable class",
+            _ => ", expected value",
         };
-        keys.push(Key { class, text: name });
-        lines.push(Line { role, points, look: Look::Points });
+        for &of_role in &compare::Role::CHOSEN {
+            let (role, class) = match (of_role, i) {
+                (compare::Role::SimLoss, 0) => (Role::SimLoss, "simloss"),
+                (compare::Role::SimLoss, _) => (Role::Second, "second"),
+                (_, 0) => (Role::Proper, "proper"),
+                // Four bands in one plot are too many.
+                _ => continue,
+            };
+            let mut points: Vec<(f64, f64, f64)> = comparison
+                .series
+                .iter()
+                .zip(&cells)
+                .filter(|(series, _)| series.role == of_role)
+                .filter_map(|(series, cell)| Some(of(series.parameter?, cell.as_ref()?)))
+                .collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if points.is_empty() {
+                continue;
+            }
+            if let Some(plain) = plain {
+                // r = 0 is cross entropy: the line begins there.
+                if is_order && points.first().is_some_and(|p| p.0 > 0.0) {
+                    points.insert(0, of(0.0, plain));
+                }
+            }
+            keys.push(Key { class, text: format!("{}{what}", sentence(of_role.name())) });
+            lines.push(Line { role, points, look: Look::Points });
+        }
         if let Some(plain) = plain {
             let role = if i == 0 { Role::Plain } else { Role::Second };
             lines.push(Line { role, points: vec![(0.0, plain.summary.mean, 0.0)], look: Look::Level });
-            let (class, text) = match (shown.len(), i) {
-                (1, _) => ("plain level", "cross entropy"),
-                (_, 0) => ("plain level", "cross entropy, most probable class"),
-                _ => ("second level", "cross entropy, expected value"),
-            };
-            keys.push(Key { class, text: text.into() });
+            let class = if i == 0 { "plain level" } else { "second level" };
+            keys.push(Key { class, text: format!("cross entropy{what}") });
         }
     }
     // The level lines stand on top of the bands.
@@ -575,13 +619,12 @@ fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Er
     Ok(chart.svg()?.map(|svg| Figure { title, svg, caption, keys }))
 }
 
-/// What chooses the epoch, epoch by epoch, for cross entropy and the chosen loss.
+/// What chooses the epoch, epoch by epoch, for cross entropy and the chosen losses.
 fn learning(comparison: &Comparison) -> Result<Option<Figure>, Error> {
     let errors = comparison.choice() == Selection::Mae;
     let (mut lines, mut trends, mut keys) = (vec![], vec![], vec![]);
-    let shown = [(Some(0), Role::Plain, "plain"), (comparison.chosen(), Role::SimLoss, "simloss")];
-    for (series, role, class) in shown {
-        let Some(series) = series.and_then(|i| comparison.series.get(i)) else { continue };
+    for (series, role, class) in drawn_series(comparison) {
+        let Some(series) = comparison.series.get(series) else { continue };
         let curves: Vec<Vec<f64>> = series
             .records
             .iter()
@@ -658,14 +701,30 @@ fn heat_map(names: &[String], description: &Description) -> Result<(String, Stri
     Ok((map.svg()?, caption))
 }
 
-fn chosen_map(comparison: &Comparison) -> Result<Option<Figure>, Error> {
-    // Series 0 is cross entropy; the others are the candidates in their order.
-    let Some(chosen) = comparison.chosen() else { return Ok(None) };
-    let Some(Candidate { similarity, .. }) = comparison.plan.candidates.get(chosen - 1) else { return Ok(None) };
+/// The similarities of the chosen losses; once, where that is the same.
+fn chosen_maps(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
     let names = comparison.plan.task.data().class_names();
-    let (svg, caption) = heat_map(names, &Description::of(similarity)?)?;
-    let title = format!("Similarity, {}", comparison.series[chosen].title);
-    Ok(Some(Figure { title, svg, caption, keys: vec![] }))
+    let (mut figures, mut seen): (Vec<Figure>, Vec<Option<String>>) = (vec![], vec![]);
+    for i in comparison.all_chosen() {
+        let series = &comparison.series[i];
+        let Some(loss) = series.records.first().map(|record| &record.loss) else { continue };
+        if seen.contains(&loss.fingerprint) {
+            continue;
+        }
+        let plan = &comparison.plan;
+        let simloss = plan.candidates.iter().find(|candidate| candidate.description == *loss);
+        let proper = plan.proper.iter().find(|proper| proper.description == *loss);
+        let described = match (simloss, proper) {
+            (Some(Candidate { similarity, .. }), _) => Description::of(similarity)?,
+            (None, Some(proper)) => proper.similarity.describe()?,
+            (None, None) => continue,
+        };
+        let (svg, caption) = heat_map(names, &described)?;
+        seen.push(loss.fingerprint.clone());
+        let title = loss.parameter().unwrap_or_else(|| loss.similarity.clone());
+        figures.push(Figure { title: format!("Similarity, {title}"), svg, caption, keys: vec![] });
+    }
+    Ok(figures)
 }
 
 fn facts(comparison: &Comparison) -> Vec<(String, String)> {

@@ -10,13 +10,16 @@
 use crate::{
     Error,
     compare::Comparison,
-    details::Details,
+    details::{Details, OneClass, Trust},
     error::Expected,
     files,
     lanes::InstructionSet,
     measure::Measure,
     network::Kind,
-    record::{Answers, DataDescription, Ended, LossDescription, Record, Scores, Settings, Test, Truth, VERSION},
+    record::{
+        Answers, DataDescription, Ended, Link, LossDescription, LossKind, Record, Scores, Settings, Test, Truth,
+        VERSION,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap, path::Path};
@@ -163,8 +166,14 @@ pub struct Line {
     /// The comparison that the run was trained for. Its losses are the family that a correction of tests is over; pairs
     /// are as [`Line::is_comparable`] says, so that comparisons on the same data share their cross entropy.
     pub comparison: String,
-    /// `none` for cross entropy, else that of SimLoss or of the soft labels.
+    /// Its formula, where it is another one than that of SimLoss and cross entropy.
+    #[serde(default, skip_serializing_if = "LossKind::is_simloss")]
+    pub loss: LossKind,
+    /// `none` for cross entropy and squared EMD, else that of SimLoss, of proper SimLoss or of the soft labels.
     pub similarity: String,
+    /// How the measure of a matrix becomes its similarity, where that is not as published.
+    #[serde(default, skip_serializing_if = "Link::is_threshold")]
+    pub link: Link,
     /// `r`, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r: Option<f64>,
@@ -184,6 +193,17 @@ pub struct Line {
     pub val: BTreeMap<String, f64>,
     /// Of the test part.
     pub test: BTreeMap<String, f64>,
+    /// Test samples by confidence, as the network gives it. Absent from records of versions that did not keep them, as the
+    /// two below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Bins>,
+    /// The same after temperature scaling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability_scaled: Option<Bins>,
+    /// For some true classes ([`Details::mean_predictions`]), by name, the mean probability of each class, in
+    /// ten-thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_predictions: Option<BTreeMap<String, Vec<u32>>>,
     /// The number of classes.
     pub classes: usize,
     /// Samples to train, validate and test with.
@@ -196,6 +216,33 @@ pub struct Line {
     pub settings: Settings,
     /// The version of this program.
     pub version: String,
+}
+
+/// Samples in bins of confidence of equal width: a number a bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bins {
+    /// How many samples.
+    pub samples: Vec<u64>,
+    /// How many of them are right.
+    pub right: Vec<u64>,
+    /// Their mean confidence, in ten-thousandths.
+    pub confidence: Vec<u32>,
+}
+
+/// A number from 0 to 1 in a record that stays small: figures need no more digits.
+fn ten_thousandths(x: f64) -> u32 {
+    (x * 10_000.0).round() as u32
+}
+
+impl Bins {
+    fn of(trust: &Trust) -> Self {
+        let bins = &trust.bins;
+        Bins {
+            samples: bins.iter().map(|bin| bin.samples).collect(),
+            right: bins.iter().map(|bin| bin.right).collect(),
+            confidence: bins.iter().map(|bin| ten_thousandths(bin.confidence)).collect(),
+        }
+    }
 }
 
 /// Figures by name; those that are absent are left out.
@@ -244,6 +291,8 @@ impl Line {
         let ours = loss.similarity != "none";
         Ok(Some(Line {
             comparison: called.to_owned(),
+            loss: loss.loss,
+            link: loss.link,
             similarity: if ours { called.to_owned() } else { loss.similarity.clone() },
             r: loss.reduction_factor,
             l: loss.lower_bound,
@@ -253,6 +302,13 @@ impl Line {
             best_epoch: best,
             val,
             test: found,
+            reliability: Some(Bins::of(&details.before)),
+            reliability_scaled: Some(Bins::of(&details.after)),
+            mean_predictions: details.mean_predictions.as_ref().map(|all| {
+                let named = all.iter().filter_map(|of| Some((record.data.class_names.get(of.class)?, of)));
+                let numbers = |of: &OneClass| of.probabilities.iter().map(|&p| ten_thousandths(p)).collect();
+                named.filter(|(_, of)| of.samples > 0).map(|(name, of)| (name.clone(), numbers(of))).collect()
+            }),
             classes: record.data.class_names.len(),
             samples: record.data.samples,
             data: record.data.fingerprint.clone(),
@@ -266,16 +322,17 @@ impl Line {
 const RUNS: Expected = Expected::new("a record of runs", "give another file, or remove this one");
 
 /// What is compared in a record: the comparison, and its loss.
-type Compared<'a> = (&'a str, &'a str, Option<f64>, Option<f64>, Truth);
+type Compared<'a> = (&'a str, LossKind, &'a str, Link, Option<f64>, Option<f64>, Truth);
 
 impl Line {
     fn compared(&self) -> Compared<'_> {
-        (&self.comparison, &self.similarity, self.r, self.l, self.truth)
+        (&self.comparison, self.loss, &self.similarity, self.link, self.r, self.l, self.truth)
     }
 
-    /// Of losses in a comparison: cross entropy, SimLoss by its parameter, then those with another truth.
+    /// Of losses in a comparison: cross entropy, SimLoss by its parameter, proper SimLoss by its parameter, squared EMD, then
+    /// those with another truth.
     fn order(&self, other: &Line) -> Ordering {
-        let key = |line: &Line| (line.truth, line.similarity != "none", line.r.or(line.l));
+        let key = |line: &Line| (line.truth, line.loss, line.similarity != "none", line.link, line.r.or(line.l));
         // No number in a JSON file is without a place.
         key(self).partial_cmp(&key(other)).unwrap_or(Ordering::Equal)
     }

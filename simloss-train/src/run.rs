@@ -100,12 +100,15 @@ pub struct Objective<'a, L> {
     pub description: &'a LossDescription,
     /// What soft labels are made from, where these are the truth.
     pub similarity: Option<&'a AnySimilarity>,
+    /// The superclass of each class, where the similarity is made of them: what a model keeps, to be trained on with the
+    /// same loss.
+    pub groups: Option<&'a [u16]>,
 }
 
 impl<'a, L: Loss<f32>> Objective<'a, L> {
     /// A loss, with the truth that the description says; not for soft labels.
     pub fn new(loss: L, description: &'a LossDescription) -> Self {
-        Objective { loss, description, similarity: None }
+        Objective { loss, description, similarity: None, groups: None }
     }
 
     fn criterion(self) -> Result<Criterion<'static, L, f32>, Error> {
@@ -222,6 +225,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
     fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Record, Error> {
         let Run { settings, objective, description, samples, standardiser, split, out, watch, set, kind } = self;
         let (loss_description, soft_labels) = (objective.description, objective.soft_labels()?);
+        let groups = objective.groups.filter(|_| loss_description.similarity == "superclass").unwrap_or_default();
         let network = Network::new(layers, objective.criterion()?)?;
         let mut engine = Threads::new(&network, settings.threads, set)?;
         let adam = Adam::new(settings.rate)?;
@@ -258,6 +262,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             features: samples.feature_names().to_vec(),
             standardiser: standardiser.clone(),
             loss: loss_description.clone(),
+            groups: groups.to_vec(),
             parameters: parameters.to_vec(),
         };
 

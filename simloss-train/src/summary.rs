@@ -6,7 +6,7 @@ use crate::{
     details::Details,
     measure::{Better, Measure},
     network::Kind as Network,
-    record::{Answers, Record, Selection},
+    record::{Answers, Link, Record, Selection},
     similarity::Kind,
     statistics::{SIGNIFICANCE, Summary, holm},
     task::Task,
@@ -78,15 +78,22 @@ pub(crate) fn p_value(p: f64) -> String {
     }
 }
 
-/// One way to answer, by plain cross entropy and by the SimLoss that the validation samples choose.
+/// One way to answer, by plain cross entropy and by the losses that the validation samples choose.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) name: &'static str,
     /// What cross entropy has by the [measures](answered) of answers, where this answer has them.
     pub(crate) plain: Vec<Option<Summary>>,
-    /// The same of the chosen SimLoss.
-    pub(crate) chosen: Vec<Option<Summary>>,
-    /// The p value of no difference between the two, in the last measure, corrected over the answers.
+    /// The same of each [chosen](Comparison::all_chosen) loss.
+    pub(crate) chosen: Vec<OfChosen>,
+}
+
+/// What a chosen loss has under an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct OfChosen {
+    /// Its numbers, by measure.
+    pub(crate) numbers: Vec<Option<Summary>>,
+    /// The p value of no difference from cross entropy in the last measure, corrected over answers and losses.
     pub(crate) p: Option<f64>,
 }
 
@@ -154,30 +161,40 @@ impl Decoder {
     }
 }
 
-/// Every decoder, for both losses, and the floor: always answering with the most frequent class.
+/// Every decoder, for cross entropy and the chosen losses, and the floor: always answering with the most frequent class.
 pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
     let measures = answered(comparison);
-    let (chosen, tested) = (comparison.chosen(), measures.last().copied().unwrap_or(Measure::Accuracy));
+    let (chosen, tested) = (comparison.all_chosen(), measures.last().copied().unwrap_or(Measure::Accuracy));
     let mut tests = vec![];
     let mut found = vec![];
     for decoder in Decoder::all(comparison) {
-        let values = |series: Option<usize>, measure| decoder.values(comparison, series?, measure);
-        // Where there are both, of the seeds that both have.
-        let summaries = |measure: &Measure| match (values(Some(0), *measure), values(chosen, *measure)) {
-            (Some(plain), Some(its)) => {
-                let (its, plain) = pairs(&its, &plain);
-                (Summary::of(&plain), Summary::of(&its))
-            }
-            (plain, its) => (plain.and_then(|x| summary(&x)), its.and_then(|x| summary(&x))),
+        let values = |series: usize, measure| decoder.values(comparison, series, measure);
+        let of = |series: usize| {
+            // Where there are both, of the seeds that both have.
+            let its = |measure: &Measure| match (values(0, *measure), values(series, *measure)) {
+                (Some(plain), Some(its)) => Summary::of(&pairs(&its, &plain).0),
+                (_, its) => its.and_then(|x| summary(&x)),
+            };
+            OfChosen { numbers: measures.iter().map(its).collect(), p: None }
         };
-        let (plain, its) = measures.iter().map(summaries).unzip();
-        let pair = values(chosen, tested).zip(values(Some(0), tested));
-        tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
-        found.push(Answer { name: decoder.name(), plain, chosen: its, p: None });
+        // Of the seeds that the chosen have too, where that is one loss.
+        let plain = |measure: &Measure| match (values(0, *measure), &chosen[..]) {
+            (Some(plain), [one]) => match values(*one, *measure) {
+                Some(its) => Summary::of(&pairs(&its, &plain).1),
+                None => summary(&plain),
+            },
+            (plain, _) => plain.and_then(|x| summary(&x)),
+        };
+        for &series in &chosen {
+            let pair = values(series, tested).zip(values(0, tested));
+            tests.push(pair.and_then(|(its, plain)| comparison.paired(&its, &plain)));
+        }
+        let plain = measures.iter().map(plain).collect();
+        found.push(Answer { name: decoder.name(), plain, chosen: chosen.iter().map(|&i| of(i)).collect() });
     }
     let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
-    for (answer, test) in found.iter_mut().zip(&tests) {
-        answer.p = test.and_then(|_| corrected.next());
+    for (of, test) in found.iter_mut().flat_map(|answer| &mut answer.chosen).zip(&tests) {
+        of.p = test.and_then(|_| corrected.next());
     }
     let majority = &comparison.majority;
     let floor = |measure: &Measure| match measure {
@@ -186,11 +203,12 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
         _ => None,
     };
     let plain = measures.iter().map(floor).collect();
-    found.push(Answer { name: "always the same class", plain, chosen: vec![None; measures.len()], p: None });
+    let none = OfChosen { numbers: vec![None; measures.len()], p: None };
+    found.push(Answer { name: "always the same class", plain, chosen: vec![none; chosen.len()] });
     found
 }
 
-/// What plain cross entropy does with its best answer, against the best of SimLoss: first its most probable class, which
+/// What plain cross entropy does with its best answer, against the best of SimLoss and of proper SimLoss: first its most probable class, which
 /// is what was published, then its best answer. One sentence a measure that another answer can be best for.
 pub(crate) fn plain_with_other_answers(comparison: &Comparison) -> Vec<String> {
     let measures = comparison.measures.list().iter().copied();
@@ -213,29 +231,40 @@ fn against_plain(comparison: &Comparison, measure: Measure) -> Option<String> {
         });
         known.collect()
     };
-    let (plain, ours) = (found(0), comparison.ours().flat_map(found).collect::<Vec<_>>());
+    let ours: Vec<Found> = Role::CHOSEN.iter().flat_map(|&role| comparison.of_role(role)).flat_map(found).collect();
+    let plain = found(0);
     let tests = plain.iter().flat_map(|plain| ours.iter().map(|its| comparison.paired(&its.2, &plain.2)));
     let tests: Vec<_> = tests.collect();
     let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
     let corrected: Vec<_> = tests.iter().map(|test| test.and_then(|_| corrected.next())).collect();
 
-    let best = |of: &[Found], decoders: &[Decoder]| {
-        let all = (0..of.len()).filter(|&i| decoders.contains(&of[i].1));
+    // By place among those of these decoders, and of this role if there is one.
+    let best = |of: &[Found], decoders: &[Decoder], role: Option<Role>| {
+        let fits = |i: &usize| role.is_none_or(|role| comparison.series[of[*i].0].role == role);
+        let all = (0..of.len()).filter(|&i| decoders.contains(&of[i].1)).filter(fits);
         all.min_by(|&a, &b| (sign * of[a].3).total_cmp(&(sign * of[b].3)))
     };
-    let reference = best(&plain, &all)?;
+    let reference = best(&plain, &all, None)?;
     let mut text = format!(
         "{}: the best answer of plain cross entropy is the {}, {}.",
         measure.short(),
         plain[reference].1.name(),
         number(measure, plain[reference].3)
     );
-    for (decoders, what) in
-        [(&all[..1], "under its most probable class, as published"), (&all[..], "under its best answer")]
-    {
-        let chosen = best(&ours, decoders)?;
+    let ways = [(&all[..1], "under its most probable class, as published"), (&all[..], "under its best answer")];
+    let of_roles = Role::CHOSEN.iter().flat_map(|&role| ways.iter().map(move |&way| (role, way)));
+    for (role, (decoders, what)) in of_roles {
+        // What was published is SimLoss.
+        let what = if role == Role::SimLoss { what } else { what.trim_end_matches(", as published") };
+        let Some(chosen) = best(&ours, decoders, Some(role)) else {
+            // Without any SimLoss there is nothing to say of it, without any loss nothing at all.
+            if ours.is_empty() {
+                return None;
+            }
+            continue;
+        };
         let (series, decoder, _, mean) = &ours[chosen];
-        let _ = write!(text, " The best SimLoss {what} ({}", comparison.series[*series].title);
+        let _ = write!(text, " The best {} {what} ({}", role.name(), comparison.series[*series].title);
         if decoders.len() > 1 {
             let _ = write!(text, ", {}", decoder.name());
         }
@@ -284,7 +313,9 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
     let sure = |measure: Measure, better: bool, which: &dyn Fn(f64) -> bool| -> Result<Vec<(usize, String)>, Error> {
         let mut found = vec![];
         for (i, (series, cell)) in comparison.series.iter().zip(comparison.cells(measure)?).enumerate() {
-            let Some(cell) = cell.filter(|_| series.parameter.is_some_and(which)) else { continue };
+            // The paper speaks of SimLoss alone.
+            let fits = series.role == Role::SimLoss && series.parameter.is_some_and(which);
+            let Some(cell) = cell.filter(|_| fits) else { continue };
             let Some(test) = cell.test.filter(|_| cell.is_significant()) else { continue };
             if better == ((test.difference.mean > 0.0) == (measure.better() == Better::Higher)) {
                 let sign = if test.difference.mean > 0.0 { "+" } else { "" };
@@ -297,7 +328,8 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
     let testable = |measure: Measure, which: &dyn Fn(f64) -> bool| -> Result<bool, Error> {
         let cells = comparison.cells(measure)?;
         Ok(comparison.series.iter().zip(cells).any(|(series, cell)| {
-            series.parameter.is_some_and(which) && cell.is_some_and(|cell| cell.corrected.is_some())
+            let fits = series.role == Role::SimLoss && series.parameter.is_some_and(which);
+            fits && cell.is_some_and(|cell| cell.corrected.is_some())
         }))
     };
     // The verdict on a claim, and the figures behind it.
@@ -412,19 +444,31 @@ pub(crate) fn subject(comparison: &Comparison) -> String {
 
 /// What was compared with cross entropy, in one phrase.
 pub(crate) fn similarity(comparison: &Comparison) -> String {
-    let ours = comparison.series.iter().any(|series| series.role == Role::SimLoss);
-    match &comparison.plan.kind {
+    let has = |role| comparison.series.iter().any(|series| series.role == role);
+    let what = match (has(Role::SimLoss), has(Role::Proper)) {
         // r = 0, or a bound above every similarity, is cross entropy.
-        _ if comparison.series.len() == 1 => "no similarity: cross entropy alone".into(),
+        _ if comparison.series.len() == 1 => return "no similarity: cross entropy alone".into(),
+        (false, false) => return "no SimLoss: cross entropy, and with other truths".into(),
+        (true, false) => "SimLoss",
+        (false, true) => "proper SimLoss",
+        (true, true) => "SimLoss and proper SimLoss",
+    };
+    match &comparison.plan.kind {
         Kind::None => "no SimLoss: cross entropy, and with other truths".into(),
-        _ if !ours => "no SimLoss: cross entropy, and with other truths".into(),
-        Kind::Order => "SimLoss by class order, S = r^|i - j|".into(),
-        Kind::Circular => "SimLoss by circular order, S = r^min(|i - j|, C - |i - j|)".into(),
-        Kind::Superclass => "SimLoss by superclass, S = r within one".into(),
+        Kind::Order => format!("{what} by class order, S = r^|i - j|"),
+        Kind::Circular => format!("{what} by circular order, S = r^min(|i - j|, C - |i - j|)"),
+        Kind::Superclass => format!("{what} by superclass, S = r within one"),
         Kind::File(_) | Kind::Vectors => {
+            let links = comparison.plan.candidates.iter().map(|c| &c.description);
+            let mut links = links.chain(comparison.plan.proper.iter().map(|proper| &proper.description));
             let bounded = comparison.series.iter().any(|series| series.parameter.is_some());
-            let formula = if bounded { ", S = max(0, (s - l) / (1 - l))" } else { "" };
-            format!("SimLoss with the matrix {}{formula}", comparison.plan.kind.name())
+            let formula = match links.next().map(|description| description.link) {
+                Some(Link::Exp(_)) => ", S = exp(b (s - 1))",
+                Some(Link::Hull) => ", S = max(0, (s - l) / (1 - l)) of its tree",
+                Some(Link::Threshold) if bounded => ", S = max(0, (s - l) / (1 - l))",
+                _ => "",
+            };
+            format!("{what} with the matrix {}{formula}", comparison.plan.kind.name())
         }
     }
 }
@@ -448,7 +492,9 @@ pub(crate) fn findings(comparison: &Comparison) -> Result<Vec<String>, Error> {
             said.push(verdict(comparison, measure)?);
         }
     }
-    said.extend(choice(comparison)?);
+    for role in Role::CHOSEN {
+        said.extend(choice(comparison, role)?);
+    }
     said.extend(price(comparison)?);
     let accuracy = comparison.cells(Measure::Accuracy)?;
     let majority: Vec<_> = comparison.plan.seeds().into_iter().zip(comparison.majority.accuracy.clone()).collect();
@@ -551,10 +597,10 @@ fn untested(comparison: &Comparison, measure: Measure, cells: &[Option<Cell>]) -
     found
 }
 
-/// The loss that the validation parts choose among SimLoss, and plain cross entropy under the same decoder: on those parts,
+/// The loss that the validation parts choose among those of a role, and plain cross entropy under the same decoder: on those parts,
 /// where it might be the better one, and on the test parts.
-fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
-    let Some(chosen) = comparison.chosen() else { return Ok(None) };
+fn choice(comparison: &Comparison, role: Role) -> Result<Option<String>, Error> {
+    let Some(chosen) = comparison.chosen_of(role) else { return Ok(None) };
     let Some(its) = comparison.validated(chosen) else { return Ok(None) };
     let title = &comparison.series[chosen].title;
     let (validated, by) = match comparison.choice() {
@@ -563,9 +609,12 @@ fn choice(comparison: &Comparison) -> Result<Option<String>, Error> {
     };
     let score = number(validated, its);
     // A single candidate is not chosen among any.
-    let mut text = match comparison.ours().count() {
+    let mut text = match comparison.of_role(role).count() {
         1 => format!("On the validation samples, {title} has {by} {score}"),
-        _ => format!("By {by} on the validation samples, {title} would be chosen among SimLoss, with {score}"),
+        _ => {
+            let among = role.name();
+            format!("By {by} on the validation samples, {title} would be chosen among {among}, with {score}")
+        }
     };
     if let Some(plain) = comparison.validated(0) {
         let worse = if validated.better() == Better::Higher { its < plain } else { its > plain };
@@ -591,30 +640,48 @@ fn means(cells: &[Option<Cell>], series: usize) -> Option<[f64; 2]> {
     Some([Summary::of(&its)?.mean, Summary::of(&plain)?.mean])
 }
 
-/// What likelihood and calibration do under SimLoss, at worst.
+/// What likelihood and calibration do under SimLoss, at worst, and under proper SimLoss.
 fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
-    let mut parts = vec![];
-    let mut any_worse = false;
-    for (measure, name) in [(Measure::Likelihood, "NLL"), (Measure::Calibration, "ECE")] {
-        let cells = comparison.cells(measure)?;
-        let all = comparison.ours().filter_map(|i| Some((i, means(&cells, i)?)));
-        if let Some((i, [its, plain])) = all.max_by(|(_, a), (_, b)| (a[0] - a[1]).total_cmp(&(b[0] - b[1]))) {
-            let title = &comparison.series[i].title;
-            let (is_more, its, plain) = (its > plain, number(measure, its), number(measure, plain));
-            let is_worse = is_more && its != plain;
-            any_worse |= is_worse;
-            let how = if is_worse { "at worst" } else { "no worse for any SimLoss, at most" };
-            parts.push(format!("{name} is {plain} for cross entropy and {how} {its} ({title})"));
+    let worst = |role: Role| -> Result<(Vec<String>, bool), Error> {
+        let (mut parts, mut any_worse) = (vec![], false);
+        for (measure, name) in [(Measure::Likelihood, "NLL"), (Measure::Calibration, "ECE")] {
+            let cells = comparison.cells(measure)?;
+            let all = comparison.of_role(role).filter_map(|i| Some((i, means(&cells, i)?)));
+            if let Some((i, [its, plain])) = all.max_by(|(_, a), (_, b)| (a[0] - a[1]).total_cmp(&(b[0] - b[1]))) {
+                let title = &comparison.series[i].title;
+                let (is_more, its, plain) = (its > plain, number(measure, its), number(measure, plain));
+                let is_worse = is_more && its != plain;
+                any_worse |= is_worse;
+                let none = format!("no worse for any {}, at most", role.name());
+                let how = if is_worse { "at worst" } else { &none };
+                parts.push(format!("{name} is {plain} for cross entropy and {how} {its} ({title})"));
+            }
+        }
+        Ok((parts, any_worse))
+    };
+    let (simloss, any_worse) = worst(Role::SimLoss)?;
+    let (proper, _) = worst(Role::Proper)?;
+    let mut text = String::new();
+    if !simloss.is_empty() {
+        let alone = if any_worse { " No other measure here shows what gets worse." } else { "" };
+        let _ = write!(
+            text,
+            "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {}.{alone}",
+            simloss.join(", ")
+        );
+        if proper.is_empty() {
+            text.push_str(
+                " Where probabilities matter, take proper SimLoss (--losses proper): it knows the same similarity, and its \
+                 probabilities are meant to be true frequencies.",
+            );
         }
     }
-    if parts.is_empty() {
-        return Ok(None);
+    if !proper.is_empty() {
+        let instead =
+            if simloss.is_empty() { "Proper SimLoss is" } else { " Proper SimLoss, which to take instead, is" };
+        let _ = write!(text, "{instead} a proper scoring rule: {}.", proper.join(", "));
     }
-    let parts = parts.join(", ");
-    let alone = if any_worse { " No other measure here shows what gets worse." } else { "" };
-    Ok(Some(format!(
-        "SimLoss is not a proper scoring rule: its probabilities are not meant to be true frequencies. {parts}.{alone}"
-    )))
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// What weakens any conclusion.
@@ -697,36 +764,44 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     out.push('\n');
 
     let measures = answered(comparison);
-    let chosen = comparison.chosen().map(|chosen| comparison.series[chosen].title.as_str());
-    let mut names = vec!["answer".to_owned()];
+    let chosen = comparison.all_chosen();
+    let answers = answers(comparison);
+    let seeds = comparison.plan.seeds;
     let short = |measure: &Measure| match measure {
         Measure::ClassError => "MAE".to_owned(),
         other => other.short().to_owned(),
     };
-    for loss in std::iter::once("cross entropy").chain(chosen) {
-        let shorts =
-            measures.iter().enumerate().map(|(i, m)| if i == 0 { format!("{loss}: {}", short(m)) } else { short(m) });
-        names.extend(shorts);
-    }
-    names.extend(chosen.map(|_| "p".to_owned()));
-    let mut rows = vec![names];
-    let seeds = comparison.plan.seeds;
-    for answer in answers(comparison) {
-        let mut row = vec![answer.name.to_owned()];
-        let mut add = |numbers: &[Option<Summary>]| {
-            let written = measures.iter().zip(numbers);
-            row.extend(written.map(|(&m, summary)| summary.map_or_else(String::new, |s| counted(m, &s, seeds))));
-        };
-        add(&answer.plain);
-        if chosen.is_some() {
-            add(&answer.chosen);
-            let star = if answer.p.is_some_and(|p| p < SIGNIFICANCE) { "*" } else { " " };
-            row.push(answer.p.map_or_else(String::new, |p| p_value(p) + star));
+    // One table a chosen loss, each beside cross entropy: a terminal is narrow.
+    let shown: Vec<Option<usize>> = if chosen.is_empty() { vec![None] } else { (0..chosen.len()).map(Some).collect() };
+    for (place, at) in shown.into_iter().enumerate() {
+        let title = at.map(|at| comparison.series[chosen[at]].title.as_str());
+        let mut names = vec!["answer".to_owned()];
+        for loss in std::iter::once("cross entropy").chain(title) {
+            let named = measures.iter().enumerate();
+            names.extend(named.map(|(i, m)| if i == 0 { format!("{loss}: {}", short(m)) } else { short(m) }));
         }
-        rows.push(row);
+        names.extend(title.map(|_| "p".to_owned()));
+        let mut rows = vec![names];
+        for answer in &answers {
+            let mut row = vec![answer.name.to_owned()];
+            let mut add = |numbers: &[Option<Summary>]| {
+                let written = measures.iter().zip(numbers);
+                row.extend(written.map(|(&m, summary)| summary.map_or_else(String::new, |s| counted(m, &s, seeds))));
+            };
+            add(&answer.plain);
+            if let Some(of) = at.and_then(|at| answer.chosen.get(at)) {
+                add(&of.numbers);
+                let star = if of.p.is_some_and(|p| p < SIGNIFICANCE) { "*" } else { " " };
+                row.push(of.p.map_or_else(String::new, |p| p_value(p) + star));
+            }
+            rows.push(row);
+        }
+        if place > 0 {
+            out.push('\n');
+        }
+        out.push_str(&columns(&rows));
     }
-    out.push_str(&columns(&rows));
-    if chosen.is_some() {
+    if !chosen.is_empty() {
         let errors = measures.contains(&Measure::ClassError);
         let what = measures.last().map_or_else(String::new, short);
         let mut note = format!("p: paired test of the {what} of the two losses under one answer, Holm corrected.");

@@ -47,7 +47,7 @@ tune() {
   shift
   for play in "${plays[@]}"; do
     trained=${play%,*} tuned=${play#*,}
-    [ "$tuned" = cce ] && tuned= || tuned="--similarity order -r $r"
+    [ "$tuned" = cce ] && tuned="--loss cross-entropy" || tuned="--similarity order -r $r"
     # shellcheck disable=SC2086 # options
     simloss export --checkpoint "$folder/$trained.safetensors" --head "$head" $tuned --out "$folder/$play" >/dev/null
   done

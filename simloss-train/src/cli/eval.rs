@@ -1,7 +1,7 @@
 //! The options of evaluation, and of models that come from elsewhere or go there.
 
 use super::{AgeArgs, Ages, Cifar100Args, FolderArgs, Names, SimilarityArgs, names, threads};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What to judge a network on.
@@ -58,6 +58,9 @@ pub struct EvalArgs {
     /// named conv1.weight, conv1.bias, ... dense1.weight, ...
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
+    /// The loss to compute [default: the one that the network was trained with]
+    #[arg(long, value_name = "WHICH", help_heading = "Losses")]
+    pub loss: Option<LossArg>,
     /// The similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
@@ -88,9 +91,26 @@ pub struct ExportCommand {
     #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2), allow_negative_numbers = true,
           help_heading = "For firmware")]
     pub head: Option<u8>,
-    /// The similarity of the loss on the device; none where it is not given.
+    /// The loss that the device goes on training with [default: the one that the network was trained with]
+    #[arg(long, value_name = "WHICH", help_heading = "For firmware")]
+    pub loss: Option<LossArg>,
+    /// The similarity of the loss on the device; that of the network where it is not given.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
+}
+
+/// The loss of one network, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LossArg {
+    /// Cross entropy
+    CrossEntropy,
+    /// SimLoss
+    #[value(name = "simloss")]
+    SimLoss,
+    /// Proper SimLoss
+    Proper,
+    /// Squared earth mover's distance
+    Emd,
 }
 
 /// `simloss import`.

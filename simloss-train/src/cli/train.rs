@@ -1,8 +1,8 @@
 //! The options of training on images: the published protocols are their defaults.
 
 use super::{
-    AgeArgs, BaselineArgs, Cifar100Args, FolderArgs, OutArgs, Patience, SelectionArg, SimilarityArgs, UnnamedArgs,
-    batch, epochs, patience, rate, seeds, threads, whole,
+    AgeArgs, Cifar100Args, FolderArgs, LossArgs, OutArgs, Patience, SelectionArg, SimilarityArgs, UnnamedArgs, batch,
+    epochs, patience, rate, seeds, threads, whole,
 };
 use crate::network::SMALL;
 use clap::{Args, ValueEnum};
@@ -58,9 +58,9 @@ pub struct ImageCompareArgs {
     /// The similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
-    /// The baselines.
+    /// The losses.
     #[command(flatten)]
-    pub baselines: BaselineArgs,
+    pub losses: LossArgs,
     /// The training.
     #[command(flatten)]
     pub train: ImageTrainArgs,

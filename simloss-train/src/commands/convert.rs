@@ -1,33 +1,34 @@
 //! Models from elsewhere, and for elsewhere.
 
-use super::load;
+use super::{load, loss::Wanted};
 use crate::{
     Error,
     checkpoint::{self, Checkpoint},
-    cli::{ExportCommand, ImportCommand, Names},
+    cli::{ExportCommand, ImportCommand, LossArg, Names, SimilarityArgs},
     files,
-    firmware::{self, Frozen, Head, SLOT},
+    firmware::{self, Frozen, Head, HeadLoss, SLOT},
     model::{self, Model},
     network::Kind as Network,
     record::{LossDescription, VERSION},
-    similarity::{Candidate, Kind, Loaded, Request},
+    similarity::{Candidate, Kind, Loaded},
 };
 use simloss_core::checkpoint::Header;
 use std::path::Path;
 
 pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
-    let ExportCommand { checkpoint, out, head, similarity } = command;
+    let ExportCommand { checkpoint, out, head, similarity, loss } = command;
     let outputs = if head.is_some() { firmware::files(&out).to_vec() } else { vec![out.clone()] };
     for output in &outputs {
         files::keep(output, [&*checkpoint].into_iter().chain(similarity.files()))?;
     }
-    let given = similarity.is_given();
-    let request = similarity.request(Kind::None);
     if let Some(layers) = head {
-        return export_head(&checkpoint, &out, usize::from(layers), &request);
+        return export_head(&checkpoint, &out, usize::from(layers), &similarity, loss);
     }
-    if given {
+    if similarity.is_given() {
         return Err(Error::Usage("a similarity has no effect without --head: it is the device's".to_owned()));
+    }
+    if loss.is_some() {
+        return Err(Error::Usage("--loss has no effect without --head: it is the device's".to_owned()));
     }
     let Checkpoint { network, parameters, standardiser, .. } = checkpoint::read(&checkpoint)?;
     checkpoint::write_scaled(&out, &network, &parameters, standardiser.as_ref())?;
@@ -42,21 +43,30 @@ pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
 
 /// What a firmware includes: the head's parameters and the module that includes them, the same of what lies before it, and
 /// what it all takes.
-fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Result<String, Error> {
-    request.check_single()?;
+fn export_head(
+    path: &Path,
+    out: &Path,
+    layers: usize,
+    similarity: &SimilarityArgs,
+    loss: Option<LossArg>,
+) -> Result<String, Error> {
     let Checkpoint { network, parameters, standardiser, model } = checkpoint::read(path)?;
+    let wanted = Wanted::of(similarity, loss, model.as_ref(), Kind::None)?;
     let head = Head::of(&network, layers)?;
     let names = model.as_ref().map(|model| &model.class_names[..]);
-    let Loaded { source, .. } = request.load(names, None)?;
-    let candidates = request.candidates(&source, network.classes())?;
-    let [Candidate { similarity, .. }] = &candidates[..] else {
+    let groups = model.as_ref().map(|model| &model.groups[..]).filter(|groups| !groups.is_empty());
+    let Loaded { source, .. } = wanted.request.load(names, groups)?;
+    let candidates = wanted.request.candidates(&source, network.classes())?;
+    let [candidate] = &candidates[..] else {
         return Err(Error::Usage("one similarity is needed".to_owned()));
     };
-    let (r, l) = (request.reduction_factors.first().copied(), request.lower_bounds.first().copied());
+    let description = wanted.describe(candidate.description.clone());
+    let candidate = Candidate { description, similarity: candidate.similarity.clone() };
+    let loss = HeadLoss::of(&candidate, &source)?;
     let frozen = Frozen::of(&network, &head, standardiser.as_ref())?;
-    let sizes = head.sizes(&frozen, &source, network.classes())?;
+    let sizes = head.sizes(&frozen, &loss)?;
     let (blob, frozen_blob) = (head.blob(&parameters)?, frozen.blob(&parameters)?);
-    let (module, frozen_module) = (head.module(&source, r, l, similarity)?, frozen.module());
+    let (module, frozen_module) = (head.module(&loss)?, frozen.module());
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
     let [to_blob, to_module, to_frozen_blob, to_frozen_module, to_sizes] = firmware::files(out);
     // The blobs last: what includes them does not build without them.
@@ -69,7 +79,8 @@ fn export_head(path: &Path, out: &Path, layers: usize, request: &Request) -> Res
     }
     files::replace(&to_blob, &[&blob])?;
     let widths: Vec<String> = head.widths.iter().map(usize::to_string).collect();
-    Ok(format!("a head of {} in {}, bytes:\n{sizes}", widths.join(" -> "), out.display()))
+    let loss = candidate.description.words();
+    Ok(format!("a head of {} in {}, trained on with {loss}; bytes:\n{sizes}", widths.join(" -> "), out.display()))
 }
 
 /// A slot of a device back into the model whose head it is.
@@ -125,6 +136,7 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         features: vec![],
         standardiser,
         loss: LossDescription { similarity: "unknown".to_owned(), ..LossDescription::cross_entropy() },
+        groups: vec![],
         network,
         parameters,
     };

@@ -1,25 +1,30 @@
 //! `simloss eval`: a trained network on data, by every measure.
 
-use super::load::{Images, note, threads};
+use super::{
+    load::{Images, note, threads},
+    loss::Wanted,
+};
 use crate::{
     Error,
     checkpoint::{self, Checkpoint},
     cli::{AgeArgs, Ages, Cifar100Args, EvalArgs, EvalCommand, FolderArgs},
     error::Expected,
-    evaluate::{Summary, Table, evaluate},
+    evaluate::{Prediction, Summary, Table, evaluate},
     files,
     images::{ImageSet, Part},
     input::list,
-    model::Model,
+    loss::AnyLoss,
     network::Kind as Network,
-    record::{Answers, LossDescription},
+    record::{Answers, LossDescription, LossKind, Truth},
     samples::{Samples, Scaled},
-    similarity::{AnySimilarity, Candidate, Kind, Request, names::Unnamed},
+    similarity::{
+        Kind,
+        proper::{self, AnyProper},
+    },
     summary::columns,
     table,
 };
 use serde::Serialize;
-use simloss_core::loss::SimLoss;
 use std::{
     fmt::Write,
     path::Path,
@@ -139,40 +144,6 @@ fn for_images<'a>(
     Ok((trained, Images { size, threads: threads(eval.threads), cache, stop }))
 }
 
-/// The similarity that is asked for, else the one that the network was trained with, else that of classes in an order.
-fn request(eval: &EvalArgs, model: Option<&Model>, ordered: bool) -> Result<Request, Error> {
-    let default = if ordered { Kind::Order } else { Kind::None };
-    let asked = eval.similarity.clone();
-    let silent = asked.similarity.is_none()
-        && asked.reduction_factor.is_empty()
-        && asked.lower_bound.is_empty()
-        && asked.superclasses.is_none()
-        && asked.vectors.is_none()
-        && asked.aliases.is_none();
-    // Files that the network does not name may name more classes than it has.
-    let mut request = Request { unnamed: Unnamed::Drop, ..asked.request(default) };
-    if let (true, Some(model)) = (silent, model) {
-        let LossDescription { similarity, reduction_factor, .. } = &model.loss;
-        request.kind = match (similarity.as_str(), reduction_factor) {
-            ("order", Some(_)) => Kind::Order,
-            ("circular", Some(_)) => Kind::Circular,
-            _ => Kind::None,
-        };
-        request.reduction_factors = match request.kind {
-            Kind::None => vec![],
-            _ => reduction_factor.iter().map(|&r| r as f32).collect(),
-        };
-        if request.kind == Kind::None && similarity != "none" {
-            note(&format!(
-                "the loss below is cross entropy; the network was trained with another one ({similarity}), which \
-                 --similarity and its options give"
-            ));
-        }
-    }
-    request.check_single()?;
-    Ok(request)
-}
-
 /// What a network is judged on.
 struct Judged<'a> {
     samples: &'a dyn Samples,
@@ -201,26 +172,56 @@ fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &Atomic
         let problem = format!("there are {classes} classes, but the network has {}", trained.network.classes());
         return Err(Error::Data { data: samples.name().to_owned(), problem });
     }
-    let request = request(&eval, trained.model.as_ref(), ordered)?;
-    let loaded = request.load(Some(samples.class_names()), samples.superclasses().as_deref())?;
+    let default = if ordered { Kind::Order } else { Kind::None };
+    let wanted = Wanted::or_cross_entropy(&eval.similarity, eval.loss, trained.model.as_ref(), default)?;
+    let Wanted { formula, truth, request } = &wanted;
+    if *formula == LossKind::Emd && !ordered {
+        let needs = "squared EMD needs classes in an order, which these are not; choose another --loss";
+        return Err(Error::Usage(needs.to_owned()));
+    }
+    let groups = trained.model.as_ref().map(|model| &model.groups).filter(|groups| !groups.is_empty()).cloned();
+    let loaded = request.load(Some(samples.class_names()), groups.or(samples.superclasses()).as_deref())?;
     if !loaded.unnamed.is_empty() {
         let names = list(&loaded.unnamed);
         return Err(Error::Usage(format!("the network has classes that the similarity does not name: {names}")));
     }
     loaded.notes.iter().for_each(|text| note(text));
     let candidate = request.candidates(&loaded.source, classes)?.into_iter().next();
-    let Candidate { description, similarity } = candidate.ok_or(simloss_core::Error::Empty)?;
+    let candidate = candidate.ok_or(simloss_core::Error::Empty)?;
+    let description = match truth {
+        Truth::Class => wanted.describe(candidate.description.clone()),
+        Truth::Soft | Truth::Smoothed(_) => {
+            note(&format!(
+                "the loss below is cross entropy of the classes; the network was trained with {}",
+                wanted.describe(candidate.description.clone()).words()
+            ));
+            LossDescription::cross_entropy()
+        }
+    };
 
     let mut table = eval.predictions.as_ref().map(|_| Table::new(samples));
-    let loss = SimLoss::<AnySimilarity>::new(similarity);
     let threads = threads(eval.threads);
-    let mut summary =
-        evaluate(&trained.network, &trained.parameters, loss, samples, chosen, threads, &mut |prediction| {
-            if let Some(table) = &mut table {
-                table.add(prediction);
-            }
-            if stop.load(Ordering::Relaxed) { Err(Error::Interrupted { folder: None }) } else { Ok(()) }
-        })?;
+    let (network, parameters) = (&trained.network, &trained.parameters[..]);
+    let mut each = |prediction: Prediction<'_>| {
+        if let Some(table) = &mut table {
+            table.add(prediction);
+        }
+        if stop.load(Ordering::Relaxed) { Err(Error::Interrupted { folder: None }) } else { Ok(()) }
+    };
+    let loss = match (formula, truth) {
+        (LossKind::Emd, _) => AnyLoss::squared_emd(classes)?,
+        (LossKind::Proper, _) => {
+            let similarity = AnyProper::of(&loaded.source, &candidate).map_err(|error| {
+                let why = proper::because(&error, samples.class_names());
+                let of = &candidate.description.similarity;
+                Error::Usage(format!("{of} is not proper, by the check ({why}); choose another, or --loss simloss"))
+            })?;
+            AnyLoss::proper(similarity)?
+        }
+        (LossKind::SimLoss, Truth::Class) => AnyLoss::simloss(candidate.similarity),
+        (LossKind::SimLoss, _) => AnyLoss::cross_entropy(classes)?,
+    };
+    let mut summary = evaluate(network, parameters, loss, samples, chosen, threads, &mut each)?;
     if !ordered {
         summary.forget_distances();
     }
@@ -314,12 +315,13 @@ fn text(
         rows.iter_mut().for_each(|row| row.truncate(2));
     }
     out.push_str(&columns(&rows));
-    let mut loss = similarity.similarity.clone();
-    for (name, value) in [("r", similarity.reduction_factor), ("l", similarity.lower_bound)] {
-        if let Some(value) = value {
-            let _ = write!(loss, ", {name} = {value}");
-        }
-    }
+    let of = [Some(similarity.similarity.clone()), similarity.parameter()].into_iter().flatten();
+    let of = of.collect::<Vec<_>>().join(", ");
+    let loss = match similarity.loss {
+        LossKind::SimLoss => of,
+        LossKind::Proper => format!("proper, {of}"),
+        LossKind::Emd => "squared EMD".to_owned(),
+    };
     let named = [
         (format!("loss ({loss})"), number(scores.scores.loss)),
         ("negative log-likelihood".into(), number(scores.scores.likelihood)),

@@ -6,24 +6,29 @@ use super::load::{self, Images, note};
 use crate::{
     Error,
     cli::{
-        Ages, Baseline, BaselineArgs, Baselines, Cli, Command, CompareArgs, ImageCompareArgs, NetworkArg, OutArgs,
-        ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
+        Ages, Baseline, Baselines, Cli, Command, CompareArgs, ImageCompareArgs, LossArgs, LossName, Losses, NetworkArg,
+        OutArgs, ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
         TrainFolderCommand,
     },
-    compare::{COMPARISON, Comparison, Existing, Plan, asked_for, compare, gather, one},
+    compare::{AskedFor, COMPARISON, Comparison, Existing, Plan, Proper, asked_for, compare, gather, named, one},
     images::{ImageSet, cifar, classes},
     measure::Measures,
     network::Kind as Network,
     progress::Progress,
-    record::{LossDescription, Settings, Truth},
+    record::{LossDescription, LossKind, Settings, Truth},
     report, results,
-    similarity::{Candidate, Kind, Loaded, Request, Source, decimal, is_identity, names::Unnamed},
+    similarity::{
+        AnySimilarity, Candidate, Kind, LinkKind, Loaded, Request, Source, decimal, is_identity,
+        names::Unnamed,
+        proper::{self, AnyProper},
+    },
     summary,
     table::{self, Columns, Table},
     task::Task,
     wine,
 };
 use clap::Parser;
+use simloss_core::similarity::Identity;
 use std::{fmt::Write, path::Path, path::PathBuf, sync::atomic::AtomicBool};
 
 /// What a plan is made for.
@@ -41,6 +46,8 @@ struct Reported<'a> {
     dir: &'a Path,
     record: Option<&'a Path>,
     called: Option<&'a str>,
+    /// The losses that the comparison was trained for, where it says so.
+    losses: Option<&'a [LossDescription]>,
 }
 
 pub(super) fn train(command: TrainCommand, stop: &AtomicBool) -> Result<String, Error> {
@@ -54,14 +61,18 @@ pub(super) fn sweep(command: TrainCommand, stop: &AtomicBool) -> Result<String, 
 pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String, Error> {
     let ReportCommand { dir, record, called, asked } = command;
     let (dir, record) = (absolute(&dir)?, record.map(|path| absolute(&path)).transpose()?);
-    let reported = Reported { dir: &dir, record: record.as_deref(), called: called.as_deref() };
-    let of = |sweep, command| of(command, Purpose { sweep, report: Some(reported) }, stop);
+    let reported = Reported { dir: &dir, record: record.as_deref(), called: called.as_deref(), losses: None };
     match asked {
-        Some(ReportedCommand::Train(command)) => return of(false, command),
-        Some(ReportedCommand::Sweep(command)) => return of(true, command),
+        Some(ReportedCommand::Train(command)) => {
+            return of(command, Purpose { sweep: false, report: Some(reported) }, stop);
+        }
+        Some(ReportedCommand::Sweep(command)) => {
+            return of(command, Purpose { sweep: true, report: Some(reported) }, stop);
+        }
         None => {}
     }
-    let (words, folder) = asked_for(&dir)?;
+    let AskedFor { command: words, folder, losses } = asked_for(&dir)?;
+    let reported = Reported { losses: Some(&losses), ..reported };
     let wrong = |problem: &dyn std::fmt::Display| {
         let problem = format!("its command line cannot be used ({problem})");
         Error::format(&dir.join("comparison.json"), COMPARISON)(&problem)
@@ -73,8 +84,8 @@ pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String
     match cli.command {
         None => demo_for(cli.demo, Purpose { sweep: false, report: Some(reported) }, stop),
         Some(Command::Demo(args)) => demo_for(args, Purpose { sweep: false, report: Some(reported) }, stop),
-        Some(Command::Train(command)) => of(false, command),
-        Some(Command::Sweep(command)) => of(true, command),
+        Some(Command::Train(command)) => of(command, Purpose { sweep: false, report: Some(reported) }, stop),
+        Some(Command::Sweep(command)) => of(command, Purpose { sweep: true, report: Some(reported) }, stop),
         Some(_) => Err(wrong(&"it compares nothing")),
     }
 }
@@ -158,69 +169,183 @@ fn table_comparison(
         selection: train.selection.map_or_else(|| measures.selection(), Into::into),
         threads: load::threads(train.threads),
     };
-    let asked =
-        Asked { request, baselines: args.baselines, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
+    let asked = Asked { request, losses: args.losses, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
     asked.comparison(Task::Table(table), loaded, settings, stop)
 }
 
 /// What the command line says of a comparison of any data.
 struct Asked<'a> {
     request: Request,
-    baselines: BaselineArgs,
+    losses: LossArgs,
     seeds: usize,
     out: (PathBuf, Existing),
     asked: OutArgs,
     purpose: Purpose<'a>,
 }
 
-/// The soft labels that a sweep compares with where classes are in an order, and its label smoothing.
-const SOFT: [f32; 2] = [0.5, 0.8];
+/// The share of `--losses smoothing`.
 const SMOOTHING: f32 = 0.1;
 
+/// What is compared with cross entropy.
+#[derive(Default)]
+struct Compared {
+    candidates: Vec<Candidate>,
+    proper: Vec<Proper>,
+    baselines: Vec<Candidate>,
+}
+
 impl Asked<'_> {
-    /// Cross entropy with another truth.
-    fn baselines(&self, source: &Source, classes: usize) -> Result<Vec<Candidate>, Error> {
+    /// The losses that were named, or else those that are customary; and whether they were named.
+    fn wanted(&self) -> (Vec<LossName>, bool) {
+        match (&self.losses.losses, &self.losses.baselines) {
+            (Some(Losses(given)), _) => (given.clone(), true),
+            (None, None) if self.purpose.sweep => (LossName::ALL.to_vec(), false),
+            (None, _) => (vec![LossName::SimLoss, LossName::Proper], false),
+        }
+    }
+
+    /// Every loss that is asked for, of similarities that are none of them the identity.
+    fn compared(&self, task: &Task, source: &Source, candidates: &[Candidate]) -> Result<Compared, Error> {
+        let (wanted, by_name) = self.wanted();
         let kind = &self.request.kind;
-        let all = match (&self.baselines.baselines, self.purpose) {
-            (Some(Baselines(given)), _) => given.clone(),
-            (None, Purpose { sweep: false, .. }) => vec![],
-            (None, Purpose { sweep: true, .. }) => {
-                let soft = if *kind == Kind::Order { &SOFT[..] } else { &[] };
-                std::iter::once(Baseline::Smoothing(SMOOTHING)).chain(soft.iter().map(|&r| Baseline::Soft(r))).collect()
-            }
-        };
-        let mut found = vec![];
-        for baseline in all {
-            let (truth, request) = match baseline {
-                Baseline::Smoothing(share) => {
-                    let request = Request {
-                        kind: Kind::None,
-                        reduction_factors: vec![],
-                        lower_bounds: vec![],
-                        ..self.request.clone()
-                    };
-                    (Truth::Smoothed(decimal(share)), request)
+        let classes = task.data().class_names().len();
+        let mut found = Compared::default();
+        for loss in wanted {
+            let problem = match loss {
+                LossName::SimLoss | LossName::Proper | LossName::Sord if *kind == Kind::None => {
+                    Some("needs a similarity, which --similarity gives")
                 }
-                Baseline::Soft(_) if *kind == Kind::None => {
-                    return Err(Error::Usage("soft labels need a similarity, which --similarity gives".into()));
+                LossName::Emd if !task.ordered() => {
+                    Some("needs classes in an order: classes that are numbers, or a table with --order")
                 }
-                Baseline::Soft(bound) => {
-                    let [mut reduction_factors, mut lower_bounds] = [vec![], vec![]];
-                    match kind {
-                        Kind::File(_) | Kind::Vectors => lower_bounds.push(bound),
-                        _ => reduction_factors.push(bound),
-                    }
-                    (Truth::Soft, Request { reduction_factors, lower_bounds, ..self.request.clone() })
+                LossName::Emd if *kind == Kind::Circular => {
+                    Some("needs classes in an order with two ends, not in a circle")
                 }
+                _ => None,
             };
-            let source = if request.kind == Kind::None { &Source::None } else { source };
-            let candidates = request.candidates(source, classes)?.into_iter();
-            found.extend(candidates.map(|Candidate { description, similarity }| Candidate {
-                description: LossDescription { truth, ..description },
-                similarity,
-            }));
+            match problem {
+                Some(problem) if by_name => {
+                    let name = loss.name();
+                    return Err(Error::Usage(format!("--losses {name} {problem}; or leave {name} out")));
+                }
+                Some(_) => continue,
+                None => {}
+            }
+            match loss {
+                LossName::SimLoss => found.candidates = candidates.to_vec(),
+                LossName::Proper => found.proper = self.proper(task, source, candidates, by_name)?,
+                LossName::Sord => found.baselines.extend(candidates.iter().map(|c| Candidate {
+                    description: LossDescription { truth: Truth::Soft, ..c.description.clone() },
+                    similarity: c.similarity.clone(),
+                })),
+                LossName::Smoothing => {
+                    found.baselines.extend(self.baseline(source, classes, Baseline::Smoothing(SMOOTHING))?);
+                }
+                LossName::Emd => found.baselines.push(Candidate {
+                    description: LossDescription::squared_emd(),
+                    similarity: AnySimilarity::None(Identity::new(classes)?),
+                }),
+            }
+        }
+        let Baselines(more) = self.losses.baselines.clone().unwrap_or_default();
+        for baseline in more {
+            for new in self.baseline(source, classes, baseline)? {
+                if found.baselines.iter().any(|other| other.description == new.description) {
+                    let (title, ..) = named(kind, &new.description);
+                    return Err(Error::Usage(format!(
+                        "{title} is asked for by --losses and by --baselines; leave one of them out"
+                    )));
+                }
+                found.baselines.push(new);
+            }
         }
         Ok(found)
+    }
+
+    /// Proper SimLoss of each similarity that has one. Of others it says why not; it is an error where that is all of them,
+    /// and they were asked for.
+    fn proper(
+        &self,
+        task: &Task,
+        source: &Source,
+        candidates: &[Candidate],
+        by_name: bool,
+    ) -> Result<Vec<Proper>, Error> {
+        let names = task.data().class_names();
+        let needs = AnyProper::is_checked(source) && !candidates.is_empty();
+        if needs && names.len() > proper::MOST_CHECKED {
+            if !by_name {
+                note(&format!(
+                    "proper SimLoss is left out: of {} classes the check whether a similarity is proper takes minutes or \
+                     hours; ask for it with --losses",
+                    names.len()
+                ));
+                return Ok(vec![]);
+            }
+            note(&format!("checking whether the similarity of {} classes is proper; this takes a while", names.len()));
+        }
+        let (mut found, mut refused) = (vec![], vec![]);
+        for candidate in candidates {
+            match AnyProper::of(source, candidate) {
+                Ok(similarity) => {
+                    let description = LossDescription { loss: LossKind::Proper, ..candidate.description.clone() };
+                    found.push(Proper { description, similarity });
+                }
+                Err(error @ Error::Core(_)) => refused.push((candidate, proper::because(&error, names))),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some((first, why)) = refused.first() else { return Ok(found) };
+        let parameters: Vec<String> = refused.iter().filter_map(|(c, _)| c.description.parameter()).collect();
+        let (at, of) = match &parameters[..] {
+            [] => (String::new(), String::new()),
+            [one] => (format!(" at {one}"), String::new()),
+            several => (format!(" at {}", several.join(", ")), format!(" at {}", parameters[0])),
+        };
+        let advice = match (&self.request.kind, self.request.link) {
+            (Kind::Circular, _) => "choose another -r, or --similarity order",
+            (_, LinkKind::Threshold) => "use --link exp or --link hull",
+            (_, LinkKind::Exp) => "use another -b, or --link hull",
+            (_, LinkKind::Hull) => "use another -l",
+        };
+        let said = format!("{} is not proper{at}, by the check ({why}{of}); {advice}", first.description.similarity);
+        match found.is_empty() && by_name {
+            true => Err(Error::Usage(format!("{said}; or leave proper out of --losses"))),
+            false => {
+                note(&format!("{said}; proper SimLoss is left out there"));
+                Ok(found)
+            }
+        }
+    }
+
+    /// Cross entropy with another truth.
+    fn baseline(&self, source: &Source, classes: usize, baseline: Baseline) -> Result<Vec<Candidate>, Error> {
+        let kind = &self.request.kind;
+        let (truth, request) = match baseline {
+            Baseline::Smoothing(share) => (Truth::Smoothed(decimal(share)), Request::new(Kind::None)),
+            Baseline::Soft(_) if *kind == Kind::None => {
+                return Err(Error::Usage("soft labels need a similarity, which --similarity gives".into()));
+            }
+            Baseline::Soft(_) if self.request.link == LinkKind::Exp => {
+                let other = "soft=L has no meaning with --link exp, which has no lower bound; use --losses sord";
+                return Err(Error::Usage(other.into()));
+            }
+            Baseline::Soft(bound) => {
+                let [mut reduction_factors, mut lower_bounds] = [vec![], vec![]];
+                match kind {
+                    Kind::File(_) | Kind::Vectors => lower_bounds.push(bound),
+                    _ => reduction_factors.push(bound),
+                }
+                (Truth::Soft, Request { reduction_factors, lower_bounds, ..self.request.clone() })
+            }
+        };
+        let source = if request.kind == Kind::None { &Source::None } else { source };
+        let candidates = request.candidates(source, classes)?.into_iter();
+        let with = |Candidate { description, similarity }| Candidate {
+            description: LossDescription { truth, ..description },
+            similarity,
+        };
+        Ok(candidates.map(with).collect())
     }
 
     fn comparison(
@@ -232,30 +357,35 @@ impl Asked<'_> {
     ) -> Result<String, Error> {
         let Loaded { source, notes, .. } = loaded;
         let classes = task.data().class_names().len();
-        let baselines = self.baselines(&source, classes)?;
-        let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
-        let mut candidates = request.candidates(&source, classes)?;
+        let mut candidates = self.request.candidates(&source, classes)?;
         notes.iter().for_each(|text| note(text));
         let none = candidates.iter().map(|c| is_identity(&c.similarity)).collect::<Result<Vec<_>, _>>()?;
         let mut none = none.into_iter();
         candidates.retain(|Candidate { description, .. }| {
             let none = none.next().unwrap_or(false);
-            let LossDescription { reduction_factor: r, lower_bound: l, .. } = description;
-            if let (true, Some((name, x))) = (none, r.map(|r| ("r", r)).or(l.map(|l| ("l", l)))) {
+            let parameter = description.parameter();
+            if let (true, Some(parameter)) = (none, &parameter) {
                 note(&format!(
-                    "{name} = {x} leaves no two classes similar: that is cross entropy, which is trained anyway"
+                    "{parameter} leaves no two classes similar: that is cross entropy, which is trained anyway"
                 ));
             }
             // To the bits, and once is enough.
-            !none || (description.reduction_factor, description.lower_bound) == (None, None)
+            !none || parameter.is_none()
         });
+        let Compared { candidates: of_simloss, proper, baselines } = self.compared(&task, &source, &candidates)?;
+        let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
 
         let settings = settings(&Measures::new(&task, &request.kind, &source, &candidates));
         let (kind, command) = (request.kind, words());
-        let mut plan = Plan { task, kind, source, candidates, baselines, settings, seeds, out, existing, command };
+        let candidates = of_simloss;
+        let mut plan =
+            Plan { task, kind, source, candidates, proper, baselines, settings, seeds, out, existing, command };
         let progress = Progress::new(stop);
-        if let Some(Reported { dir, record, called }) = purpose.report {
+        if let Some(Reported { dir, record, called, losses }) = purpose.report {
             plan.out = dir.to_owned();
+            if let Some(losses) = losses {
+                plan.keep(losses);
+            }
             let comparison = gather(plan)?;
             if let Some(path) = record {
                 results::record(&comparison, path, called)?;
@@ -440,6 +570,6 @@ fn image_comparison(
     let network = (protocol.network)(set.classes());
     let task = Task::Images { set, network, ordered: protocol.ordered };
     let seeds = train.seeds.unwrap_or(if purpose.sweep { 10 } else { 1 });
-    let asked = Asked { request, baselines: args.baselines, seeds, out, asked: args.out, purpose };
+    let asked = Asked { request, losses: args.losses, seeds, out, asked: args.out, purpose };
     asked.comparison(task, loaded, settings, stop)
 }

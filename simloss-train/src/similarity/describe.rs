@@ -1,6 +1,6 @@
 //! What a similarity says, in numbers.
 
-use super::{AnySimilarity, each_row};
+use super::each_row;
 use crate::Error;
 use simloss_core::similarity::{Similarity, similarity};
 
@@ -31,7 +31,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Core`], which a valid similarity does not give.
-    pub fn of(s: &AnySimilarity) -> Result<Self, Error> {
+    pub fn of(s: &impl Similarity<f32>) -> Result<Self, Error> {
         let classes = s.classes();
         let mut entries = Vec::with_capacity(classes * classes);
         each_row(s, |_, row| entries.extend(row.iter().map(|&x| similarity(x))))?;
@@ -102,6 +102,7 @@ fn range(x: &[f64]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::similarity::AnySimilarity;
     use simloss_core::similarity::{DenseTable, OrderTable};
 
     #[test]

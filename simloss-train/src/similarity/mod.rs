@@ -6,16 +6,21 @@
 //! | `order` | `r^abs(y - c)` | `-r` |
 //! | `circular` | `r^min(abs(y - c), C - abs(y - c))` | `-r` |
 //! | `superclass` | `r` for two classes of one superclass, 0 for others | `-r`, `--superclasses FILE` |
-//! | a file ([`matrix`]) | its entries; with `-l`: `max(0, (s - l) / (1 - l))` | `-l`, `--aliases` |
-//! | `vectors` ([`vectors`]) | `max(0, (s - l) / (1 - l))`, `s` being the cosine of two words | `-l`, `--vectors FILE`, `--aliases` |
+//! | a file ([`matrix`]) | its entries; with `-l`: `max(0, (s - l) / (1 - l))` | `-l`, `--link`, `--aliases` |
+//! | `vectors` ([`vectors`]) | `max(0, (s - l) / (1 - l))`, `s` being the cosine of two words | `-l`, `--link`, `--vectors FILE`, `--aliases` |
+//!
+//! With `--link exp` it is `exp(b (s - 1))` instead (`-b`), and with `--link hull` `s` is the level at which average linkage
+//! joins the two classes ([`hull`]). For which of them SimLoss has a proper scoring rule, [`proper`] says.
 //!
 //! # Where to add one
 //! A variant of [`Kind`], of [`Source`] and, if its rows are not stored, of [`AnySimilarity`].
 
 pub mod describe;
+pub mod hull;
 pub mod matrix;
 pub mod names;
 mod npy;
+pub mod proper;
 pub mod superclasses;
 pub mod vectors;
 
@@ -23,7 +28,7 @@ use crate::{
     Error,
     data::hex,
     input::{BadNumber, InFile},
-    record::{LossDescription, Truth},
+    record::{Link, LossDescription, LossKind, Truth},
 };
 use matrix::Matrix;
 use names::{Aliases, Unnamed, Wanted};
@@ -42,6 +47,21 @@ pub const REDUCTION_FACTORS: [f32; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
 
 /// The lower bounds that are compared where word vectors are given without one: the published ones.
 pub const LOWER_BOUNDS: [f32; 11] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99];
+
+/// The steepness of `--link exp` where none is given.
+pub const STEEPNESS: f32 = 1.0;
+
+/// What `--link` names: how a measure becomes a similarity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkKind {
+    /// What is above a lower bound.
+    #[default]
+    Threshold,
+    /// An exponential.
+    Exp,
+    /// The tree of average linkage.
+    Hull,
+}
 
 /// What `--similarity` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +118,10 @@ pub struct Request {
     pub reduction_factors: Vec<f32>,
     /// Each `l` to build one with.
     pub lower_bounds: Vec<f32>,
+    /// How a measure becomes a similarity.
+    pub link: LinkKind,
+    /// Each `b` to build one with, for [`LinkKind::Exp`].
+    pub steepness: Vec<f32>,
     /// The file with the superclass of each class.
     pub superclasses: Option<PathBuf>,
     /// The file of word vectors.
@@ -194,6 +218,19 @@ pub enum Problem {
         least: i8,
         /// What to do.
         hint: &'static str,
+    },
+    /// A pair of classes has two similarities, and a tree can show only one.
+    #[error(
+        "the similarity of classes {first:?} and {second:?} is {values:?}, depending on which is the true one; a tree needs \
+         one for both, so correct it, or choose another --link"
+    )]
+    Asymmetric {
+        /// A class.
+        first: String,
+        /// Another.
+        second: String,
+        /// Both similarities.
+        values: [f32; 2],
     },
     /// The similarity of a class with itself is not 1.
     #[error("the similarity of class {class:?} with itself is {value}; it must be 1, within {DIAGONAL}; correct it")]
@@ -314,6 +351,19 @@ impl Similarity<f32> for AnySimilarity {
     }
 }
 
+/// What a similarity is built with, beside its source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Parameter {
+    /// Nothing.
+    None,
+    /// `r`.
+    Factor(f32),
+    /// `l`.
+    Bound(f32),
+    /// `b`.
+    Steepness(f32),
+}
+
 /// A similarity and what it was built from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
@@ -324,6 +374,21 @@ pub struct Candidate {
 }
 
 impl Request {
+    /// A similarity of this kind and no options.
+    pub fn new(kind: Kind) -> Self {
+        Request {
+            kind,
+            reduction_factors: vec![],
+            lower_bounds: vec![],
+            link: LinkKind::Threshold,
+            steepness: vec![],
+            superclasses: None,
+            vectors: None,
+            aliases: None,
+            unnamed: Unnamed::Error,
+        }
+    }
+
     /// Refuses options that would have no effect, and combinations that lack one.
     ///
     /// # Errors
@@ -342,6 +407,17 @@ impl Request {
         }
         if !self.lower_bounds.is_empty() && !matches!(self.kind, Kind::File(_) | Kind::Vectors) {
             return no_effect("-l, --lower-bound", "a similarity from a file");
+        }
+        let measured = matches!(self.kind, Kind::File(_) | Kind::Vectors);
+        if self.link != LinkKind::Threshold && !measured {
+            return no_effect("--link", "vectors and a similarity from a file");
+        }
+        if !self.steepness.is_empty() && self.link != LinkKind::Exp {
+            return Err(Error::Usage("-b, --steepness belongs to --link exp; leave it out, or add that".into()));
+        }
+        if !self.lower_bounds.is_empty() && self.link == LinkKind::Exp {
+            let none = "-l, --lower-bound has no effect with --link exp, which takes -b, --steepness; leave it out";
+            return Err(Error::Usage(none.into()));
         }
         if self.superclasses.is_some() && self.kind != Kind::Superclass {
             return no_effect("--superclasses", "superclass");
@@ -366,8 +442,8 @@ impl Request {
     pub fn check_single(&self) -> Result<(), Error> {
         self.check()?;
         let kind = self.kind.name();
-        let (r, l) = (&self.reduction_factors, &self.lower_bounds);
-        for (given, option) in [(r, "-r, --reduction-factor"), (l, "-l, --lower-bound")] {
+        let (r, l, b) = (&self.reduction_factors, &self.lower_bounds, &self.steepness);
+        for (given, option) in [(r, "-r, --reduction-factor"), (l, "-l, --lower-bound"), (b, "-b, --steepness")] {
             if given.len() > 1 {
                 return Err(Error::Usage(format!("give one {option}, not {}: one similarity is needed", given.len())));
             }
@@ -375,7 +451,7 @@ impl Request {
         if r.is_empty() && matches!(self.kind, Kind::Order | Kind::Circular | Kind::Superclass) {
             return Err(Error::Usage(format!("--similarity {kind} needs -r, --reduction-factor, such as -r 0.5")));
         }
-        if l.is_empty() && self.kind == Kind::Vectors {
+        if l.is_empty() && self.kind == Kind::Vectors && self.link == LinkKind::Threshold {
             return Err(Error::Usage(format!("--similarity {kind} needs -l, --lower-bound, such as -l 0.5")));
         }
         Ok(())
@@ -413,13 +489,16 @@ impl Request {
                 }
             },
             Kind::Vectors => {
-                let matrix = vectors::matrix(self.vectors.as_deref().unwrap_or(Path::new("")), &wanted)?;
+                let path = self.vectors.as_deref().unwrap_or(Path::new(""));
+                let matrix = self.linked(path, vectors::matrix(path, &wanted)?)?;
                 let names = matrix.names.clone();
                 (Source::Matrix(matrix), names)
             }
             Kind::File(path) => {
-                let (matrix, said) = matrix::read(path, &wanted, !self.lower_bounds.is_empty())?;
+                let measure = !self.lower_bounds.is_empty() || self.link != LinkKind::Threshold;
+                let (matrix, said) = matrix::read(path, &wanted, measure)?;
                 notes.extend(said);
+                let matrix = self.linked(path, matrix)?;
                 let names = matrix.names.clone();
                 (Source::Matrix(matrix), names)
             }
@@ -434,18 +513,30 @@ impl Request {
         Ok(Loaded { source, names, unnamed, notes })
     }
 
-    /// Each `(r, l)` that is asked for: all given, else those of the published grid for `r`, and no `l`.
-    fn parameters(&self) -> Vec<(Option<f32>, Option<f32>)> {
-        match &self.kind {
-            Kind::None => vec![(None, None)],
-            Kind::Order | Kind::Circular | Kind::Superclass => {
-                let given = &self.reduction_factors[..];
-                let all = if given.is_empty() { &REDUCTION_FACTORS[..] } else { given };
-                all.iter().map(|&r| (Some(r), None)).collect()
+    /// A matrix of measures from the file `path`, or that of their tree.
+    fn linked(&self, path: &Path, matrix: Matrix) -> Result<Matrix, Error> {
+        match self.link {
+            LinkKind::Threshold | LinkKind::Exp => Ok(matrix),
+            LinkKind::Hull => Ok(hull::of(path, matrix)?),
+        }
+    }
+
+    /// Each parameter that is asked for: all given, else those of the published grids, and of a matrix none.
+    fn parameters(&self) -> Vec<Parameter> {
+        let all = |given: &[f32], usual: &[f32], of: fn(f32) -> Parameter| {
+            let all = if given.is_empty() { usual } else { given };
+            all.iter().map(|&x| of(x)).collect()
+        };
+        match (&self.kind, self.link) {
+            (Kind::None, _) => vec![Parameter::None],
+            (Kind::Order | Kind::Circular | Kind::Superclass, _) => {
+                all(&self.reduction_factors, &REDUCTION_FACTORS, Parameter::Factor)
             }
-            Kind::Vectors if self.lower_bounds.is_empty() => LOWER_BOUNDS.iter().map(|&l| (None, Some(l))).collect(),
-            Kind::File(_) if self.lower_bounds.is_empty() => vec![(None, None)],
-            Kind::File(_) | Kind::Vectors => self.lower_bounds.iter().map(|&l| (None, Some(l))).collect(),
+            (Kind::File(_) | Kind::Vectors, LinkKind::Exp) => all(&self.steepness, &[STEEPNESS], Parameter::Steepness),
+            (Kind::File(_) | Kind::Vectors, LinkKind::Hull) => all(&self.lower_bounds, &[0.0], Parameter::Bound),
+            (Kind::Vectors, LinkKind::Threshold) => all(&self.lower_bounds, &LOWER_BOUNDS, Parameter::Bound),
+            (Kind::File(_), LinkKind::Threshold) if self.lower_bounds.is_empty() => vec![Parameter::None],
+            (Kind::File(_), LinkKind::Threshold) => all(&self.lower_bounds, &[], Parameter::Bound),
         }
     }
 
@@ -458,16 +549,27 @@ impl Request {
             return Err(Error::Usage(format!("there must be from 2 to {MOST_CLASSES} classes, not {classes}")));
         }
         let parameters = self.parameters();
-        for (i, (r, l)) in parameters.iter().enumerate() {
-            if let (Some(twice), true) = (r.or(*l), parameters[..i].contains(&(*r, *l))) {
-                let option = if r.is_some() { "-r" } else { "-l" };
-                return Err(Error::Usage(format!("{option} {twice} is given twice")));
+        for (i, &parameter) in parameters.iter().enumerate() {
+            let twice = match parameter {
+                Parameter::None => continue,
+                Parameter::Factor(r) => format!("-r {r}"),
+                Parameter::Bound(l) => format!("-l {l}"),
+                Parameter::Steepness(b) => format!("-b {b}"),
+            };
+            if parameters[..i].contains(&parameter) {
+                return Err(Error::Usage(format!("{twice} is given twice")));
             }
         }
-        parameters.into_iter().map(|(r, l)| self.candidate(source, classes, r, l)).collect()
+        parameters.into_iter().map(|parameter| self.candidate(source, classes, parameter)).collect()
     }
 
-    fn candidate(&self, source: &Source, classes: usize, r: Option<f32>, l: Option<f32>) -> Result<Candidate, Error> {
+    fn candidate(&self, source: &Source, classes: usize, parameter: Parameter) -> Result<Candidate, Error> {
+        let (r, l, b) = match parameter {
+            Parameter::None => (None, None, None),
+            Parameter::Factor(r) => (Some(r), None, None),
+            Parameter::Bound(l) => (None, Some(l), None),
+            Parameter::Steepness(b) => (None, None, Some(b)),
+        };
         let factor = r.unwrap_or(0.0);
         let dense = || vec![0.0f32; classes * classes];
         let similarity = match source {
@@ -482,9 +584,10 @@ impl Request {
             }
             Source::Matrix(matrix) => {
                 let entry = |row: usize, column: usize| matrix.entries[row * classes + column];
-                AnySimilarity::Dense(match l {
-                    None => DenseTable::in_memory(dense(), classes, entry)?,
-                    Some(l) => DenseTable::lower_bounded_in_memory(dense(), classes, entry, l)?,
+                AnySimilarity::Dense(match (l, b) {
+                    (None, None) => DenseTable::in_memory(dense(), classes, entry)?,
+                    (Some(l), _) => DenseTable::lower_bounded_in_memory(dense(), classes, entry, l)?,
+                    (None, Some(b)) => DenseTable::exponential_in_memory(dense(), classes, entry, b)?,
                 })
             }
         };
@@ -493,7 +596,13 @@ impl Request {
             _ => Some(fingerprint(&similarity)?),
         };
         let description = LossDescription {
+            loss: LossKind::SimLoss,
             similarity: self.kind.name(),
+            link: match (self.link, b) {
+                (LinkKind::Exp, Some(b)) => Link::Exp(decimal(b)),
+                (LinkKind::Hull, _) => Link::Hull,
+                _ => Link::Threshold,
+            },
             reduction_factor: r.map(decimal),
             lower_bound: l.map(decimal),
             fingerprint,
@@ -530,7 +639,7 @@ pub(crate) fn decimal(x: f32) -> f64 {
 }
 
 /// Calls `f` with every row of `S`: the true class, and one stored entry per class.
-pub(crate) fn each_row(s: &AnySimilarity, mut f: impl FnMut(usize, &[f32])) -> Result<(), Error> {
+pub(crate) fn each_row(s: &impl Similarity<f32>, mut f: impl FnMut(usize, &[f32])) -> Result<(), Error> {
     let classes = s.classes();
     let mut scratch = vec![0.0; s.scratch()];
     for y in 0..classes {
@@ -547,7 +656,7 @@ pub(crate) fn is_identity(s: &AnySimilarity) -> Result<bool, Error> {
 }
 
 /// SHA-256 over the stored entries.
-fn fingerprint(s: &AnySimilarity) -> Result<String, Error> {
+fn fingerprint(s: &impl Similarity<f32>) -> Result<String, Error> {
     let mut hash = Sha256::new();
     each_row(s, |_, row| row.iter().for_each(|x| hash.update(x.to_bits().to_le_bytes())))?;
     Ok(hex(&hash.finalize()))

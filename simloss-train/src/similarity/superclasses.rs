@@ -70,12 +70,17 @@ fn parse(path: &Path, text: &str) -> Result<(Vec<String>, Vec<String>), InFile<P
 
 /// The tree of two levels: classes, superclasses, root.
 pub(super) fn taxonomy(superclasses: &[u16], r: f32) -> Result<Taxonomy<f32, Vec<u16>, [f32; 3]>, Error> {
+    Ok(Taxonomy::new(parents(superclasses), [1.0, r, 0.0], superclasses.len())?)
+}
+
+/// The parent of each of its nodes.
+pub(crate) fn parents(superclasses: &[u16]) -> Vec<u16> {
     let classes = superclasses.len();
     let groups = superclasses.iter().max().map_or(0, |&most| usize::from(most) + 1);
     // At most MOST_CLASSES classes and groups, and one root: below 2^16.
     let root = (classes + groups) as u16;
     let parents = superclasses.iter().map(|&group| classes as u16 + group).chain(std::iter::repeat_n(root, groups + 1));
-    Ok(Taxonomy::new(parents.collect(), [1.0, r, 0.0], classes)?)
+    parents.collect()
 }
 
 #[cfg(test)]

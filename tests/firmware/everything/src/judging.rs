@@ -162,6 +162,7 @@ fn matrices() -> Outcome {
 fn matrices_in_memory() -> Outcome {
     let mut memory = numbers();
     any_similarity(&DenseTable::in_memory(memory.part(), size(), |_, _| number())?)?;
+    any_similarity(&DenseTable::exponential_in_memory(memory.part(), size(), |_, _| number(), number())?)?;
     any_similarity(&DenseTable::lower_bounded_in_memory(memory.part(), size(), |_, _| number(), number())?)
 }
 
