@@ -11,7 +11,7 @@
 //! number for 0, as the rows of the core do): what is proper is the rule of true powers. A GIVEN entry below the smallest
 //! normal number is 0.
 
-use crate::exact::{Number, number};
+use crate::exact::{Exact, Number, PRECISION, number};
 use crate::real::{Real, power_of_two};
 
 /// A symmetric matrix of similarities; see [the module](self) for the equations.
@@ -83,23 +83,45 @@ impl Matrix {
         self.classes
     }
 
-    /// Row `y`, each power of r carrying one rounding per factor.
-    pub(crate) fn row(&self, y: usize, precision: usize) -> Vec<Number> {
+    /// All entries in numbers, row by row, each correctly rounded.
+    pub fn values<T: Real>(&self) -> Vec<T> {
+        let powers: Vec<T> = self.powers(PRECISION).into_iter().map(|power| Exact(power).nearest()).collect();
+        let given = |entries: &[f64]| entries.iter().map(|&s| T::round(s)).collect();
+        let of_distance = |y: usize, c: usize| powers[self.distance(y, c)];
         let classes = self.classes;
         match &self.entries {
-            Entries::Order(r) => {
-                let powers = powers(*r, classes, precision);
-                (0..classes).map(|c| powers[y.abs_diff(c)].clone()).collect()
-            }
-            Entries::Circular(r) => {
-                let powers = powers(*r, classes, precision);
-                let distance = |c: usize| y.abs_diff(c).min(classes - y.abs_diff(c));
-                (0..classes).map(|c| powers[distance(c)].clone()).collect()
-            }
+            Entries::Given(entries) => given(entries),
+            _ => (0..classes * classes).map(|at| of_distance(at / classes, at % classes)).collect(),
+        }
+    }
+
+    /// Row `y`, each power of r carrying one rounding per factor.
+    pub(crate) fn row(&self, y: usize, precision: usize) -> Vec<Number> {
+        self.row_of(y, &self.powers(precision), precision)
+    }
+
+    fn row_of(&self, y: usize, powers: &[Number], precision: usize) -> Vec<Number> {
+        let classes = self.classes;
+        match &self.entries {
             Entries::Given(entries) => {
                 entries[y * classes..][..classes].iter().map(|&s| number(s, precision)).collect()
             }
+            _ => (0..classes).map(|c| powers[self.distance(y, c)].clone()).collect(),
         }
+    }
+
+    /// The power of r between two classes.
+    fn distance(&self, y: usize, c: usize) -> usize {
+        let distance = y.abs_diff(c);
+        if let Entries::Circular(_) = self.entries { distance.min(self.classes - distance) } else { distance }
+    }
+
+    /// `r^0` to `r^(C - 1)`, where there is an r.
+    fn powers(&self, precision: usize) -> Vec<Number> {
+        let (Entries::Order(r) | Entries::Circular(r)) = &self.entries else { return vec![] };
+        let r = number(*r, precision);
+        let next = |power: &Number| Some(power * &r);
+        std::iter::successors(Some(number(1.0, precision)), next).take(self.classes).collect()
     }
 
     /// `S v` for numbers `v` that are not negative.
@@ -123,8 +145,9 @@ impl Matrix {
             pass(&mut (0..v.len()).rev());
             return sums;
         }
+        let powers = self.powers(precision);
         let of_row = |y| {
-            let terms = self.row(y, precision).into_iter().zip(v).filter(|(s, _)| *s != Number::ZERO);
+            let terms = self.row_of(y, &powers, precision).into_iter().zip(v).filter(|(s, _)| *s != Number::ZERO);
             terms.fold(zero(), |sum, (s, v)| sum + s * v)
         };
         (0..v.len()).map(of_row).collect()
@@ -137,18 +160,10 @@ fn reduction_factor<T: Real>(r: T) -> f64 {
     r
 }
 
-/// `r^0` to `r^(count - 1)`.
-fn powers(r: f64, count: usize, precision: usize) -> Vec<Number> {
-    let r = number(r, precision);
-    let next = |power: &Number| Some(power * &r);
-    std::iter::successors(Some(number(1.0, precision)), next).take(count).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cases::SplitMix64;
-    use crate::exact::{Exact, PRECISION};
     use crate::row::Row;
 
     fn floats(matrix: &Matrix, y: usize) -> Vec<f64> {
@@ -183,8 +198,9 @@ mod tests {
     #[test]
     fn products_are_sums_over_rows() {
         let mut random = SplitMix64::new(1);
-        let close = power_of_two(-60);
-        let entries: Vec<f64> = (0..49).map(|at| if at % 8 == 0 { 1.0 } else { 1.0 / (2 + at % 7 + at / 7) as f64 }).collect();
+        let close = power_of_two(-40);
+        let entries: Vec<f64> =
+            (0..49).map(|at| if at % 8 == 0 { 1.0 } else { 1.0 / (2 + at % 7 + at / 7) as f64 }).collect();
         let all = [
             Matrix::class_order(0.7, 7),
             Matrix::class_order(1.0 - close, 7),

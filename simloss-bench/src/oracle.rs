@@ -313,7 +313,7 @@ mod tests {
 
     /// Whether `got` is `(high + low) * 2^n` to 2^-100; the numbers come from mpmath 1.3 with 900
     /// digits.
-    fn is(got: &Exact, (high, low): (f64, f64), n: i64) {
+    pub(super) fn is(got: &Exact, (high, low): (f64, f64), n: i64) {
         let want = (&Exact::from(high) + &Exact::from(low)).scaled(n);
         let miss = (got - &want).abs();
         let allowed = want.abs().scaled(-100);

@@ -88,6 +88,8 @@ fn run(options: &Options) -> Result<bool, String> {
     let (cases, samples) = (CASES * options.times, SAMPLES * options.times);
     let mut measured = measure::losses::<f32>(&HERE, SEED, cases);
     measured.extend(measure::losses::<f64>(&HERE, SEED, cases));
+    measured.extend(measure::proper::<f32>(SEED, cases));
+    measured.extend(measure::proper::<f64>(SEED, cases));
     measured.extend(measure::elementary::<f32>(SEED, samples));
     measured.extend(measure::elementary::<f64>(SEED, samples));
     let lanes = instructions::compare_lanes(SEED, cases.min(2_000));

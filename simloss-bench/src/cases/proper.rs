@@ -195,7 +195,7 @@ fn similarity<T: Real>(kind: Kind, random: &mut SplitMix64) -> (Similarity<T>, u
     let rarely = if is_order { THOUSAND } else { 10 * THOUSAND };
     let mut classes = if random.below(rarely) == 0 { 1_000 } else { random.pick(&CLASSES) };
     // Fewer classes where the power of the largest distance would be too small.
-    let mut order = |r: f64, classes: &mut usize, ring: bool| {
+    let order = |r: f64, classes: &mut usize, ring: bool| {
         let r = T::round(r);
         let least = power_of_two(T::SCALAR.normal_exponent() + 16);
         let power = |distance: usize| (0..distance).fold(1.0, |power, _| power * r.into());
