@@ -96,7 +96,7 @@ fn with<T: Platform, S: Similarity<T>>(s: &S, row: impl Fn(usize) -> Row) -> Out
         let (exact, exact_gradient) = oracle::loss_and_gradient(&logits, &row(y));
         let got = answer(&loss, &logits, y)?;
         losses.value(got.loss, &exact, || format!("case {index}"));
-        gradients.gradient(&got, &exact_gradient, |k| format!("class {k} of case {index}"));
+        gradients.gradient(Quantity::Gradient, &got, &exact_gradient, |k| format!("class {k} of case {index}"));
     }
     assert!(losses.inputs > 100, "only {} cases", losses.inputs);
     for (quantity, tally) in [(Quantity::Loss, losses), (Quantity::Gradient, gradients)] {

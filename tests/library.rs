@@ -16,6 +16,7 @@ mod laws;
 mod metric_laws;
 mod metrics;
 mod mistakes;
+mod proper;
 mod public;
 mod resume;
 mod similarity;

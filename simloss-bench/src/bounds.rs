@@ -14,6 +14,14 @@ pub enum Quantity {
     Loss,
     /// One entry of the gradient of the loss by the logits.
     Gradient,
+    /// Proper SimLoss of one sample.
+    ProperLoss,
+    /// One entry of the gradient of proper SimLoss.
+    ProperGradient,
+    /// Squared EMD of one sample.
+    SquaredEmd,
+    /// One entry of the gradient of squared EMD.
+    SquaredEmdGradient,
     /// `exp(h + l)` of the core.
     Exp,
     /// `ln x`.
@@ -30,9 +38,13 @@ pub enum Quantity {
 
 impl Quantity {
     /// All quantities, in the order in which tables list them.
-    pub const ALL: [Quantity; 8] = [
+    pub const ALL: [Quantity; 12] = [
         Quantity::Loss,
         Quantity::Gradient,
+        Quantity::ProperLoss,
+        Quantity::ProperGradient,
+        Quantity::SquaredEmd,
+        Quantity::SquaredEmdGradient,
         Quantity::Exp,
         Quantity::Ln,
         Quantity::Log1p,
@@ -46,6 +58,10 @@ impl Quantity {
         match self {
             Quantity::Loss => "loss",
             Quantity::Gradient => "gradient",
+            Quantity::ProperLoss => "proper loss",
+            Quantity::ProperGradient => "proper gradient",
+            Quantity::SquaredEmd => "squared EMD",
+            Quantity::SquaredEmdGradient => "squared EMD gradient",
             Quantity::Exp => "exp",
             Quantity::Ln => "ln",
             Quantity::Log1p => "log1p",
@@ -92,14 +108,14 @@ const fn gradient_floor(scalar: Scalar) -> f64 {
 
 const fn bound(quantity: Quantity, scalar: Scalar, ulp: f64, reason: &'static str) -> Bound {
     let floor = match quantity {
-        Quantity::Gradient => gradient_floor(scalar),
+        Quantity::Gradient | Quantity::ProperGradient => gradient_floor(scalar),
         _ => 0.0,
     };
     Bound { quantity, scalar, ulp, floor, reason }
 }
 
 /// The table, one row for every quantity in every scalar.
-pub const BOUNDS: [Bound; 16] = [
+pub const BOUNDS: [Bound; 24] = [
     bound(
         Quantity::Loss,
         Scalar::F32,
@@ -122,6 +138,14 @@ pub const BOUNDS: [Bound; 16] = [
         6.0,
         "The same algorithm with the same roundings, each in its own ulp; the exponentials end at 2^-564.",
     ),
+    bound(Quantity::ProperLoss, Scalar::F32, 8.0, "TODO"),
+    bound(Quantity::ProperLoss, Scalar::F64, 8.0, "TODO"),
+    bound(Quantity::ProperGradient, Scalar::F32, 10.0, "TODO"),
+    bound(Quantity::ProperGradient, Scalar::F64, 10.0, "TODO"),
+    bound(Quantity::SquaredEmd, Scalar::F32, 8.0, "TODO"),
+    bound(Quantity::SquaredEmd, Scalar::F64, 8.0, "TODO"),
+    bound(Quantity::SquaredEmdGradient, Scalar::F32, 10.0, "TODO"),
+    bound(Quantity::SquaredEmdGradient, Scalar::F64, 10.0, "TODO"),
     bound(
         Quantity::Exp,
         Scalar::F32,
@@ -171,7 +195,7 @@ pub enum Implementation {
     Published,
     /// `lse(z) - lse(z + ln S)`.
     Lse,
-    /// `-ln(sum S e / sum e)` with one running sum each.
+    /// The definition as it stands, as `-ln(sum S e / sum e)`, with one running sum each.
     Naive,
     /// The cross entropy of the crate candle.
     Candle,

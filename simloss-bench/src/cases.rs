@@ -4,6 +4,8 @@
 //! dealt in turn, so that any [`PAIRS`] consecutive cases meet every shape with every similarity;
 //! the rest (number of classes, true class, gaps, offsets) is drawn.
 
+pub mod proper;
+
 use std::fmt;
 
 use crate::oracle::Row;
@@ -166,6 +168,12 @@ enum Shape {
     TwoLevels,
     /// A straight slope away from the true class: what `S = r^d` has to hold against.
     Slope,
+    /// As [`NeighbourRight`](Self::NeighbourRight), with the others further back by gaps of their own.
+    NeighbourScattered,
+    /// The class that is least like the true one leads by a gap.
+    Opposite,
+    /// A neighbour leads the true class by little; the others have probabilities from 1e-9 to 1e-1.
+    NearTwins,
 }
 
 const SHAPES: [Shape; 12] = [
@@ -253,7 +261,8 @@ pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
     let kind = KINDS[index / SHAPES.len() % KINDS.len()];
     let classes = random.pick(&CLASSES);
     let y = random.below(classes);
-    let logits = logits(shape, classes, y, &mut random);
+    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
+    let logits = logits(shape, Around { classes, y, neighbour, opposite: neighbour }, &GAPS, &mut random);
     Case {
         name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
         logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
@@ -263,15 +272,25 @@ pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
 }
 
 /// A gap of the list, or one of any magnitude between 1e-7 and 1e4.
-fn gap(random: &mut SplitMix64) -> f64 {
-    if random.below(4) == 0 { random.magnitude(-23, 13) } else { random.pick(&GAPS) }
+fn gap(gaps: &[f64], random: &mut SplitMix64) -> f64 {
+    if random.below(4) == 0 { random.magnitude(-23, 13) } else { random.pick(gaps) }
 }
 
-fn logits(shape: Shape, classes: usize, y: usize, random: &mut SplitMix64) -> Vec<f64> {
+/// The true class among the others.
+struct Around {
+    classes: usize,
+    y: usize,
+    /// A class similar to `y`.
+    neighbour: usize,
+    /// One as unlike it as any.
+    opposite: usize,
+}
+
+fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -> Vec<f64> {
+    let Around { classes, y, neighbour, opposite } = around;
     let top = if random.below(4) == 0 { random.between(-1e4, 1e4) } else { random.pick(&TOPS) };
-    let gap_below = gap(random);
-    // A class that is not y: a neighbour, or any.
-    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
+    let gap_below = gap(gaps, random);
+    // A class that is not y.
     let other = (y + 1 + random.below(classes - 1)) % classes;
     let deviation = random.pick(&[1.0, 3.0, 10.0, 30.0, 100.0]);
     let slope = gap_below / classes as f64;
@@ -284,7 +303,8 @@ fn logits(shape: Shape, classes: usize, y: usize, random: &mut SplitMix64) -> Ve
         Shape::Right if c == y => top,
         Shape::Wrong if c == other => top,
         Shape::NeighbourRight if c == neighbour => top,
-        Shape::Right | Shape::Wrong | Shape::NeighbourRight => top - gap_below,
+        Shape::Opposite if c == opposite => top,
+        Shape::Right | Shape::Wrong | Shape::NeighbourRight | Shape::Opposite => top - gap_below,
         Shape::RightScattered if c == y => top,
         Shape::WrongScattered if c == other => top,
         Shape::RightScattered => top - gap_below - random.between(0.0, 30.0),
@@ -292,9 +312,15 @@ fn logits(shape: Shape, classes: usize, y: usize, random: &mut SplitMix64) -> Ve
         Shape::WrongScattered => top - gap_below - random.between(0.0, 30.0),
         Shape::Normal => top + deviation * random.normal(),
         Shape::Uniform => random.between(-1e4, 1e4),
-        Shape::LogGaps => top - gap(random),
+        Shape::LogGaps => top - gap(gaps, random),
         Shape::TwoLevels => top - gap_below * random.below(2) as f64,
         Shape::Slope => top - slope * (classes - c.abs_diff(y)) as f64,
+        Shape::NeighbourScattered | Shape::NearTwins if c == neighbour => top,
+        Shape::NeighbourScattered if c == y => top - gap_below,
+        Shape::NeighbourScattered => top - gap_below - gap(gaps, random),
+        Shape::NearTwins if c == y => top - random.between(0.0, 4.0),
+        // Between -ln 1e-1 and -ln 1e-9.
+        Shape::NearTwins => top - random.between(2.3, 20.7),
     };
     (0..classes).map(of_class).collect()
 }

@@ -2,13 +2,14 @@
 
 use simloss_core::{
     Error, Label,
-    loss::{Loss, SimLoss},
+    loss::{Loss, ProperSimLoss, SimLoss, SquaredEmd},
     number::Job,
+    similarity::ProperSimilarity,
 };
 use simloss_train::lanes::{InstructionSet, Lanes, Vector};
 
 use crate::cases;
-use crate::subject::{self, Answer, Built};
+use crate::subject::{self, Answer, Built, Proper, WithProper};
 
 /// Code that is written for any lanes. It runs as it stands; what must be compiled for the lanes' instructions is a
 /// [`Job`], and is called with `V::call`.
@@ -58,10 +59,11 @@ impl<L: Loss<f32>> Task for Answers<'_, L> {
     }
 }
 
-/// Holds SimLoss in every instruction set of this processor against SimLoss of one sample at a time, bit by bit.
+/// Holds the losses in every instruction set of this processor against the same of one sample at a time, bit by bit:
+/// SimLoss on the first `cases` hard cases of a seed, proper SimLoss and squared EMD on as many of theirs.
 ///
-/// Each of the first `cases` hard cases of a seed is computed for 17 true classes at once, so that registers are filled
-/// with losses of all sizes, and one is not full. What is found to be right there is right here: the answers are the same.
+/// Each case is computed for 17 true classes at once, so that registers are filled with losses of all sizes, and one is not
+/// full. What is found to be right there is right here: the answers are the same.
 ///
 /// # Errors
 /// A description of the first difference.
@@ -69,27 +71,55 @@ pub fn compare_lanes(seed: u64, cases: usize) -> Result<String, String> {
     let sets = InstructionSet::available();
     let mut answers = 0;
     for case in cases::hard::<f32>(seed, cases) {
-        let told = |error: Error| format!("{}: {error}", case.name);
-        let classes = case.classes();
-        let similarity = Built::new(&case).map_err(told)?;
-        let loss = SimLoss::new(&similarity);
-        let truths: Vec<usize> = (0..17).map(|i| (case.y + i) % classes).collect();
-        let labels: Vec<_> = truths.iter().map(|&y| Label::new(y, classes).ok()).collect();
-        let logits = case.logits.repeat(truths.len());
-        let expected = truths.iter().map(|&y| subject::answer(&loss, &case.logits, y));
-        let expected = expected.collect::<Result<Vec<_>, _>>().map_err(told)?;
-        for &set in &sets {
-            let found = with(set, Answers { loss, logits: &logits, labels: &labels });
-            let found = found.ok_or("an instruction set that was there is gone")?.map_err(told)?;
-            if let Some(i) = (0..truths.len()).find(|&i| found[i].bits() != expected[i].bits()) {
-                let (set, y) = (set.name(), truths[i]);
-                return Err(format!("{set} computes other bits than one lane for y = {y} of {}", case.name));
-            }
-            answers += truths.len();
-        }
+        let told = |text| format!("{}: {text}", case.name);
+        let similarity = Built::new(&case).map_err(|error| told(error.to_string()))?;
+        answers += compare(&sets, SimLoss::new(&similarity), &case.logits, case.y).map_err(told)?;
+    }
+    for case in cases::proper::hard::<f32>(seed, cases) {
+        let told = |text| format!("{}: {text}", case.name);
+        let refused = |error: Error| told(error.to_string());
+        let proper = Proper::new(&case).map_err(refused)?;
+        answers += proper.with(Compare { sets: &sets, logits: &case.logits, y: case.y }).map_err(told)?;
+        let squared_emd = SquaredEmd::new(case.classes()).map_err(refused)?;
+        answers += compare(&sets, squared_emd, &case.logits, case.y).map_err(told)?;
     }
     let names: Vec<_> = sets.iter().map(|set| set.name()).collect();
     Ok(format!("The same bits in {answers} answers computed in lanes ({}).", names.join(", ")))
+}
+
+/// [`compare`] for proper SimLoss with any similarity.
+struct Compare<'a> {
+    sets: &'a [InstructionSet],
+    logits: &'a [f32],
+    y: usize,
+}
+
+impl WithProper<f32> for Compare<'_> {
+    type Output = Result<usize, String>;
+
+    fn run<S: ProperSimilarity<f32>>(self, similarity: &S) -> Self::Output {
+        compare(self.sets, ProperSimLoss::new(similarity), self.logits, self.y)
+    }
+}
+
+/// How many answers of a loss, on one row of logits with 17 true classes from `y` on, have the same bits in lanes: all, or
+/// what differs.
+fn compare<L: Loss<f32> + Copy>(sets: &[InstructionSet], loss: L, logits: &[f32], y: usize) -> Result<usize, String> {
+    let told = |error: Error| error.to_string();
+    let classes = logits.len();
+    let truths: Vec<usize> = (0..17).map(|i| (y + i) % classes).collect();
+    let labels: Vec<_> = truths.iter().map(|&y| Label::new(y, classes).ok()).collect();
+    let repeated = logits.repeat(truths.len());
+    let expected = truths.iter().map(|&y| subject::answer(&loss, logits, y));
+    let expected = expected.collect::<Result<Vec<_>, _>>().map_err(told)?;
+    for &set in sets {
+        let found = with(set, Answers { loss, logits: &repeated, labels: &labels });
+        let found = found.ok_or("an instruction set that was there is gone")?.map_err(told)?;
+        if let Some(i) = (0..truths.len()).find(|&i| found[i].bits() != expected[i].bits()) {
+            return Err(format!("{} computes other bits than one lane for y = {}", set.name(), truths[i]));
+        }
+    }
+    Ok(sets.len() * truths.len())
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub mod cases;
 pub mod curve;
 pub mod exact;
 pub mod instructions;
+pub mod matrix;
 pub mod measure;
 pub mod oracle;
 pub mod peers;

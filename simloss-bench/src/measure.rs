@@ -1,5 +1,6 @@
 //! Errors of every implementation, measured: the losses on hard cases, the elementary functions on samples and edges.
 
+use std::fmt::Display;
 use std::thread;
 
 use simloss_core::{Error, number::scaled_exp};
@@ -83,7 +84,8 @@ pub fn judge<T: Platform + Send>(
             for ((loss, gradient), (implementation, answer)) in tallies.iter_mut().zip(implementations) {
                 let exact = if is_cross_entropy(*implementation) { &cross_entropy } else { &simloss };
                 if let Some(exact) = exact {
-                    judge_one(&case, answer(&case), exact, loss, gradient);
+                    let input = || told_input(&case, &case.name, case.classes());
+                    judge_one(answer(&case), exact, loss, (Quantity::Gradient, gradient), input);
                 }
             }
         });
@@ -98,19 +100,18 @@ pub fn judge<T: Platform + Send>(
     rows.collect()
 }
 
+/// The answer on one input, held against the exact loss and gradient.
 fn judge_one<T: Platform>(
-    case: &Case<T>,
     answer: Result<Answer<T>, String>,
     exact: &(Exact, Vec<GradientEntry>),
     loss: &mut Tally,
-    gradient: &mut Tally,
+    (quantity, gradient): (Quantity, &mut Tally),
+    input: impl Fn() -> String,
 ) {
-    // A row of hundreds of numbers is no help to a reader: the program prints it on demand.
-    let input = || if case.classes() <= 5 { case.to_string() } else { case.name.clone() };
     match answer {
         Ok(answer) => {
-            loss.value(answer.loss, &exact.0, input);
-            gradient.gradient(&answer, &exact.1, |k| format!("class {k} of {}", input()));
+            loss.value(answer.loss, &exact.0, &input);
+            gradient.gradient(quantity, &answer, &exact.1, |k| format!("class {k} of {}", input()));
         }
         Err(error) => {
             for tally in [loss, gradient] {
@@ -119,6 +120,49 @@ fn judge_one<T: Platform>(
             }
         }
     }
+}
+
+/// A case in words: a row of hundreds of numbers is no help to a reader; the program prints it on demand.
+fn told_input(case: &impl Display, name: &str, classes: usize) -> String {
+    if classes <= 5 { case.to_string() } else { name.to_owned() }
+}
+
+/// Proper SimLoss and squared EMD, of the core and as they stand in their definitions, on the first `cases` hard cases of
+/// a seed.
+pub fn proper<T: Platform + Send>(seed: u64, cases: usize) -> Vec<Measured> {
+    let rows = [
+        (Quantity::ProperLoss, Quantity::ProperGradient, Implementation::Simloss),
+        (Quantity::ProperLoss, Quantity::ProperGradient, Implementation::Naive),
+        (Quantity::SquaredEmd, Quantity::SquaredEmdGradient, Implementation::Simloss),
+        (Quantity::SquaredEmd, Quantity::SquaredEmdGradient, Implementation::Naive),
+    ];
+    let empty = vec![(Tally::default(), Tally::default()); rows.len()];
+    let tallies = in_threads(cases, empty, |tallies, index| {
+        let case = cases::proper::case::<T>(seed, index);
+        let (z, y, matrix) = (&case.logits, case.y, case.matrix());
+        let proper = oracle::proper::loss_and_gradient(z, y, &matrix);
+        let squared_emd = oracle::squared_emd::loss_and_gradient(z, y);
+        let answers = [
+            (&proper, told(subject::proper(&case))),
+            (&proper, Ok(peers::proper(z, y, &matrix.values()))),
+            (&squared_emd, told(subject::squared_emd(&case))),
+            (&squared_emd, Ok(peers::squared_emd(z, y))),
+        ];
+        for (((exact, answer), (_, quantity, _)), (loss, gradient)) in answers.into_iter().zip(rows).zip(tallies) {
+            let input = || told_input(&case, &case.name, case.classes());
+            judge_one(answer, exact, loss, (quantity, gradient), input);
+        }
+    });
+    let measured =
+        rows.into_iter().zip(tallies).flat_map(|((of_loss, of_gradient, implementation), (loss, gradient))| {
+            [(of_loss, loss), (of_gradient, gradient)].map(|(quantity, tally)| Measured {
+                quantity,
+                implementation,
+                scalar: T::SCALAR,
+                tally,
+            })
+        });
+    measured.collect()
 }
 
 /// `work` on a state for each of `0..count`, in as many threads as there are cores; the states merged.

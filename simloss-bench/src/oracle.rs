@@ -16,8 +16,14 @@
 //! oracle takes what the user gave (`r`, a similarity and `l`, or the entries) and not a table of
 //! rounded numbers.
 //!
+//! [`proper`] has the correction of SimLoss that is a proper scoring rule, [`squared_emd`] the score it is compared with for
+//! ordered classes, both in the same way.
+//!
 //! Logits may have magnitudes up to 2^40. The functions panic on anything outside their domain:
 //! a wrong question to the oracle is a mistake in the test that asks it.
+
+pub mod proper;
+pub mod squared_emd;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,9 +52,9 @@ const GUARD: i64 = 20;
 pub struct GradientEntry {
     /// `p - q`, the derivative of the loss by this logit.
     pub value: Exact,
-    /// `p`, the probability the model gives to the class.
+    /// The positive part: `p`, the probability the model gives to the class. (Other losses say what it is of theirs.)
     pub p: Exact,
-    /// `q = S p / sum S p`, the probability of the class given that it counts as right.
+    /// The negative part: `q = S p / sum S p`, the probability of the class given that it counts as right.
     pub q: Exact,
 }
 
@@ -74,11 +80,24 @@ struct Sums {
 impl Sums {
     fn new<T: Real>(z: &[T], row: &Row, precision: usize) -> Self {
         assert_eq!(z.len(), row.classes(), "as many logits as entries of the row");
-        let exps: Vec<Number> = z.iter().map(|&z| exp_of(z.into(), precision)).collect();
+        let exps = exps(z, precision);
         let similar: Vec<Number> = row.at(precision).iter().zip(&exps).map(|(s, e)| s * e).collect();
-        let sum = |terms: &[Number]| terms.iter().fold(number(0.0, precision), |sum, term| sum + term);
         Self { all: sum(&exps), right: sum(&similar), exps, similar }
     }
+}
+
+fn exps<T: Real>(z: &[T], precision: usize) -> Vec<Number> {
+    z.iter().map(|&z| exp_of(z.into(), precision)).collect()
+}
+
+fn sum(terms: &[Number]) -> Number {
+    terms.iter().fold(Number::ZERO, |sum, term| sum + term)
+}
+
+/// `exp(z_c) / sum_j exp(z_j)`
+fn softmax_of(exps: &[Number]) -> Vec<Number> {
+    let all = sum(exps);
+    exps.iter().map(|e| e / &all).collect()
 }
 
 /// The loss `L = -ln( sum_c S[y,c] softmax(z)_c )`.
@@ -197,15 +216,24 @@ fn widened(x: Number) -> Exact {
 }
 
 fn loss_and_sums<T: Real>(z: &[T], row: &Row) -> (Exact, Sums) {
-    let mut precision = PRECISION;
-    loop {
+    until_known::<T, _>(|precision| {
         let sums = Sums::new(z, row, precision);
         assert!(sums.right > Number::ZERO, "the similarity row is 0 everywhere");
         let share = &sums.right / &sums.all;
         let loss = Exact(-tables(|tables| tables.ln(&share, precision)));
+        (loss, GUARD - precision as i64, sums)
+    })
+}
+
+/// A loss and what it is made of, with twice as many bits until its error is below 2^-MARGIN of the spacing of `T` there.
+/// `at` computes, with so many bits, the loss, the exponent of a power of two that its error is below, and the rest.
+fn until_known<T: Real, P>(at: impl Fn(usize) -> (Exact, i64, P)) -> (Exact, P) {
+    let mut precision = PRECISION;
+    loop {
+        let (loss, error, parts) = at(precision);
         let spacing = T::SCALAR.spacing_exponent(loss.exponent().unwrap_or(i64::MIN / 2));
-        if GUARD - precision as i64 <= spacing - MARGIN {
-            return (loss, sums);
+        if error <= spacing - MARGIN {
+            return (loss, parts);
         }
         precision *= 2;
     }
@@ -285,7 +313,7 @@ mod tests {
 
     /// Whether `got` is `(high + low) * 2^n` to 2^-100; the numbers come from mpmath 1.3 with 900
     /// digits.
-    fn is(got: &Exact, (high, low): (f64, f64), n: i64) {
+    pub(super) fn is(got: &Exact, (high, low): (f64, f64), n: i64) {
         let want = (&Exact::from(high) + &Exact::from(low)).scaled(n);
         let miss = (got - &want).abs();
         let allowed = want.abs().scaled(-100);

@@ -79,6 +79,52 @@ pub fn naive<T: Platform>(z: &[T], s: &[T]) -> Answer<T> {
     Answer { loss: T::ZERO.sub(right.log()), gradient }
 }
 
+/// `p = softmax(z)` of logits shifted by the largest.
+fn softmax<T: Platform>(z: &[T]) -> Vec<T> {
+    let m = largest(z);
+    let e: Vec<T> = z.iter().map(|&z| z.sub(m).exp()).collect();
+    let total = sum(e.iter().copied());
+    e.into_iter().map(|e| e.div(total)).collect()
+}
+
+/// Proper SimLoss, `L = -ln q_y + 1 - sum_c p_c S_yc / q_c` with `q = S p`, and its gradient, one running sum each.
+///
+/// `s` is the matrix, row by row.
+pub fn proper<T: Platform>(z: &[T], y: usize, s: &[T]) -> Answer<T> {
+    let (classes, p) = (z.len(), softmax(z));
+    let row = |c: usize| &s[c * classes..][..classes];
+    let product = |v: &[T], c: usize| sum(row(c).iter().zip(v).map(|(&s, &v)| s.mul(v)));
+    let q: Vec<T> = (0..classes).map(|c| product(&p, c)).collect();
+    let shares = sum((0..classes).map(|c| p[c].mul(row(y)[c]).div(q[c])));
+    let u: Vec<T> = (0..classes).map(|c| p[c].mul(row(y)[c]).div(q[c]).div(q[c])).collect();
+    let of_class = |k: usize| {
+        let s = row(y)[k];
+        p[k].mul(T::ONE.sub(s.div(q[y])).sub(s.div(q[k])).add(product(&u, k)))
+    };
+    let loss = T::ZERO.sub(q[y].log()).add(T::ONE).sub(shares);
+    Answer { loss, gradient: (0..classes).map(of_class).collect() }
+}
+
+/// Squared EMD, `L = sum_t (F_t - [t >= y])^2`, and its gradient, one running sum each.
+pub fn squared_emd<T: Platform>(z: &[T], y: usize) -> Answer<T> {
+    let p = softmax(z);
+    let mut below = T::ZERO;
+    let cumulative: Vec<T> = p[..p.len() - 1]
+        .iter()
+        .map(|&p| {
+            below = below.add(p);
+            below
+        })
+        .collect();
+    let step = |is: bool| if is { T::ONE } else { T::ZERO };
+    let misses: Vec<T> = cumulative.iter().enumerate().map(|(t, f)| f.sub(step(t >= y))).collect();
+    let of_class = |k: usize| {
+        let terms = misses.iter().zip(&cumulative).enumerate().map(|(t, (h, &f))| h.mul(step(k <= t).sub(f)));
+        p[k].add(p[k]).mul(sum(terms))
+    };
+    Answer { loss: sum(misses.iter().map(|h| h.mul(*h))), gradient: (0..p.len()).map(of_class).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,12 @@
 
 use simloss_core::{
     Error, Label,
-    loss::{Criterion, CrossEntropy, Loss, PublishedSimLoss, SimLoss, Targets},
+    loss::{Criterion, CrossEntropy, Loss, ProperSimLoss, PublishedSimLoss, Scratch, SimLoss, SquaredEmd, Targets},
     number::{Scalar, Value},
-    similarity::{self, CircularTable, DenseTable, Identity, OrderTable},
+    similarity::{self, CircularTable, DenseTable, Identity, OrderTable, Products, ProperSimilarity, Taxonomy},
 };
 
-use crate::cases::{Case, Similarity};
+use crate::cases::{Case, Similarity, proper};
 use crate::real::Real;
 
 /// A number that both the core and the oracle know.
@@ -135,13 +135,158 @@ pub fn published<T: Number>(case: &Case<T>) -> Result<Answer<T>, Error> {
     answer(&PublishedSimLoss::new(Built::new(case)?), &case.logits, case.y)
 }
 
+/// A similarity that is proper by what it is (see [`crate::cases::proper`]). `Verified` checks it in `C^4` steps, which would
+/// take longer than everything that is measured; `tests/proper.rs` has it check those of the cases that are not large.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimed<S>(pub S);
+
+impl<T: Number, S: similarity::Similarity<T>> similarity::Similarity<T> for Claimed<S> {
+    const CLASSES: Option<usize> = S::CLASSES;
+    const LEADS: bool = S::LEADS;
+
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+
+    fn scratch(&self) -> usize {
+        self.0.scratch()
+    }
+
+    fn row<'a>(&'a self, y: Label, scratch: &'a mut [T]) -> &'a [T] {
+        self.0.row(y, scratch)
+    }
+
+    fn stored(&self, y: Label, c: Label) -> T {
+        self.0.stored(y, c)
+    }
+
+    fn product_values(&self) -> usize {
+        self.0.product_values()
+    }
+
+    #[inline(always)]
+    fn products<V: Value<Scalar = T>>(&self, token: V::Token, x: Products<'_, V>) {
+        self.0.products(token, x);
+    }
+}
+
+impl<T: Number, S: similarity::Similarity<T>> ProperSimilarity<T> for Claimed<S> {
+    fn is_strictly_proper(&self) -> bool {
+        true
+    }
+}
+
+/// A similarity of the core for which proper SimLoss is proper, chosen at run time, over the heap.
+#[derive(Clone, Debug)]
+pub enum Proper<T> {
+    /// `S = I`.
+    Identity(Identity),
+    /// Class order.
+    Order(OrderTable<T, Vec<T>>),
+    /// Circular order.
+    Circular(Claimed<CircularTable<T, Vec<T>>>),
+    /// Groups within groups.
+    Taxonomy(Taxonomy<T, Vec<u16>, Vec<T>>),
+    /// A matrix.
+    Dense(Claimed<DenseTable<T, Vec<T>>>),
+}
+
+/// What can be done with any proper similarity of the core.
+pub trait WithProper<T: Number> {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn run<S: ProperSimilarity<T>>(self, similarity: &S) -> Self::Output;
+}
+
+impl<T: Number> Proper<T> {
+    /// The core's similarity of a case.
+    ///
+    /// # Errors
+    /// Those of the core's constructors; no case of [`crate::cases::proper`] has any.
+    pub fn new(case: &proper::Case<T>) -> Result<Self, Error> {
+        let classes = case.classes();
+        let table = || vec![T::ZERO; 2 * classes - 1];
+        Ok(match &case.similarity {
+            proper::Similarity::Identity => Proper::Identity(Identity::new(classes)?),
+            proper::Similarity::Order(r) => Proper::Order(OrderTable::in_memory(table(), classes, *r)?),
+            proper::Similarity::Circular(r) => {
+                Proper::Circular(Claimed(CircularTable::in_memory(table(), classes, *r)?))
+            }
+            proper::Similarity::Groups { groupings, levels } => Proper::Taxonomy(taxonomy(groupings, levels)?),
+            proper::Similarity::Dense(entries) => {
+                let matrix = vec![T::ZERO; classes * classes];
+                let entry = |i, j| entries[i * classes + j];
+                Proper::Dense(Claimed(DenseTable::in_memory(matrix, classes, entry)?))
+            }
+        })
+    }
+
+    /// Runs a task with the type that the similarity has.
+    pub fn with<W: WithProper<T>>(&self, task: W) -> W::Output {
+        match self {
+            Proper::Identity(s) => task.run(s),
+            Proper::Order(s) => task.run(s),
+            Proper::Circular(s) => task.run(s),
+            Proper::Taxonomy(s) => task.run(s),
+            Proper::Dense(s) => task.run(s),
+        }
+    }
+}
+
+/// The tree of groups within groups: an inner node for each group of each height, and a root with the similarity 0.
+fn taxonomy<T: Number>(groupings: &[Vec<usize>], levels: &[T]) -> Result<Taxonomy<T, Vec<u16>, Vec<T>>, Error> {
+    let classes = groupings.first().map_or(0, Vec::len);
+    let groups_at = |height: usize| groupings[height].iter().max().map_or(0, |most| most + 1);
+    let mut first = vec![classes];
+    (0..groupings.len()).for_each(|height| first.push(first[height] + groups_at(height)));
+    let root = first[groupings.len()];
+    let mut parents = vec![root; root + 1];
+    for c in 0..classes {
+        let mut node = c;
+        for (height, groups) in groupings.iter().enumerate() {
+            parents[node] = first[height] + groups[c];
+            node = parents[node];
+        }
+    }
+    let parents = parents.into_iter().map(|node| node as u16).collect();
+    let levels = [&[T::ONE], levels, &[T::ZERO]].concat();
+    Taxonomy::new(parents, levels, classes)
+}
+
+/// Proper SimLoss of the core on a case.
+///
+/// # Errors
+/// As [`Loss::value`].
+pub fn proper<T: Number>(case: &proper::Case<T>) -> Result<Answer<T>, Error> {
+    struct Task<'a, T>(&'a proper::Case<T>);
+    impl<T: Number> WithProper<T> for Task<'_, T> {
+        type Output = Result<Answer<T>, Error>;
+
+        fn run<S: ProperSimilarity<T>>(self, similarity: &S) -> Self::Output {
+            answer(&ProperSimLoss::new(similarity), &self.0.logits, self.0.y)
+        }
+    }
+    Proper::new(case)?.with(Task(case))
+}
+
+/// Squared EMD of the core on the logits of a case.
+///
+/// # Errors
+/// As [`Loss::value`].
+pub fn squared_emd<T: Number>(case: &proper::Case<T>) -> Result<Answer<T>, Error> {
+    answer(&SquaredEmd::new(case.classes())?, &case.logits, case.y)
+}
+
 /// Any loss of the core on one sample.
 ///
 /// # Errors
 /// As [`Loss::value`].
 pub fn answer<T: Number, L: Loss<T>>(loss: &L, logits: &[T], y: usize) -> Result<Answer<T>, Error> {
     let y = Label::new(y, logits.len())?;
-    let mut scratch = vec![T::ZERO; loss.scratch::<T>().scalars];
+    let Scratch { scalars, values } = loss.scratch::<T>();
+    let mut scratch = vec![T::ZERO; scalars + values];
     let mut gradient = vec![T::ZERO; logits.len()];
     let value = loss.gradient_of_slice(logits, y, &mut scratch, &mut gradient)?;
     Ok(Answer { loss: value, gradient })

@@ -35,9 +35,15 @@ impl Tally {
         self.note(ulp::distance(got, exact), ulp::relative(got, exact), input);
     }
 
-    /// Judges one gradient; `input` is told the class with the largest error.
-    pub fn gradient<T: Real>(&mut self, got: &Answer<T>, exact: &[GradientEntry], input: impl Fn(usize) -> String) {
-        let floor = Bound::of(Quantity::Gradient, T::SCALAR).floor;
+    /// Judges one gradient by what the bound of `quantity` forgives; `input` is told the class with the largest error.
+    pub fn gradient<T: Real>(
+        &mut self,
+        quantity: Quantity,
+        got: &Answer<T>,
+        exact: &[GradientEntry],
+        input: impl Fn(usize) -> String,
+    ) {
+        let floor = Bound::of(quantity, T::SCALAR).floor;
         self.inputs += 1;
         for (k, (&g, exact)) in got.gradient.iter().zip(exact).enumerate() {
             let (distance, relative) =

@@ -18,9 +18,10 @@ Worst errors of SimLoss, of cross entropy, and of other ways to compute them, on
 Usage: stability [OPTIONS]
 
   --json          one JSON object a row, instead of a table
-  --cases N       N times as many inputs (default 1: about half a minute on two cores)
+  --cases N       N times as many inputs (default 1: about two minutes on two cores)
   --record FILE   also write the rows, with their worst inputs and this machine, to FILE
-  --show CASE     print one case in full, as `f32:17` or `f64:17`, and do nothing else
+  --show CASE     print one case in full, as `f32:17` or `f64:17`, or `proper:f32:17` for one of proper SimLoss and
+                  squared EMD, and do nothing else
   --help          this text
 
 Exit status: 0 if every bound holds and every expected failure fails, 1 if not, 2 for a wrong option.";
@@ -88,6 +89,8 @@ fn run(options: &Options) -> Result<bool, String> {
     let (cases, samples) = (CASES * options.times, SAMPLES * options.times);
     let mut measured = measure::losses::<f32>(&HERE, SEED, cases);
     measured.extend(measure::losses::<f64>(&HERE, SEED, cases));
+    measured.extend(measure::proper::<f32>(SEED, cases));
+    measured.extend(measure::proper::<f64>(SEED, cases));
     measured.extend(measure::elementary::<f32>(SEED, samples));
     measured.extend(measure::elementary::<f64>(SEED, samples));
     let lanes = instructions::compare_lanes(SEED, cases.min(2_000));
@@ -186,12 +189,14 @@ fn short(ulp: f64) -> String {
 }
 
 fn shown(case: &str) -> Result<String, String> {
-    let wrong = || format!("--show needs a scalar and an index, as f32:17, not '{case}'");
-    let (scalar, index) = case.split_once(':').ok_or_else(wrong)?;
-    let index = index.parse().map_err(|_| wrong())?;
-    match scalar {
-        "f32" => Ok(cases::case::<f32>(SEED, index).to_string()),
-        "f64" => Ok(cases::case::<f64>(SEED, index).to_string()),
+    let wrong = || format!("--show needs a scalar and an index, as f32:17 or proper:f32:17, not '{case}'");
+    let parts: Vec<&str> = case.split(':').collect();
+    let index = parts.last().and_then(|index| index.parse().ok()).ok_or_else(wrong)?;
+    match parts[..parts.len() - 1] {
+        ["f32"] => Ok(cases::case::<f32>(SEED, index).to_string()),
+        ["f64"] => Ok(cases::case::<f64>(SEED, index).to_string()),
+        ["proper", "f32"] => Ok(cases::proper::case::<f32>(SEED, index).to_string()),
+        ["proper", "f64"] => Ok(cases::proper::case::<f64>(SEED, index).to_string()),
         _ => Err(wrong()),
     }
 }
