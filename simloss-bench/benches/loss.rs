@@ -16,11 +16,13 @@ use simloss_bench::peers;
 use simloss_bench::real::Scalar;
 use simloss_bench::subject::Number;
 use simloss_bench::ulp;
-use simloss_bench::workload::{Logits, Mean, REDUCTION_FACTOR, class_order};
+use simloss_bench::workload::{
+    Emd, Logits, Mean, ProperClassOrder, REDUCTION_FACTOR, Reference, class_order, proper_class_order,
+};
 use simloss_core::{
     Label,
     decoders::{CostTable, Probabilities, argmax, expectation, median},
-    loss::{CrossEntropy, Loss, SimLoss, softmax_into},
+    loss::{CrossEntropy, Loss, SimLoss, SquaredEmd, softmax_into},
     nalgebra::SVector,
     number::{Job, scaled_exp},
     similarity::{CircularTable, ClassOrder, DenseTable, Identity, OrderTable, Similarity, SparseSimilarity, Taxonomy},
@@ -80,16 +82,16 @@ impl Similarity<f32> for Any {
 }
 
 /// One bench of a loss over a batch, in lanes.
-struct Batched<'g, 'c, L> {
+struct Batched<'g, 'c, L, R> {
     group: &'g mut BenchmarkGroup<'c, WallTime>,
     name: String,
     loss: L,
     batch: &'g Logits<f32>,
-    row: &'g dyn Fn(usize) -> Row,
+    row: R,
     gradient: bool,
 }
 
-impl<L: Loss<f32>> Task for Batched<'_, '_, L> {
+impl<L: Loss<f32>, R: Reference<f32>> Task for Batched<'_, '_, L, R> {
     type Output = Result<(), String>;
 
     fn run<V: Vector>(self, t: V::Token) -> Self::Output {
@@ -101,7 +103,7 @@ impl<L: Loss<f32>> Task for Batched<'_, '_, L> {
     }
 }
 
-fn in_lanes<L: Loss<f32>>(task: Batched<'_, '_, L>) -> Outcome {
+fn in_lanes<L: Loss<f32>, R: Reference<f32>>(task: Batched<'_, '_, L, R>) -> Outcome {
     let set = InstructionSet::chosen()?;
     Ok(instructions::with(set, task).ok_or("no instructions")??)
 }
@@ -124,6 +126,10 @@ fn sizes(criterion: &mut Criterion) -> Outcome {
             let (name, loss) = (format!("simloss/{what}/{classes}"), SimLoss::new(&similarity));
             let row = &|y| Row::class_order(REDUCTION_FACTOR as f32, classes, y);
             in_lanes(Batched { group: &mut group, name, loss, batch, row, gradient })?;
+            let (name, loss) = (format!("proper/{what}/{classes}"), proper_class_order(classes)?);
+            in_lanes(Batched { group: &mut group, name, loss, batch, row: ProperClassOrder, gradient })?;
+            let (name, loss) = (format!("emd/{what}/{classes}"), SquaredEmd::new(classes)?);
+            in_lanes(Batched { group: &mut group, name, loss, batch, row: Emd, gradient })?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use simloss_core::{
     Error, Label, Random,
-    loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets},
+    loss::{Criterion, CrossEntropy, Loss, ProperSimLoss, Reduction, SimLoss, SquaredEmd, Targets},
     number::{Job, Value},
     similarity::OrderTable,
 };
@@ -11,7 +11,8 @@ use simloss_train::lanes::{InstructionSet, Vector};
 use crate::bounds::{Bound, Quantity};
 use crate::exact::Exact;
 use crate::instructions::{self, Task};
-use crate::oracle::{self, Row};
+use crate::matrix::Matrix;
+use crate::oracle::{self, GradientEntry, Row};
 use crate::real::Real;
 use crate::subject::{self, Number};
 use crate::ulp;
@@ -59,13 +60,76 @@ impl<T: Number> Logits<T> {
     }
 }
 
-/// Class order with [`REDUCTION_FACTOR`].
+/// A class order over the heap.
+pub type Order<T> = OrderTable<T, Vec<T>>;
+
+fn order<T: Number>(classes: usize) -> Result<Order<T>, Error> {
+    OrderTable::in_memory(vec![T::ZERO; 2 * classes - 1], classes, T::round(REDUCTION_FACTOR))
+}
+
+/// SimLoss of the class order with [`REDUCTION_FACTOR`].
 ///
 /// # Errors
 /// As [`OrderTable::in_memory`].
-pub fn class_order<T: Number>(classes: usize) -> Result<SimLoss<OrderTable<T, Vec<T>>>, Error> {
-    let table = vec![T::ZERO; 2 * classes - 1];
-    Ok(SimLoss::new(OrderTable::in_memory(table, classes, T::round(REDUCTION_FACTOR))?))
+pub fn class_order<T: Number>(classes: usize) -> Result<SimLoss<Order<T>>, Error> {
+    Ok(SimLoss::new(order(classes)?))
+}
+
+/// Proper SimLoss of the same.
+///
+/// # Errors
+/// As [`OrderTable::in_memory`].
+pub fn proper_class_order<T: Number>(classes: usize) -> Result<ProperSimLoss<Order<T>>, Error> {
+    Ok(ProperSimLoss::new(order(classes)?))
+}
+
+/// What the oracle says of one sample.
+pub trait Reference<T: Number> {
+    /// Whose bounds apply to the loss and to its gradient.
+    const QUANTITIES: [Quantity; 2];
+    /// Rows of a large batch that are held against it.
+    const ROWS: usize;
+
+    /// The exact loss and gradient for the true class `y`.
+    fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>);
+}
+
+/// SimLoss, of the row of each true class.
+impl<T: Number, F: Fn(usize) -> Row> Reference<T> for F {
+    const QUANTITIES: [Quantity; 2] = [Quantity::Loss, Quantity::Gradient];
+    const ROWS: usize = 16;
+
+    fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>) {
+        oracle::loss_and_gradient(z, &self(y))
+    }
+}
+
+/// That of [`proper_class_order`].
+#[derive(Clone, Copy, Debug)]
+pub struct ProperClassOrder;
+
+impl<T: Number> Reference<T> for ProperClassOrder {
+    const QUANTITIES: [Quantity; 2] = [Quantity::ProperLoss, Quantity::ProperGradient];
+    // Its exact products take a hundred times as long as a row.
+    const ROWS: usize = 2;
+
+    fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>) {
+        let r: T = T::round(REDUCTION_FACTOR);
+        oracle::proper::loss_and_gradient(z, y, &Matrix::class_order(r, z.len()))
+    }
+}
+
+/// That of [`SquaredEmd`].
+#[derive(Clone, Copy, Debug)]
+pub struct Emd;
+
+impl<T: Number> Reference<T> for Emd {
+    const QUANTITIES: [Quantity; 2] = [Quantity::SquaredEmd, Quantity::SquaredEmdGradient];
+    const ROWS: usize = 16;
+
+    fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>) {
+        oracle::squared_emd::loss_and_gradient(z, y)
+    }
 }
 
 /// Cross entropy.
@@ -116,7 +180,7 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub fn check(&mut self, token: V::Token, row: impl Fn(usize) -> Row) -> Result<(), String> {
+    pub fn check<R: Reference<T>>(&mut self, token: V::Token, reference: R) -> Result<(), String> {
         let told = |error: Error| error.to_string();
         let (samples, classes) = (self.batch.labels.len(), self.batch.classes);
         assert!(samples.is_power_of_two(), "{samples} samples");
@@ -134,9 +198,9 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
             return Err(format!("class {k} of sample {i}: the gradient has other bits than one sample at a time"));
         }
 
-        // The oracle takes a millisecond for each: of a large batch 16 rows, an odd number of rows apart.
-        let apart = if samples * classes > 5_000 { (samples / 16) | 1 } else { 1 };
-        let [of_loss, of_gradient] = [Quantity::Loss, Quantity::Gradient].map(|what| Bound::of(what, T::SCALAR));
+        // The oracle takes a millisecond for each: of a large batch some rows, an odd number of rows apart.
+        let apart = if samples * classes > 5_000 { (samples / R::ROWS) | 1 } else { 1 };
+        let [of_loss, of_gradient] = R::QUANTITIES.map(|what| Bound::of(what, T::SCALAR));
         let mut sum = Exact::ZERO;
         for i in 0..samples {
             let (z, truth) = (self.batch.row(i), self.batch.truth(i));
@@ -145,7 +209,7 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
             if i % apart != 0 {
                 continue;
             }
-            let (exact, gradient) = oracle::loss_and_gradient(z, &row(truth));
+            let (exact, gradient) = reference.exact(z, truth);
             let distance = ulp::distance(value, &exact);
             if !of_loss.holds(distance) {
                 return Err(format!("the loss of sample {i} is wrong by {distance} ulp"));
@@ -185,43 +249,57 @@ impl<T: Number, L: Loss<T>, V: Value<Scalar = T>> Job<V> for Once<'_, '_, L, T, 
     }
 }
 
-/// Two losses over the same batch, and how often to run them.
-struct Timed<'a, A, B> {
+/// The losses that are timed beside each other, in this order.
+pub const TIMED: [&str; 4] = ["cce", "simloss", "proper", "emd"];
+
+/// The losses of [`TIMED`] over the same batch, and how often to run them.
+struct Timed<'a> {
     batch: &'a Logits<f32>,
-    losses: (A, B),
     runs: usize,
+    gradient: bool,
 }
 
-/// Seconds of one forward and gradient of two losses over the same batch, run in turn, once their answers are right.
+/// Seconds of one forward and, with `gradient`, its gradient of the losses of [`TIMED`] over the same batch, run in turn,
+/// once their answers are right.
 ///
 /// # Errors
 /// A wrong answer, in words.
-pub fn seconds_in_turn(set: InstructionSet, batch: &Logits<f32>, runs: usize) -> Result<[Vec<f64>; 2], String> {
-    let told = |error: Error| error.to_string();
-    let losses = (cross_entropy(batch.classes).map_err(told)?, class_order::<f32>(batch.classes).map_err(told)?);
-    instructions::with(set, Timed { batch, losses, runs }).ok_or("these instructions are not there")?
+pub fn seconds_in_turn(
+    set: InstructionSet,
+    batch: &Logits<f32>,
+    runs: usize,
+    gradient: bool,
+) -> Result<[Vec<f64>; 4], String> {
+    instructions::with(set, Timed { batch, runs, gradient }).ok_or("these instructions are not there")?
 }
 
-impl<A: Loss<f32>, B: Loss<f32>> Task for Timed<'_, A, B> {
-    type Output = Result<[Vec<f64>; 2], String>;
+impl Task for Timed<'_> {
+    type Output = Result<[Vec<f64>; 4], String>;
 
     fn run<V: Vector>(self, t: V::Token) -> Self::Output {
-        let Timed { batch, losses, runs } = self;
+        let Timed { batch, runs, gradient } = self;
+        let told = |error: Error| error.to_string();
         let (classes, r) = (batch.classes, REDUCTION_FACTOR as f32);
-        let mut cce = Mean::<_, _, V>::new(t, losses.0, batch);
-        let mut simloss = Mean::<_, _, V>::new(t, losses.1, batch);
+        let mut cce = Mean::<_, _, V>::new(t, cross_entropy(classes).map_err(told)?, batch);
+        let mut simloss = Mean::<_, _, V>::new(t, class_order::<f32>(classes).map_err(told)?, batch);
+        let mut proper = Mean::<_, _, V>::new(t, proper_class_order::<f32>(classes).map_err(told)?, batch);
+        let mut emd = Mean::<_, _, V>::new(t, SquaredEmd::new(classes).map_err(told)?, batch);
         cce.check(t, |y| Row::identity(classes, y))?;
         simloss.check(t, |y| Row::class_order(r, classes, y))?;
-        let mut seconds = [vec![], vec![]];
+        proper.check(t, ProperClassOrder)?;
+        emd.check(t, Emd)?;
+        let mut seconds = [vec![], vec![], vec![], vec![]];
         for _ in 0..runs {
-            let start = std::time::Instant::now();
-            std::hint::black_box(cce.run(t, true)).map_err(|error| error.to_string())?;
-            let middle = std::time::Instant::now();
-            std::hint::black_box(simloss.run(t, true)).map_err(|error| error.to_string())?;
-            let end = std::time::Instant::now();
-            for (seconds, time) in seconds.iter_mut().zip([middle - start, end - middle]) {
-                seconds.push(time.as_secs_f64());
-            }
+            let mut of = |i: usize, run: &mut dyn FnMut() -> Result<f32, Error>| {
+                let start = std::time::Instant::now();
+                std::hint::black_box(run()).map_err(told)?;
+                seconds[i].push(start.elapsed().as_secs_f64());
+                Ok::<(), String>(())
+            };
+            of(0, &mut || cce.run(t, gradient))?;
+            of(1, &mut || simloss.run(t, gradient))?;
+            of(2, &mut || proper.run(t, gradient))?;
+            of(3, &mut || emd.run(t, gradient))?;
         }
         Ok(seconds)
     }
@@ -252,7 +330,7 @@ mod tests {
         mean.check((), |y| Row::identity(10, y))?;
         for set in InstructionSet::available() {
             // Large enough that the oracle judges some of the rows.
-            seconds_in_turn(set, &Logits::new(64, 100)?, 1)?;
+            seconds_in_turn(set, &Logits::new(64, 100)?, 1, true)?;
         }
         Ok(())
     }
