@@ -6,8 +6,8 @@ use simloss_core::{
     Error, Label,
     decoders::{CostMatrix, CostTable, Probabilities, argmax, expectation, median},
     loss::{
-        Criterion, CrossEntropy, Lanes, Loss, PublishedSimLoss, Reduction, SimLoss, Targets, soft_label_into, softmax,
-        softmax_into,
+        Criterion, CrossEntropy, Lanes, Loss, ProperSimLoss, PublishedSimLoss, Reduction, SimLoss, SquaredEmd, Targets,
+        soft_label_into, softmax, softmax_into,
     },
     metrics::{
         Bin, Calibration, ClassificationMetrics, ConfusionMatrix, ConfusionTable, Mean, Share, ValueErrors, brier,
@@ -15,13 +15,15 @@ use simloss_core::{
     },
     nalgebra::{SMatrix, SVector},
     similarity::{
-        CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, ProperSimilarity,
-        Similarity, SparseSimilarity, Taxonomy, Verified, dissimilarity, similarity, verification_scratch,
+        CircularOrder, CircularTable, ClassOrder, DenseSimilarity, DenseTable, Identity, OrderTable, Products,
+        ProperSimilarity, Similarity, SparseSimilarity, Taxonomy, Verified, dissimilarity, similarity,
+        verification_scratch,
     },
 };
 
 pub static ENTRIES: &[fn() -> super::Outcome] = &[
     cross_entropy,
+    squared_emd,
     identity,
     orders,
     orders_in_memory,
@@ -117,6 +119,7 @@ fn any_similarity<S: Similarity<f32>>(s: &S) -> Outcome {
     black_box(Similarity::row(s, label()?, a.part()));
     black_box(Similarity::stored(s, label()?, label()?));
     black_box(Similarity::get(s, label()?, label()?, a.part())?);
+    products(s)?;
     soft_label_into(s, label()?, a.part(), b.part())?;
     black_box(DenseTable::<f32, _>::copy_in_memory(c.part(), s, a.part())?);
     black_box(CostTable::of_similarity(c.part(), s, a.part())?);
@@ -129,8 +132,32 @@ fn any_similarity<S: Similarity<f32>>(s: &S) -> Outcome {
     any_loss(&PublishedSimLoss::new(s))
 }
 
+fn products<S: Similarity<f32>>(s: &S) -> Outcome {
+    let (mut row, mut v, mut sums, mut excess) = (numbers(), numbers(), numbers(), numbers());
+    let (mut leads, mut scratch, mut values) = (numbers(), numbers(), numbers());
+    black_box(Similarity::<f32>::product_values(s));
+    let labels = black_box([label()?; 4]);
+    let x = Products {
+        labels: labels.get(..size()).unwrap_or_default(),
+        row: row.part(),
+        v: v.part(),
+        sums: sums.part(),
+        excess: excess.part(),
+        leads: leads.part(),
+        scratch: scratch.part(),
+        values: values.part(),
+    };
+    Similarity::products::<f32>(s, (), x);
+    [sums, excess, leads].into_iter().for_each(Memory::done);
+    Ok(())
+}
+
 fn cross_entropy() -> Outcome {
     any_loss(&CrossEntropy::new(size())?)
+}
+
+fn squared_emd() -> Outcome {
+    any_loss(&SquaredEmd::new(size())?)
 }
 
 fn identity() -> Outcome {
@@ -179,7 +206,9 @@ fn taxonomies() -> Outcome {
 
 fn any_proper<S: ProperSimilarity<f32>>(s: &S) -> Outcome {
     black_box((ProperSimilarity::is_strictly_proper(s), ProperSimilarity::is_strictly_proper(&s)));
-    Ok(())
+    let loss = ProperSimLoss::new(s);
+    black_box(ProperSimLoss::similarity(&loss).classes());
+    any_loss(&loss)
 }
 
 fn any_verified<S: Similarity<f32>>(s: S) -> Outcome {

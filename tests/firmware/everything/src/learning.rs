@@ -299,6 +299,7 @@ fn budget() -> Outcome {
         let budget = Budget::with_row_scratch(Budget::with_accumulation(Budget::with_moments(budget, size())), size());
         black_box([Budget::parameter_bytes(budget), Budget::bytes_beyond_parameters(budget), Budget::bytes(budget)]);
         black_box([Budget::with_groups(budget), Budget::with_soft_targets(budget, size())]);
+        black_box(Budget::with_loss_values(budget, size()));
     }
     Ok(())
 }
