@@ -356,7 +356,9 @@ fn likelihood_is_worse_only_where_it_is() -> Outcome {
     assert!(said.contains(price), "{said}");
     rewritten(&place, LOSSES[2], |_, _, test| test.scores.calibration = Some(0.05))?;
     let said = self::said(&place)?;
-    assert!(said.contains("for any SimLoss, at most 0.050 (r = 0.6). - Always"), "{said}");
+    let next =
+        "for any SimLoss, at most 0.050 (r = 0.6). Where probabilities matter, take proper SimLoss (--losses proper)";
+    assert!(said.contains(next), "{said}");
     Ok(())
 }
 

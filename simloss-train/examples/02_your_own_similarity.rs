@@ -12,7 +12,7 @@ use simloss_core::{
 };
 use simloss_train::{
     Error,
-    similarity::{Kind, Request, names::Unnamed},
+    similarity::{Kind, Request},
 };
 use std::{fs, path::Path};
 

@@ -69,7 +69,7 @@ impl<'a> HeadLoss<'a> {
                 )));
             }
             (LossKind::Proper, _) => AnyLoss::proper(AnyProper::of(source, candidate)?)?,
-            (LossKind::SimLoss, Truth::Class) => AnyLoss::simloss(similarity.clone()),
+            (LossKind::SimLoss, Truth::Class) if *source != Source::None => AnyLoss::simloss(similarity.clone()),
             (LossKind::SimLoss, _) => AnyLoss::cross_entropy(classes)?,
         };
         Ok(HeadLoss { description, source, similarity, scratch: loss.scratch::<f32>() })

@@ -32,10 +32,8 @@ use crate::{
 /// // Images of an ant, a bee and a cat, and vectors for two of the words.
 /// let path = std::env::temp_dir().join("simloss-classes-example.txt");
 /// std::fs::write(&path, "cat 1 0\nant 3 4\n")?;
-/// let request = Request {
-///     kind: Kind::Vectors, vectors: Some(path.clone()), unnamed: Unnamed::Drop, lower_bounds: vec![0.5],
-///     reduction_factors: vec![], superclasses: None, aliases: None,
-/// };
+/// let vectors = Request { vectors: Some(path.clone()), lower_bounds: vec![0.5], ..Request::new(Kind::Vectors) };
+/// let request = Request { unnamed: Unnamed::Drop, ..vectors };
 /// let (kept, loaded) = classes::named(set, &request)?;
 /// assert_eq!((kept.images(), kept.class_names()), (2, &["ant".to_owned(), "cat".to_owned()][..]));
 /// assert_eq!(loaded.unnamed, ["bee"]);
@@ -74,9 +72,7 @@ mod tests {
     };
 
     fn request(kind: Kind, unnamed: Unnamed) -> Request {
-        let (reduction_factors, lower_bounds) = (vec![], vec![]);
-        let (superclasses, vectors, aliases) = (None, None, None);
-        Request { kind, reduction_factors, lower_bounds, superclasses, vectors, aliases, unnamed }
+        Request { unnamed, ..Request::new(kind) }
     }
 
     /// Some classes of CIFAR-100: those with another word, those without one, and a bee.
