@@ -46,6 +46,8 @@ const FEW_FACES: [(&str, &str); 2] = [
 /// Finished runs of the full grids, as `simloss report --record` writes them.
 const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
 const AGE: &str = include_str!("../docs/records/age.json");
+/// The family of losses on the wine of the demo.
+const WINE: &str = include_str!("../docs/records/wine.json");
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
 fn between(document: &'static str, name: &str) -> &'static str {
@@ -582,6 +584,16 @@ const OF_AGES: [Shown; 9] = [
     Shown("ece", "ECE", false),
     Shown("ece_scaled", "ECE, scaled", false),
 ];
+/// What tells the family of losses apart, of classes in an order.
+const OF_FAMILY: [Shown; 7] = [
+    Shown("accuracy", "accuracy", true),
+    Shown("mae", "MAE", false),
+    Shown("mae_median", "MAE of the median", false),
+    Shown("rps", "RPS", false),
+    Shown("nll", "NLL", false),
+    Shown("ece", "ECE", false),
+    Shown("ece_scaled", "ECE, scaled", false),
+];
 /// And of CIFAR-100.
 const OF_CIFAR100: [Shown; 7] = [
     Shown("accuracy", "accuracy", true),
@@ -643,6 +655,15 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         }
     }
     assert!(between(REPRODUCTION, "gains") == gains, "docs/reproduction.md should have, at 'gains':\n{gains}");
+    Ok(())
+}
+
+#[test]
+fn the_family_of_losses_is_that_of_its_records() -> Outcome {
+    for (name, record, shown) in [("wine", WINE, &OF_FAMILY)] {
+        let expected = grid(&means(record, shown)?, shown)?;
+        assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
+    }
     Ok(())
 }
 
