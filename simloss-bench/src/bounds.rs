@@ -106,20 +106,6 @@ const fn gradient_floor(scalar: Scalar) -> f64 {
     }
 }
 
-/// What the gradient of proper SimLoss may miss by absolutely: `2^-98` in `f32`, `2^-916` in `f64`.
-///
-/// An exponential ends at `2^-216` (`f32`) or `2^-1586` (`f64`) of the largest one. `q_y` is at least `2^-110`
-/// (`2^-660`) there, because samples with less are taken relative to the classes that are similar to theirs; and `q_c` is
-/// at least `S_yc q_y`, where similarities are like `exp(-distance)`. So each part of the gradient of a class that is left
-/// out, `p_k` times `1`, `S_yk / q_y`, `S_yk / q_k` and up to `1 - ln q_k` times the largest `S_yc / q_c`, is at most `2^-106`
-/// (`2^-926`) times 150 (1,100).
-const fn proper_gradient_floor(scalar: Scalar) -> f64 {
-    match scalar {
-        Scalar::F32 => power_of_two(-98),
-        Scalar::F64 => power_of_two(-916),
-    }
-}
-
 /// What the gradient of squared EMD may miss by absolutely: `2^-133` in `f32`, `2^-1058` in `f64`.
 ///
 /// A probability below the smallest normal number is rounded to a multiple of the smallest number, which is half of
@@ -130,8 +116,7 @@ const fn squared_emd_gradient_floor(scalar: Scalar) -> f64 {
 
 const fn bound(quantity: Quantity, scalar: Scalar, ulp: f64, reason: &'static str) -> Bound {
     let floor = match quantity {
-        Quantity::Gradient => gradient_floor(scalar),
-        Quantity::ProperGradient => proper_gradient_floor(scalar),
+        Quantity::Gradient | Quantity::ProperGradient => gradient_floor(scalar),
         Quantity::SquaredEmdGradient => squared_emd_gradient_floor(scalar),
         _ => 0.0,
     };

@@ -71,7 +71,7 @@ impl<T: Real> Case<T> {
 impl<T: Real> fmt::Display for Case<T> {
     /// The case in decimal and in bits, all of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: z = [{}]", self.name, decimal_and_bits(&self.logits))?;
+        write!(f, "{}: y = {}, z = [{}]", self.name, self.y, decimal_and_bits(&self.logits))?;
         match &self.similarity {
             Similarity::Identity => write!(f, ", S = I"),
             Similarity::Order(r) => write!(f, ", class order, r = {}", decimal_and_bits(&[*r])),
@@ -110,7 +110,7 @@ enum Kind {
     /// Class order, r within 2^-24 to 2^-3 of 1.
     OrderNearOne,
     Circular,
-    /// Groups of 2, 3 or 5, and 0 between them.
+    /// Groups of 2, 3 or 5, almost the same, much alike or hardly, and 0 between them.
     Superclasses,
     /// Groups of 3 in groups of 2 of those, and now and then a similarity above all.
     Taxonomy,
@@ -218,7 +218,7 @@ fn similarity<T: Real>(kind: Kind, random: &mut SplitMix64) -> (Similarity<T>, u
         }
         Kind::Superclasses => {
             let size = random.pick(&[2, 3, 5]);
-            let level = T::round(random.pick(&[0.5, 0.9, near(10), near(20)]));
+            let level = T::round(random.pick(&[0.5, 0.9, near(10), near(20), 1e-3, 1e-7]));
             Similarity::Groups { groupings: vec![(0..classes).map(|c| c / size).collect()], levels: vec![level] }
         }
         Kind::Taxonomy => {
