@@ -30,7 +30,7 @@ use super::{Lanes, kernel};
 use crate::{
     Label,
     label::{exchange, gather},
-    number::{BlockSum, Job, Scalar, Value, block_sum, block_sums, log1p_beyond_share, scaled_exp},
+    number::{BlockSum, Job, Scalar, Value, block_sums, log1p_beyond_share, scaled_exp},
     similarity::{Products, Similarity, split},
     slices::split_mut,
 };
@@ -55,7 +55,8 @@ pub(super) fn proper<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         return out_of_range::<V, S, GRADIENT>(sample, logits, most, sums, e);
     }
     let sample = Sample { t, similarity, labels, row, scratch, values };
-    once(t, Centred::<V, S, GRADIENT> { sample, sums, e })
+    let apart = V::splat(t, V::Scalar::ZERO);
+    once(t, Centred::<V, S, GRADIENT> { sample, sums, apart, e })
 }
 
 /// Runs a job that is called from several places, compiled once for each width of lanes.
@@ -87,6 +88,8 @@ impl<V: Value, S: Similarity<V::Scalar>> Job<V> for Multiply<'_, V, S> {
 struct Centred<'a, V: Value, S, const GRADIENT: bool> {
     sample: Sample<'a, V, S>,
     sums: Sums<V>,
+    /// 1 in the lanes whose gradient leaves out `p_k`, 0 in the others.
+    apart: V,
     e: &'a mut [V],
 }
 
@@ -95,7 +98,7 @@ impl<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool> Job<V> for Centre
 
     #[inline(always)]
     fn run(self, _: V::Token) -> V {
-        centred::<V, S, GRADIENT>(self.sample, self.sums, self.e)
+        centred::<V, S, GRADIENT>(self.sample, self.sums, self.apart, self.e)
     }
 }
 
@@ -159,6 +162,7 @@ fn lowest<V: Value>() -> V::Scalar {
 fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     sample: Sample<'_, V, S>,
     sums: Sums<V>,
+    apart: V,
     e: &mut [V],
 ) -> V {
     let Sample { t, similarity, labels, row, scratch, values } = sample;
@@ -234,6 +238,8 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     let mark = V::splat(t, V::Scalar::MAX);
     // More than two thirds: of two classes that tie, neither, however the total was rounded.
     let majority = V::splat(t, V::Scalar::ONE.add(V::Scalar::HALF));
+    // Without `p_k` an entry may be far smaller than what it would be left from.
+    let of_others = apart.select_gt(zero, zero, majority);
     let mut others = BlockSum::new(t);
     let classes = row.chunks(4).zip(e.chunks_mut(4)).zip(q.chunks(4)).zip(excess.chunks(4)).zip(moved.chunks(4));
     for ((((row, e), inverse), excess), moved) in classes {
@@ -241,9 +247,10 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
         let block = row.iter().zip(e).zip(inverse).zip(excess).zip(moved).zip(&mut terms);
         for (((((&x, e), &inverse), &d), &moved), term) in block {
             let (s, _) = split(one, x);
-            let near = e.mul(inverse).mul(d.mul(of_total)).add(e.mul(down).mul(moved));
-            let direct = near.sub(e.mul(s).mul(of_right).mul(correction));
-            let has_most = e.mul(majority);
+            let ratio = e.mul(inverse);
+            let own_part = apart.select_gt(zero, zero.sub(ratio.mul(s)), ratio.mul(d.mul(of_total)));
+            let direct = own_part.add(e.mul(down).mul(moved)).sub(e.mul(s).mul(of_right).mul(correction));
+            let has_most = e.mul(of_others);
             *term = has_most.select_gt(total, zero, direct);
             *e = has_most.select_gt(total, mark, direct);
         }
@@ -252,10 +259,12 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     // The class with most of the probability gets what the others leave: the sum of all is 0.
     let moved = gather(t, labels, moved);
     let (share_of_right, moved) = (own.mul(of_right), own.mul(down).mul(moved));
-    let direct = moved.sub(share_of_right.mul(share)).sub(share_of_right.mul(correction));
-    let of_y = own.mul(majority).select_gt(total, zero.sub(others.total()), direct);
+    let missed = apart.select_gt(zero, one, share);
+    let direct = moved.sub(share_of_right.mul(missed)).sub(share_of_right.mul(correction));
+    let left = zero.sub(others.total()).sub(apart);
+    let of_y = own.mul(majority).select_gt(total, left, direct);
     exchange(t, labels, e, of_y);
-    let left = zero.sub(others.total().add(of_y));
+    let left = left.sub(of_y);
     for e in e.iter_mut() {
         *e = e.add(*e).select_gt(mark, left, *e);
     }
@@ -329,7 +338,8 @@ impl<V: Value> Job<V> for Exponential<V> {
 
 /// The loss where some lane's `Q` is out of range; the others keep their bits.
 ///
-/// With `B` the classes that are similar to `y`: `L = -ln p_B + L_B`, where `L_B` is the loss among them alone. (Proper
+/// With `B` the classes that are similar to `y`: `L = -ln p_B + L_B`, where `L_B` is the loss among them alone. Its gradient
+/// leaves out the probabilities among them, which those of all classes take the place of. (Proper
 /// similarities are 1 or more blocks, and 0 between them. A class order whose powers end above 0 is cut off there.)
 #[cold]
 #[inline(never)]
@@ -351,25 +361,20 @@ fn out_of_range<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
     let centre = limit.select_gt(right, centre, most);
     // Above the centre only where S = 0: not a term.
     let of_block = |z: V, x: V| split(one, x).0.select_gt(zero, once(t, Exponential { z, centre }), zero);
-    let of_rest = |z: V, x: V| split(one, x).0.select_gt(zero, zero, once(t, Exponential { z, centre: most }));
     exchange(t, labels, e, sums.own);
     for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
         *e = limit.select_gt(right, of_block(z, x), *e);
     }
     let inner = Sums::new(t, labels, row, e);
     let of_inner = inner.total();
-    let loss = once(t, Centred::<V, S, GRADIENT> { sample, sums: inner, e: &mut *e });
+    let apart = limit.select_gt(right, one, zero);
+    let loss = once(t, Centred::<V, S, GRADIENT> { sample, sums: inner, apart, e: &mut *e });
     let (h, l) = most.two_sum(zero.sub(centre));
     let difference = total.map(t, V::Scalar::ln).sub(of_inner.map(t, V::Scalar::ln));
     if const { GRADIENT } {
-        let rest = block_sum(t, z.len().min(row.len()), |k| match (z.get(k), row.get(k)) {
-            (Some(&z), Some(&x)) => of_rest(z, x),
-            _ => zero,
-        });
-        let missing = rest.div(total).div(of_inner);
-        for ((e, &z), &x) in e.iter_mut().zip(z).zip(row) {
-            let fixed = e.add(of_rest(z, x).div(total)).sub(of_block(z, x).mul(missing));
-            *e = limit.select_gt(right, fixed, *e);
+        for (e, &z) in e.iter_mut().zip(z) {
+            let p = once(t, Exponential { z, centre: most }).div(total);
+            *e = limit.select_gt(right, e.add(p), *e);
         }
     }
     limit.select_gt(right, loss.add(h.add(l.add(difference))), loss)

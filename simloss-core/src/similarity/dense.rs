@@ -11,7 +11,7 @@
 use super::{Flat, Similarity, entry, fixed, own, row_scratch, square};
 use crate::{
     Error, Label,
-    number::{Scalar, TwoFloat},
+    number::{Scalar, TwoFloat, Value, scaled_exp},
 };
 use core::marker::PhantomData;
 use nalgebra::SMatrix;
@@ -158,10 +158,11 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
                     s - 1.0
                 });
             Ok(if exponent > -core::f64::consts::LN_2 {
-                // The complement is the smaller; expm1 of 0 is 0, which is `S = 1`.
-                T::from_f64(-libm::expm1(exponent)).mul(T::ZERO.sub(T::ONE))
+                // The complement is the smaller. Of 0 it is -0, which is `S = 1`.
+                T::from_f64(Scalar::expm1(exponent)).abs().mul(T::ZERO.sub(T::ONE))
             } else {
-                let s = T::from_f64(libm::exp(exponent));
+                let unscale = Value::pow2(-f64::EXPONENTIAL.scale);
+                let s = T::from_f64(scaled_exp((), exponent, 0.0f64) * unscale);
                 if s < T::MIN_POSITIVE { T::ZERO } else { s }
             })
         })
