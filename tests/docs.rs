@@ -24,6 +24,7 @@ const FIRMWARE: &str = include_str!("../docs/records/firmware.json");
 /// One vector a line.
 const VECTORS: &str = include_str!("firmware/golden/vectors.txt");
 const STORY: &str = include_str!("../docs/records/story.json");
+const DRAWS: &str = include_str!("../docs/records/draws.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
 const PERFORMANCE: &str = include_str!("../docs/performance.md");
 const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
@@ -389,6 +390,175 @@ fn the_story_is_that_of_the_record() -> Outcome {
     }
     let found = between(MICROCONTROLLER, "story");
     assert!(found == table, "docs/microcontroller.md should have, at 'story':\n{table}");
+    Ok(())
+}
+
+/// What `tests/draws.rs` writes of one story.
+#[derive(Debug, serde::Deserialize)]
+struct Drawn {
+    seeds: Vec<u64>,
+    samples: Vec<usize>,
+    judged: Vec<usize>,
+    rounds: usize,
+    overlap: f64,
+    networks: Vec<Drifted>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Drifted {
+    trained: String,
+    before: BTreeMap<String, Drawings>,
+    drifted: BTreeMap<String, Drawings>,
+    tuned: Vec<Tuned>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Tuned {
+    loss: String,
+    r: Option<f64>,
+    rate: f64,
+    rounds_kept: Vec<usize>,
+    adapted: BTreeMap<String, Drawings>,
+    #[serde(default)]
+    against: BTreeMap<String, Against>,
+}
+
+/// One measure over the draws.
+#[derive(Debug, serde::Deserialize)]
+struct Drawings {
+    mean: f64,
+    std: f64,
+    draws: Vec<f64>,
+}
+
+/// One measure against that of cross entropy.
+#[derive(Debug, serde::Deserialize)]
+struct Against {
+    difference: f64,
+    std: f64,
+    p: Option<f64>,
+    holm: Option<f64>,
+}
+
+const MEASURES: [&str; 4] = ["accuracy", "mae", "median_mae", "nll"];
+
+#[test]
+fn the_draws_are_those_of_the_record() -> Outcome {
+    let drawn: BTreeMap<String, Drawn> = serde_json::from_str(DRAWS)?;
+    assert!(drawn.keys().eq(["faces", "wine"]), "{:?}", drawn.keys());
+    let mut table = String::from(
+        "| | accuracy | MAE | against cross entropy | MAE of the median | against cross entropy | NLL | draws below untuned MAE |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let spread = |scores: &Drawings, factor: f64, digits: usize| {
+        format!("{:.digits$} ({:.digits$})", factor * scores.mean, factor * scores.std)
+    };
+    for (name, Drawn { networks, .. }) in &drawn {
+        for network in networks {
+            let Drifted { trained, before, drifted, tuned } = network;
+            for (what, scores) in [("before drift", before), ("after drift", drifted)] {
+                let [accuracy, mae, median, nll] = MEASURES.map(|measure| &scores[measure]);
+                let (accuracy, nll) = (spread(accuracy, 100.0, 1), spread(nll, 1.0, 2));
+                let [mae, median] = [mae, median].map(|scores| spread(scores, 1.0, 3));
+                writeln!(table, "| {name}, {trained}: {what} | {accuracy} % | {mae} | | {median} | | {nll} | |")?;
+            }
+            for Tuned { loss, r, rate, adapted, against, .. } in tuned {
+                let [accuracy, mae, median, nll] = MEASURES.map(|measure| &adapted[measure]);
+                let below = mae.draws.iter().zip(&drifted["mae"].draws).filter(|(mae, untuned)| mae < untuned).count();
+                let below = format!("{below} of {}", mae.draws.len());
+                let (accuracy, nll) = (spread(accuracy, 100.0, 1), spread(nll, 1.0, 2));
+                let [mae, median] = [mae, median].map(|scores| spread(scores, 1.0, 3));
+                let [of_mae, of_median] = ["mae", "median_mae"].map(|measure| {
+                    against.get(measure).map_or(String::new(), |test| {
+                        let p = test.holm.map_or("no test".to_owned(), |p| {
+                            if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+                        });
+                        format!("{:+.3}, {p}", test.difference)
+                    })
+                });
+                let r = r.map_or(String::new(), |r| format!(", r = {r}"));
+                writeln!(
+                    table,
+                    "| {name}, {trained}: {loss}{r}, rate {rate} | {accuracy} % | {mae} | {of_mae} | {median} | {of_median} \
+                     | {nll} | {below} |"
+                )?;
+            }
+        }
+    }
+    // What the text says of SimLoss.
+    let of = |name: &str| -> Result<[usize; 2], Box<dyn std::error::Error>> {
+        let network = drawn[name].networks.iter().find(|network| network.trained == "order").ok_or("no network")?;
+        let tuned = network.tuned.iter().find(|tuned| tuned.loss == "SimLoss").ok_or("no SimLoss")?;
+        let pairs = tuned.adapted["mae"].draws.iter().zip(&network.drifted["mae"].draws);
+        Ok([tuned.rounds_kept.iter().filter(|&&kept| kept == 0).count(), pairs.filter(|(mae, un)| mae < un).count()])
+    };
+    let ([of_faces, falls], [of_wines, also]) = (of("faces")?, of("wine")?);
+    assert_eq!(falls, also);
+    let text = MICROCONTROLLER.split_whitespace().collect::<Vec<_>>().join(" ");
+    for claim in [
+        format!(
+            "in {of_faces} of 10 draws of the faces, draw 1 among them, and in {of_wines} of 10 draws of the wines"
+        ),
+        format!("MAE falls in {falls} of 10 draws of each"),
+        format!("({:.2} on the faces, {:.2} on the wines)", drawn["faces"].overlap, drawn["wine"].overlap),
+    ] {
+        assert!(text.contains(&claim), "docs/microcontroller.md should say: {claim}");
+    }
+    let found = between(MICROCONTROLLER, "draws");
+    assert!(found == table, "docs/microcontroller.md should have, at 'draws':\n{table}");
+    Ok(())
+}
+
+/// Means, spreads and tests are those of the values beside them, and draw 1 is what the device did.
+#[test]
+fn the_record_of_draws_agrees_with_itself() -> Outcome {
+    let drawn: BTreeMap<String, Drawn> = serde_json::from_str(DRAWS)?;
+    let stories: BTreeMap<String, Story> = serde_json::from_str(STORY)?;
+    // The record has six decimals.
+    let near = |a: f64, b: f64, digits: i32| (a - b).abs() <= 10f64.powi(-digits);
+    for (name, Drawn { seeds, samples, judged, rounds, overlap, networks }) in &drawn {
+        assert!(seeds.iter().copied().eq(1..=10) && samples.len() == 10 && judged.len() == 10);
+        let sums = [samples, judged].map(|all| all.iter().sum::<usize>() as f64);
+        assert!(near(*overlap, sums[0] / sums[1], 6));
+        let story = &stories[name];
+        assert_eq!((samples[0], judged[0], *rounds), (story.samples, story.judged, story.rounds));
+        for Drifted { trained, before, drifted, tuned } in networks {
+            for scores in [before, drifted].into_iter().chain(tuned.iter().map(|tuned| &tuned.adapted)) {
+                assert!(scores.len() == MEASURES.len());
+                for Drawings { mean, std, draws } in scores.values() {
+                    let summary = Summary::of(draws).ok_or("no draws")?;
+                    assert!(draws.len() == 10 && near(*mean, summary.mean, 5) && near(*std, summary.deviation, 5));
+                }
+            }
+            let (reference, others) = tuned.split_first().ok_or("nothing was tuned")?;
+            assert!(reference.loss == "cross entropy" && reference.against.is_empty());
+            for measure in MEASURES {
+                let values = |tuned: &Tuned| tuned.adapted[measure].draws.clone();
+                let tests: Vec<_> =
+                    others.iter().map(|one| paired(&values(one), &values(reference), *overlap)).collect();
+                let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
+                for (test, one) in tests.iter().zip(others) {
+                    let Against { difference, std, p, holm } = &one.against[measure];
+                    assert!(one.adapted[measure].mean - reference.adapted[measure].mean - difference < 1e-5);
+                    assert_eq!(p.is_some(), test.is_some(), "{one:?}");
+                    let (Some(test), Some(p), Some(holm)) = (test, p, holm) else { continue };
+                    assert!(near(*difference, test.difference.mean, 5) && near(*std, test.difference.deviation, 5));
+                    assert!(near(*p, test.p, 3) && near(*holm, corrected.next().ok_or("no p")?, 2), "{one:?}");
+                }
+            }
+            for told in story.plays.iter().filter(|told| told.trained == *trained) {
+                let loss = if told.tuned == "cce" { "cross entropy" } else { "SimLoss" };
+                let tuned = tuned.iter().find(|tuned| tuned.loss == loss).ok_or("a loss that was not drawn")?;
+                assert_eq!(tuned.rounds_kept[0], told.rounds_kept);
+                for (figures, scores) in
+                    [(&told.before, before), (&told.drifted, drifted), (&told.adapted, &tuned.adapted)]
+                {
+                    assert!(near(figures.accuracy, scores["accuracy"].draws[0], 6));
+                    assert!(near(figures.mae, scores["mae"].draws[0], 6));
+                }
+            }
+        }
+    }
     Ok(())
 }
 

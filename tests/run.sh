@@ -14,7 +14,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STANDARD="fmt clippy doc test lanes examples supply advisories targets firmware demo story faces bench fuzz data pytorch"
-DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-peers"
+DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-draws deep-peers"
 SKIPPED=77
 NO_DATA=78
 RELEASE=${CARGO_TARGET_DIR:-target}/release
@@ -48,6 +48,7 @@ about() {
     deep-package) echo "the three crates compile from their packages, as from the registry" ;;
     deep-faults) echo "a sweep killed at fifty moments, and on a disk that is full, ends as the undisturbed one" ;;
     deep-fuzz) echo "ten minutes of hostile input for every target" ;;
+    deep-draws) echo "the stories of the device over ten draws of its samples, tuned by each loss: figures of the record" ;;
     deep-load) echo "100,000 x 1,000 logits, 1,000 classes, 200,000 files: time and memory within their bounds" ;;
   esac
 }
@@ -198,12 +199,17 @@ step_story() {
   story wine && story lenet
 }
 
+# The images, and the published network for ages.
+has_faces() {
+  local data=../shared/data
+  [ -e $data/UTKFace-4k.tar ] && [ -e $data/checkpoints/utkface_r0.8.safetensors ] && return 0
+  echo "needs $data: UTKFace-4k.tar and checkpoints/utkface_r0.8.safetensors, which may not be redistributed"
+  return 1
+}
+
 step_faces() {
   local data=../shared/data
-  if [ ! -e $data/UTKFace-4k.tar ] || [ ! -e $data/checkpoints/utkface_r0.8.safetensors ]; then
-    echo "needs $data: UTKFace-4k.tar and checkpoints/utkface_r0.8.safetensors, which may not be redistributed"
-    return $NO_DATA
-  fi
+  has_faces || return $NO_DATA
   story faces "$PWD/$data/UTKFace-4k.tar" "$PWD/$data/checkpoints/utkface_r0.8.safetensors"
 }
 
@@ -310,6 +316,33 @@ step_deep-faults() {
 
 step_deep-fuzz() {
   fuzz 600
+}
+
+# draws NAME FOLDER : the networks are in the folder. With --overwrite behind the record, its figures become those of now.
+draws() {
+  "$RELEASE/examples/story" draws "$1" "$2" --record docs/records/draws.json
+}
+
+step_deep-draws() {
+  local work status
+  release && work=$(mktemp -d) || return 1
+  draws_in "$work"
+  status=$?
+  rm -rf "$work"
+  return $status
+}
+
+draws_in() {
+  local work=$1 data=../shared/data
+  mkdir "$work/wine" "$work/faces" "$work/faces/images" &&
+    "$RELEASE/simloss" demo --seeds 1 -r 0.5 --out "$work/demo" >/dev/null &&
+    cp "$work/demo/runs/cross-entropy/seed-1/model.safetensors" "$work/wine/cce.safetensors" &&
+    cp "$work/demo/runs/order-r0.5/seed-1/model.safetensors" "$work/wine/order.safetensors" &&
+    draws wine "$work/wine" || return 1
+  has_faces || { echo "wine has the figures of the record; the faces were not drawn" && return $NO_DATA; }
+  tar -xf $data/UTKFace-4k.tar -C "$work/faces/images" &&
+    cp $data/checkpoints/utkface_r0.8.safetensors "$work/faces/order.safetensors" &&
+    draws faces "$work/faces"
 }
 
 step_deep-load() {

@@ -1,15 +1,24 @@
 //! The desktop's part of the story that `tests/firmware/story.sh` plays: samples of sensors before and after they drift,
-//! those that a device gets, and what came of it.
+//! those that a device gets, and what came of it. `draws` repeats the story on the host for other draws of the samples.
+
+mod draws;
+// Not a dependency: the firmware is a workspace of its own, and this file needs nothing but the core.
+#[path = "firmware/story/src/tuning.rs"]
+mod tuning;
 
 use serde::{Deserialize, Serialize};
 use simloss_core::{Label, Random};
 use simloss_train::{
     checkpoint::{self, Checkpoint},
-    data::Split,
+    data::{Split, Standardiser},
     firmware::{Frozen, Head, features},
-    images::folder::{self, Loading},
+    images::{
+        ImageSet,
+        folder::{self, Loading},
+    },
     network::{Kind, Layers, Visitor},
     record::VERSION,
+    table::Table,
     wine,
 };
 use std::{collections::BTreeMap, env, error::Error, fs, io::BufWriter, path::Path};
@@ -89,39 +98,78 @@ impl Drift {
 }
 
 /// In an order of their own, no more than a device gets; the others are returned.
-fn choose(seen: &mut Vec<u32>) -> Vec<u32> {
-    Random::new(SEED).shuffle(seen);
+fn choose(seen: &mut Vec<u32>, seed: u64) -> Vec<u32> {
+    Random::new(seed).shuffle(seen);
     seen.split_off(SAMPLES.min(seen.len()))
 }
 
-/// Wines measured by sensors that age. Those of the validation part are the device's, those of the test part judge: the
-/// tables `before.csv` and `after.csv`.
-fn wines(folder: &Path, plays: &[&str]) -> Outcome {
-    let table = wine::table()?;
-    let (data, width) = (&table.data, table.data.width());
-    let split = Split::stratified(data, SEED)?;
-    let row = |i: u32| &data.features()[i as usize * width..][..width];
-    // Some wines are in the table more than once: none may adapt and judge.
-    let judges = |i: &u32| split.test.iter().any(|&j| row(*i) == row(j));
-    let mut seen: Vec<u32> = split.validation.iter().copied().filter(|i| !judges(i)).collect();
-    choose(&mut seen);
+/// Wines, as sensors measure them before and after they age.
+struct Wines {
+    table: Table,
+    split: Split,
+    scale: Standardiser,
+}
 
-    let scale = checkpoint::read(&folder.join("cce.safetensors"))?.model.and_then(|model| model.standardiser);
-    let scale = scale.ok_or("the model has no scale")?;
-    let drifted = |i: u32| -> Outcome<Vec<f32>> {
-        let mut row = row(i).to_vec();
+impl Wines {
+    /// As the network `cce.safetensors` was trained with them.
+    fn new(folder: &Path) -> Outcome<Self> {
+        let table = wine::table()?;
+        let split = Split::stratified(&table.data, SEED)?;
+        let scale = checkpoint::read(&folder.join("cce.safetensors"))?.model.and_then(|model| model.standardiser);
+        Ok(Wines { table, split, scale: scale.ok_or("the model has no scale")? })
+    }
+
+    fn row(&self, i: u32) -> &[f32] {
+        let width = self.table.data.width();
+        &self.table.data.features()[i as usize * width..][..width]
+    }
+
+    fn drifted(&self, i: u32) -> Outcome<Vec<f32>> {
+        let names = self.table.data.feature_names();
+        let mut row = self.row(i).to_vec();
         for (name, offset) in MOVED {
-            let k =
-                data.feature_names().iter().position(|feature| feature == name).ok_or(format!("no feature {name}"))?;
-            let (mean, deviation) = (scale.mean()[k], scale.deviation()[k]);
+            let k = names.iter().position(|feature| feature == name).ok_or(format!("no feature {name}"))?;
+            let (mean, deviation) = (self.scale.mean()[k], self.scale.deviation()[k]);
             row[k] = (mean + GAIN * (f64::from(row[k]) - mean) + offset * deviation) as f32;
         }
         Ok(row)
-    };
+    }
+
+    fn labels(&self, of: &[u32]) -> Vec<Label> {
+        of.iter().map(|&i| self.table.data.labels()[i as usize]).collect()
+    }
+
+    /// The device's wines and those that judge: draw 1 are the validation and the test part of the networks' split, the
+    /// other draws deal the two anew.
+    fn deal(&self, draw: u64) -> [Vec<u32>; 2] {
+        let Split { validation, test, .. } = &self.split;
+        let (mut seen, mut judged) = (validation.clone(), test.clone());
+        if draw != SEED {
+            seen.append(&mut judged);
+            Random::new(draw).shuffle(&mut seen);
+            judged = seen.split_off(validation.len());
+        }
+        // Some wines are in the table more than once: none may adapt and judge.
+        seen.retain(|&i| judged.iter().all(|&j| self.row(i) != self.row(j)));
+        choose(&mut seen, draw);
+        [seen, judged]
+    }
+
+    fn drift() -> String {
+        let moved: Vec<String> = MOVED.iter().map(|(name, offset)| format!("{name} {offset:+}")).collect();
+        format!("{} deviations, each {GAIN} times as steep", moved.join(", "))
+    }
+}
+
+/// Wines measured by sensors that age: the tables `before.csv` and `after.csv`.
+fn wines(folder: &Path, plays: &[&str]) -> Outcome {
+    let wines = Wines::new(folder)?;
+    let data = &wines.table.data;
+    let [seen, judged] = wines.deal(SEED);
     let [mut before, mut after] = [(); 2].map(|()| format!("{},quality\n", data.feature_names().join(",")));
-    for &i in &split.test {
+    for &i in &judged {
         let grade = &data.class_names()[data.labels()[i as usize].index()];
-        for (csv, row) in [(&mut before, row(i).to_vec()), (&mut after, drifted(i)?)] {
+        for (csv, row) in [(&mut before, wines.row(i).to_vec()), (&mut after, wines.drifted(i)?)] {
             row.iter().for_each(|x| *csv += &format!("{x},"));
             *csv += &format!("{grade}\n");
         }
@@ -130,27 +178,43 @@ fn wines(folder: &Path, plays: &[&str]) -> Outcome {
     fs::write(folder.join("after.csv"), after)?;
 
     // As they are measured: the device scales them.
-    let rows = seen.iter().map(|&i| drifted(i)).collect::<Outcome<Vec<_>>>()?.concat();
-    let labels: Vec<Label> = seen.iter().map(|&i| data.labels()[i as usize]).collect();
+    let rows = seen.iter().map(|&i| wines.drifted(i)).collect::<Outcome<Vec<_>>>()?.concat();
+    let labels = wines.labels(&seen);
     for play in plays {
         samples(&folder.join(play), ROUNDS, &rows, &labels)?;
     }
-    let moved: Vec<String> = MOVED.iter().map(|(name, offset)| format!("{name} {offset:+}")).collect();
-    let what = format!("{} deviations, each {GAIN} times as steep", moved.join(", "));
-    Drift::new(what, seen.len(), split.test.len()).save(folder)
+    Drift::new(Wines::drift(), seen.len(), judged.len()).save(folder)
+}
+
+/// The images of a folder, by age.
+fn images(folder: &Path) -> Outcome<ImageSet> {
+    let loading = Loading { size: [60, 60], threads: 2, cache: None, progress: &|_, _| true };
+    Ok(folder::ages(&folder.join("images"), 1..=90, None, loading)?.set)
+}
+
+/// An image with less light.
+fn darker(set: &ImageSet, i: u32) -> Vec<u8> {
+    set.pixels_of(i).iter().map(|&x| ((u16::from(x) * LIGHT + 50) / 100) as u8).collect()
+}
+
+/// What a network gets of an image.
+fn scaled(byte: u8) -> f32 {
+    f32::from(byte) / 255.0
+}
+
+fn less_light() -> String {
+    format!("{LIGHT} % of the light")
 }
 
 /// Faces that a camera sees with less light. Some are the device's, the others judge: the folders `before` and `after`.
 fn faces(folder: &Path, plays: &[&str]) -> Outcome {
-    let loading = Loading { size: [60, 60], threads: 2, cache: None, progress: &|_, _| true };
-    let set = folder::ages(&folder.join("images"), 1..=90, None, loading)?.set;
-    let darker = |i: u32| set.pixels_of(i).iter().map(|&x| ((u16::from(x) * LIGHT + 50) / 100) as u8).collect();
+    let set = images(folder)?;
     let mut seen = set.all();
-    let judged = choose(&mut seen);
+    let judged = choose(&mut seen, SEED);
     for (name, is_after) in [("before", false), ("after", true)] {
         fs::create_dir_all(folder.join(name))?;
         for &i in &judged {
-            let planes: Vec<u8> = if is_after { darker(i) } else { set.pixels_of(i).to_vec() };
+            let planes: Vec<u8> = if is_after { darker(&set, i) } else { set.pixels_of(i).to_vec() };
             let age = &set.class_names()[set.labels()[i as usize].index()];
             let file = BufWriter::new(fs::File::create(folder.join(name).join(format!("{age}_0_0_{i}.png")))?);
             let mut encoder = png::Encoder::new(file, 60, 60);
@@ -163,7 +227,7 @@ fn faces(folder: &Path, plays: &[&str]) -> Outcome {
     // Too large a network for the device: the desktop computes what its head gets, and nothing lies before that.
     let Checkpoint { network, parameters, .. } = checkpoint::read(&folder.join("order.safetensors"))?;
     let head = Head::of(&network, 1)?;
-    let pixels: Vec<f32> = seen.iter().flat_map(|&i| darker(i)).map(|byte| f32::from(byte) / 255.0).collect();
+    let pixels: Vec<f32> = seen.iter().flat_map(|&i| darker(&set, i)).map(scaled).collect();
     let rows = features(&network, &head, &parameters, &pixels)?;
     let labels: Vec<Label> = seen.iter().map(|&i| set.labels()[i as usize]).collect();
     let alone = Kind::Table { inputs: head.widths[0], hidden: vec![1], classes: network.classes() };
@@ -172,7 +236,7 @@ fn faces(folder: &Path, plays: &[&str]) -> Outcome {
         samples(&folder.join(play), ROUNDS, &rows, &labels)?;
         fs::write(folder.join(play).join("frozen.rs"), frozen.module())?;
     }
-    Drift::new(format!("{LIGHT} % of the light"), seen.len(), judged.len()).save(folder)
+    Drift::new(less_light(), seen.len(), judged.len()).save(folder)
 }
 
 /// What the device reads: settings, then samples with their classes.
@@ -284,8 +348,16 @@ fn main() -> Outcome {
         ["tell", name, folder, plays @ ..] => tell(name, Path::new(folder), plays),
         ["record", name, folder, path] => record(name, Path::new(folder), Path::new(path), false),
         ["record", name, folder, path, "--overwrite"] => record(name, Path::new(folder), Path::new(path), true),
+        ["draws", name, folder] => draws::draws(name, Path::new(folder), None, false),
+        ["draws", name, folder, "--record", path] => {
+            draws::draws(name, Path::new(folder), Some(Path::new(path)), false)
+        }
+        ["draws", name, folder, "--record", path, "--overwrite"] => {
+            draws::draws(name, Path::new(folder), Some(Path::new(path)), true)
+        }
         _ => {
-            Err("usage: story wine|faces FOLDER PLAYS.. | lenet FOLDER | slot OUTPUT FILE | tell NAME FOLDER PLAYS.. | record NAME FOLDER FILE"
+            Err("usage: story wine|faces FOLDER PLAYS.. | lenet FOLDER | slot OUTPUT FILE | tell NAME FOLDER PLAYS.. \
+                  | record NAME FOLDER FILE [--overwrite] | draws wine|faces FOLDER [--record FILE [--overwrite]]"
                 .into())
         }
     }
