@@ -1,7 +1,7 @@
 //! What judges SimLoss: exact results, distances from them, tolerances, and hard cases.
 //!
 //! ```text
-//! cases -> (implementation under test) -> ulp <- oracle <- row
+//! cases -> (implementation under test) -> ulp <- oracle <- row, matrix
 //!                                          |
 //!                                        bounds
 //! ```

@@ -313,6 +313,17 @@ mod tests {
     }
 
     #[test]
+    fn proper_losses_on_few_cases() {
+        let rows = proper::<f32>(3, 40);
+        let ours = |row: &&Measured| row.implementation == Implementation::Simloss;
+        assert_eq!((rows.len(), rows.iter().filter(ours).count()), (8, 4));
+        for row in rows {
+            assert_eq!(row.tally.inputs, 40);
+            assert!(!row.tally.worst.is_empty() && row.tally.max_ulp > 0.0);
+        }
+    }
+
+    #[test]
     fn a_refusal_is_an_infinite_error() {
         let refuses: Judged<f64> = |_| Err("no".into());
         let rows = judge(&[(Implementation::Candle, refuses)], 1, 3);

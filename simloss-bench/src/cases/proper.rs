@@ -269,3 +269,58 @@ fn twins<T: Real>(classes: usize, random: &mut SplitMix64) -> Vec<T> {
     }
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle;
+
+    fn check<T: Real>() {
+        let (mut tiny, mut large, mut thousand) = (0, 0, 0);
+        for case in hard::<T>(7, 4 * PAIRS) {
+            let (classes, y) = (case.classes(), case.y);
+            let bounded = |&z: &T| z.into().abs() <= 1e4;
+            assert!(y < classes && case.logits.iter().all(bounded), "{}", case.name);
+            assert_eq!(case.matrix().classes(), classes);
+            thousand += u32::from(classes == 1_000);
+            if classes > 100 {
+                continue;
+            }
+            let least = power_of_two(T::SCALAR.normal_exponent() + 15);
+            let powers = matches!(case.similarity, Similarity::Order(_) | Similarity::Circular(_));
+            assert!(!powers || case.matrix().values::<f64>().iter().all(|&s| s > least), "{}", case.name);
+            let loss = oracle::proper::loss(&case.logits, y, &case.matrix()).nearest::<f64>();
+            assert!(loss >= 0.0, "{}: {loss}", case.name);
+            tiny += u32::from(loss < 1e-6);
+            large += u32::from(loss > 10.0);
+        }
+        assert!(tiny >= 40 && large >= 30, "{tiny} tiny, {large} large");
+        assert!((3..60).contains(&thousand), "{thousand} of 1,000 classes");
+    }
+
+    #[test]
+    fn cases_are_valid_and_hard() {
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn a_case_is_the_same_alone_and_among_others() {
+        let all: Vec<_> = hard::<f32>(3, 20).collect();
+        assert_eq!(all[7], case(3, 7));
+        assert_ne!(all[7].logits, case::<f32>(4, 7).logits);
+        assert!(all[7].to_string().contains("y = "));
+    }
+
+    #[test]
+    fn near_twins_are_near() {
+        let name = |case: &Case<f64>| case.name.starts_with("NearTwins/Twins");
+        let twins: Vec<_> = hard::<f64>(1, 4 * PAIRS).filter(name).collect();
+        assert!(twins.len() >= 4);
+        for case in twins {
+            let p: Vec<f64> = oracle::softmax(&case.logits).iter().map(|p| p.nearest()).collect();
+            let most = (0..p.len()).fold(0, |most, c| if p[c] > p[most] { c } else { most });
+            assert!(most != case.y && p[case.y] > 1e-3, "{}: {p:?}", case.name);
+        }
+    }
+}
