@@ -247,7 +247,8 @@ fn gradients_are_slopes_of_the_loss() -> Outcome {
         let exact = oracle::squared_emd::loss_and_gradient(&case.logits, y).1;
         let of_proper = |z: &[f64]| oracle::proper::loss(z, y, &matrix);
         let exact_proper = oracle::proper::loss_and_gradient(&case.logits, y, &matrix).1;
-        let losses: [(Answer<f32>, Vec<GradientEntry>, &dyn Fn(&[f64]) -> Exact, Quantity); 2] = [
+        type Judged<'a> = (Answer<f32>, Vec<GradientEntry>, &'a dyn Fn(&[f64]) -> Exact, Quantity);
+        let losses: [Judged<'_>; 2] = [
             (squared_emd(&case)?, exact, &emd, Quantity::SquaredEmdGradient),
             (proper(&case)?, exact_proper, &of_proper, Quantity::ProperGradient),
         ];
@@ -442,7 +443,7 @@ fn extremes<T: Platform>() -> Outcome {
     ];
     let r = |x: f64| T::round(x);
     let near = 1.0 - f64::EPSILON / 2.0;
-    let levels = vec![r(near), r(1e-30), r(1e-300)];
+    let levels = [r(near), r(1e-30), r(1e-300)];
     let grouping = |size: usize, classes: usize| (0..classes).map(|c| c / size).collect::<Vec<_>>();
     let mut seen = 0;
     for classes in [2, 3, 90] {
