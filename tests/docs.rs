@@ -976,61 +976,27 @@ fn what_is_said_of_digits_is_in_their_record() -> Outcome {
 #[derive(serde::Deserialize)]
 #[serde(tag = "bench", rename_all = "lowercase")]
 enum Speed {
-    Loss {
-        loss: String,
-        classes: usize,
-        ns_per_logit: f64,
-        /// Without its gradient; of older records unknown.
-        value_ns_per_logit: Option<f64>,
-    },
-    Train {
-        net: String,
-        threads: usize,
-        images_per_s: f64,
-        serial: f64,
-    },
-    Profile {
-        net: String,
-        layer: String,
-        phase: String,
-        us_per_image: f64,
-        gflops: f64,
-        peak_gflops: f64,
-    },
+    Loss { loss: String, classes: usize, ns_per_logit: f64 },
+    Train { net: String, threads: usize, images_per_s: f64, serial: f64 },
+    Profile { net: String, layer: String, phase: String, us_per_image: f64, gflops: f64, peak_gflops: f64 },
 }
 
 #[test]
 fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
     let (machine, speeds) = record::read::<Speed>(THROUGHPUT)?;
     let mut loss = String::from("| classes | cross entropy | SimLoss | ratio |\n|---|---|---|---|\n");
-    let mut family = String::from(
-        "| classes | loss | alone | of cross entropy | with its gradient | of cross entropy |\n|---|---|---|---|---|---|\n",
-    );
     let mut training =
         String::from("| network | threads | images a second | of peak | serial |\n|---|---|---|---|---|\n");
     let mut profile =
         String::from("| network | layer | phase | us an image | GFLOP/s | of peak |\n|---|---|---|---|---|---|\n");
-    let (mut cce, mut cce_alone) = (0.0, 0.0);
+    let mut cce = 0.0;
     for speed in &speeds {
         match speed {
-            Speed::Loss { loss: name, classes, ns_per_logit: ns, value_ns_per_logit: alone } => {
-                let name = match &name[..] {
-                    "cce" => {
-                        (cce, cce_alone) = (*ns, alone.unwrap_or(f64::NAN));
-                        "cross entropy"
-                    }
-                    "simloss" => {
-                        writeln!(loss, "| {classes} | {cce:.2} | {ns:.2} | {:.2} |", ns / cce)?;
-                        "SimLoss"
-                    }
-                    "proper" => "proper SimLoss",
-                    _ => "squared EMD",
-                };
-                let Some(alone) = alone else { continue };
-                let ratios = [alone / cce_alone, ns / cce].map(|ratio| format!("{ratio:.2}"));
-                let [of_alone, of_both] = if name == "cross entropy" { Default::default() } else { ratios };
-                writeln!(family, "| {classes} | {name} | {alone:.2} | {of_alone} | {ns:.2} | {of_both} |")?;
+            Speed::Loss { loss, ns_per_logit, .. } if loss == "cce" => cce = *ns_per_logit,
+            Speed::Loss { loss: name, classes, ns_per_logit: ns } if name == "simloss" => {
+                writeln!(loss, "| {classes} | {cce:.2} | {ns:.2} | {:.2} |", ns / cce)?;
             }
+            Speed::Loss { .. } => {}
             Speed::Train { net, threads, images_per_s, serial } => {
                 // Multiplications and additions of its layers for an image, in billions, and what a thread can do.
                 let (mut work, mut peak) = (0.0, 0.0);
