@@ -1021,9 +1021,7 @@ fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
         }
     }
     let processor = format!("{}, {} cores, {}.\n", machine.processor, machine.cores, machine.rustc);
-    for (name, expected) in
-        [("machine", processor), ("loss", loss), ("family", family), ("training", training), ("profile", profile)]
-    {
+    for (name, expected) in [("machine", processor), ("loss", loss), ("training", training), ("profile", profile)] {
         assert!(
             speeds.len() > 8 && between(PERFORMANCE, name) == expected,
             "docs/performance.md should have, at '{name}':\n{expected}"
