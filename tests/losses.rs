@@ -397,8 +397,8 @@ fn modules_of_every_loss_compile_and_are_what_is_written() -> Outcome {
         assert_eq!(found, expected, "{name}");
     }
     let (logits, y) = ([0.5f32, 0.25, -1.0], Label::new(0, 3)?);
-    let value =
-        |loss: &dyn Fn(&mut [f32], &mut [f32]) -> Result<f32, simloss_core::Error>| loss(&mut [0.0; 64], &mut [0.0; 3]);
+    type Of<'a> = &'a dyn Fn(&mut [f32], &mut [f32]) -> Result<f32, simloss_core::Error>;
+    let value = |loss: Of<'_>| loss(&mut [0.0; 64], &mut [0.0; 3]);
     let s = OrderTable::in_memory([0.0f32; 5], 3, 0.5)?;
     let desktop = simloss_core::loss::ProperSimLoss::new(&s);
     let mut table = [0.0f32; modules::proper::TABLE];
@@ -441,7 +441,7 @@ fn what_networks_say_of_each_test_sample_is_kept() -> Outcome {
     let (mut hits, mut middle, mut nll, mut seen) = (0.0, 0.0, 0.0, BTreeSet::new());
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
-        let [sample, label, argmax, median, p] = fields[..] else { return Err(format!("{line}").into()) };
+        let [sample, label, argmax, median, p] = fields[..] else { return Err(line.to_string().into()) };
         // The data are four grades in turn.
         assert_eq!(sample.parse::<usize>()? % 4, label.parse::<usize>()?);
         seen.insert(sample.to_owned());
