@@ -175,7 +175,10 @@ struct Test {
     holm: Option<f64>,
 }
 
-const MEASURES: [(&str, fn(&Figures) -> f64); 4] =
+/// A measure: its name in the record, and where it stands.
+type Measure = (&'static str, fn(&Figures) -> f64);
+
+const MEASURES: [Measure; 4] =
     [("accuracy", |f| f.accuracy), ("mae", |f| f.mae), ("median_mae", |f| f.median_mae), ("nll", |f| f.nll)];
 
 fn scores(of: &[Figures]) -> Outcome<Scores> {
@@ -564,7 +567,10 @@ fn differ(recorded: Option<&Drawn>, drawn: &Drawn) -> Outcome {
         lines(&serde_json::to_value(drawn)?, 0, &mut text);
         Ok(text)
     };
-    let Some(recorded) = recorded else { return Ok(eprintln!("the record has nothing of this story")) };
+    let Some(recorded) = recorded else {
+        eprintln!("the record has nothing of this story");
+        return Ok(());
+    };
     let (recorded, drawn) = (text(recorded)?, text(drawn)?);
     let mut both = recorded.lines().zip(drawn.lines());
     if let Some((recorded, drawn)) = both.find(|(recorded, drawn)| recorded != drawn) {
