@@ -151,7 +151,7 @@ pub const BOUNDS: [Bound; 24] = [
         Quantity::ProperLoss,
         Scalar::F32,
         32.0,
-        "Measured: 28.1 over 40,000 cases, for a class order of 1,000 classes with r = 1 - 2^-23; 8.9 over 6,000, for a class order of 90 classes with r = 1 - 2^-23; without class orders near 1 at most 4.9. The parts of the sum are up to 5.3 times the loss, each with the roundings of exp, of S, of products with S, of a quotient. The aim was 8.",
+        "Measured: 28.1 over 40,000 cases, for a class order of 1,000 classes with r = 1 - 2^-23; 8.9 over 6,000, for a class order of 90 classes with r = 1 - 2^-23; without class orders near 1 at most 4.9. The parts of the sum are a few times the loss, each with the roundings of exp, of S, of products with S, of a quotient. The aim was 8.",
     ),
     bound(Quantity::ProperLoss, Scalar::F64, 32.0, "The same algorithm; measured: 7.5 over 6,000 cases."),
     bound(
