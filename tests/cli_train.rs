@@ -184,7 +184,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
     // Groups of classes: a taxonomy.
     folders(&place, "animals", &["bird/owl", "bird/wren", "fish/carp", "fish/pike"], 10)?;
     place
-        .simloss("train folder animals --size 12 -r 0.5 --epochs 30 --batch 8 --rate 0.01 --cache none")
+        .simloss("train folder animals --size 12 --epochs 30 --batch 8 --rate 0.01 --cache none")
         .success()
         .stdout(contains("animals: 40 images of 12 x 12 pixels, 4 classes").and(contains("SimLoss by superclass")))
         .stdout(contains("out/animals/report.html"));
@@ -199,7 +199,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
     // Numbers are sorted as numbers, and are values.
     folders(&place, "grades", &["10", "2", "1"], 10)?;
     place
-        .simloss(&format!("train folder grades --network lenet -r 0.5 --seeds 2 {QUICK}"))
+        .simloss(&format!("train folder grades --network lenet --seeds 2 {QUICK}"))
         .success()
         .stdout(contains("images of 32 x 32 pixels, 3 classes; 2 seeds").and(contains("MAE, class")));
     let found = results(&place, "out/grades")?;

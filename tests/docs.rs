@@ -28,6 +28,7 @@ const DRAWS: &str = include_str!("../docs/records/draws.json");
 const PEERS: &str = include_str!("../docs/records/peers-stability.json");
 const PERFORMANCE: &str = include_str!("../docs/performance.md");
 const THROUGHPUT: &str = include_str!("../docs/records/throughput.json");
+const THROUGHPUT_AVX2: &str = include_str!("../docs/records/throughput-avx2.json");
 const LOAD: &str = include_str!("../docs/records/load.json");
 const CURVE: &str = include_str!("../docs/records/curve.json");
 const CURVE_PLOT: &str = include_str!("../docs/records/curve.svg");
@@ -47,8 +48,9 @@ const FEW_FACES: [(&str, &str); 2] = [
 /// Finished runs of the full grids, as `simloss report --record` writes them.
 const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
 const AGE: &str = include_str!("../docs/records/age.json");
-/// The family of losses on the wine of the demo.
+/// The family of losses: on the wine of the demo, and on the digits.
 const WINE: &str = include_str!("../docs/records/wine.json");
+const DIGITS_FAMILY: &str = include_str!("../docs/records/digits.json");
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
 fn between(document: &'static str, name: &str) -> &'static str {
@@ -779,6 +781,16 @@ const OF_FAMILY: [Shown; 7] = [
     Shown("ece", "ECE", false),
     Shown("ece_scaled", "ECE, scaled", false),
 ];
+/// And of classes in groups.
+const OF_GROUPS: [Shown; 7] = [
+    Shown("accuracy", "accuracy", true),
+    Shown("sa", "SA", true),
+    Shown("fsa", "FSA", true),
+    Shown("nll", "NLL", false),
+    Shown("nll_scaled", "NLL, scaled", false),
+    Shown("ece", "ECE", false),
+    Shown("ece_scaled", "ECE, scaled", false),
+];
 /// And of CIFAR-100.
 const OF_CIFAR100: [Shown; 7] = [
     Shown("accuracy", "accuracy", true),
@@ -845,8 +857,10 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
 
 #[test]
 fn the_family_of_losses_is_that_of_its_records() -> Outcome {
-    let expected = grid(&means(WINE, &OF_FAMILY)?, &OF_FAMILY)?;
-    assert!(between(REPRODUCTION, "wine") == expected, "docs/reproduction.md should have, at 'wine':\n{expected}");
+    for (name, record, shown) in [("wine", WINE, &OF_FAMILY), ("digits", DIGITS_FAMILY, &OF_GROUPS)] {
+        let expected = grid(&means(record, shown)?, shown)?;
+        assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
+    }
     Ok(())
 }
 
@@ -976,8 +990,8 @@ fn what_is_said_of_digits_is_in_their_record() -> Outcome {
 #[derive(serde::Deserialize)]
 #[serde(tag = "bench", rename_all = "lowercase")]
 enum Speed {
-    Loss { loss: String, classes: usize, ns_per_logit: f64 },
-    Train { net: String, threads: usize, images_per_s: f64, serial: f64 },
+    Loss { loss: String, classes: usize, ns_per_logit: f64, value_ns_per_logit: Option<f64> },
+    Train { net: String, threads: usize, images_per_s: f64, serial: f64, of_simloss: Option<f64> },
     Profile { net: String, layer: String, phase: String, us_per_image: f64, gflops: f64, peak_gflops: f64 },
 }
 
@@ -993,11 +1007,11 @@ fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
     for speed in &speeds {
         match speed {
             Speed::Loss { loss, ns_per_logit, .. } if loss == "cce" => cce = *ns_per_logit,
-            Speed::Loss { loss: name, classes, ns_per_logit: ns } if name == "simloss" => {
+            Speed::Loss { loss: name, classes, ns_per_logit: ns, .. } if name == "simloss" => {
                 writeln!(loss, "| {classes} | {cce:.2} | {ns:.2} | {:.2} |", ns / cce)?;
             }
             Speed::Loss { .. } => {}
-            Speed::Train { net, threads, images_per_s, serial } => {
+            Speed::Train { net, threads, images_per_s, serial, .. } => {
                 // Multiplications and additions of its layers for an image, in billions, and what a thread can do.
                 let (mut work, mut peak) = (0.0, 0.0);
                 for speed in &speeds {
@@ -1041,6 +1055,44 @@ fn the_tables_of_performance_are_those_of_the_records() -> Outcome {
     let said = format!("it takes {least:.1} to {most:.1} times as long");
     assert!(BENCH.contains(&said), "simloss-bench/src/lib.rs should say: {said}");
     assert!(times.len() >= 50 && times.iter().all(|time| time.interval[0] <= time.ns && time.ns <= time.interval[1]));
+    Ok(())
+}
+
+#[test]
+fn what_the_family_costs_is_in_the_record_of_avx2() -> Outcome {
+    let (machine, speeds) = record::read::<Speed>(THROUGHPUT_AVX2)?;
+    let mut family = String::from(
+        "| classes | loss | with its gradient | of cross entropy | alone | of cross entropy |\n|---|---|---|---|---|---|\n",
+    );
+    let mut of_cce = (0.0, 0.0);
+    let mut step = None;
+    for speed in &speeds {
+        match speed {
+            Speed::Loss { loss, classes, ns_per_logit: ns, value_ns_per_logit: value } => {
+                let value = value.ok_or("no loss alone")?;
+                let name = match &**loss {
+                    "cce" => {
+                        of_cce = (*ns, value);
+                        "cross entropy"
+                    }
+                    "simloss" => "SimLoss",
+                    "proper" => "proper SimLoss",
+                    "emd" => "squared EMD",
+                    other => return Err(format!("no loss is called {other}").into()),
+                };
+                let (ratio, of_value) = (ns / of_cce.0, value / of_cce.1);
+                writeln!(family, "| {classes} | {name} | {ns:.2} | {ratio:.2} | {value:.2} | {of_value:.2} |")?;
+            }
+            Speed::Train { of_simloss: Some(ratio), .. } => step = Some(ratio),
+            _ => {}
+        }
+    }
+    let found = between(PERFORMANCE, "family");
+    assert!(found == family, "docs/performance.md should have, at 'family':\n{family}");
+    let said = format!("takes {:.1} % longer", 100.0 * (step.ok_or("no step with proper SimLoss")? - 1.0));
+    assert!(PERFORMANCE.contains(&said), "docs/performance.md should say: {said}");
+    let said = format!("{}, {} cores, {}, AVX2", machine.processor, machine.cores, machine.rustc);
+    assert!(PERFORMANCE.replace('\n', " ").contains(&said), "docs/performance.md should say: {said}");
     Ok(())
 }
 

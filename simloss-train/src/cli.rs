@@ -176,15 +176,16 @@ pub struct SimilarityArgs {
     #[arg(long, value_name = "none|order|circular|superclass|vectors|FILE", value_parser = kind)]
     pub similarity: Option<Kind>,
     /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
-    /// superclass), at least 0 and below 1. Training compares several, separated by commas; without it, 0.1, 0.2, ... 0.9
+    /// superclass), at least 0 and below 1. Training compares several, separated by commas; without it, a table and a
+    /// sweep 0.1, 0.2, ... 0.9, training on images one: 0.8, of superclasses 0.5
     #[arg(
         short = 'r', long, value_name = "R", value_delimiter = ',', value_parser = reduction_factor,
         allow_negative_numbers = true
     )]
     pub reduction_factor: Vec<f32>,
     /// The lower bound of a measure from a file or of word vectors, at least 0 and below 1: S = max(0, (s - l) / (1 - l)).
-    /// Training compares several, separated by commas; without it, a file holds S itself, and of word vectors the
-    /// published 0, 0.1, ... 0.9, 0.99 are compared
+    /// Training compares several, separated by commas; without it, a file holds S itself, word vectors take 0.5, and of
+    /// them a sweep compares the published 0, 0.1, ... 0.9, 0.99
     #[arg(
         short = 'l', long, value_name = "L", value_delimiter = ',', value_parser = lower_bound,
         allow_negative_numbers = true

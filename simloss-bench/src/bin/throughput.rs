@@ -135,11 +135,21 @@ fn run(options: &Options) -> Result<bool, String> {
     if options.only != Some(Only::Loss) {
         let told = |error: simloss_core::Error| error.to_string();
         let order = |classes| move |y| Row::class_order(REDUCTION_FACTOR as f32, classes, y);
-        let (lenet, pixels) = (network::lenet(96), 3 * 32 * 32);
-        train(options, "lenet", (lenet, pixels), class_order(96).map_err(told)?, order(96), 14)?;
-        train(options, "lenet, proper", (lenet, pixels), proper_class_order(96).map_err(told)?, ProperClassOrder, 14)?;
-        let (ages, pixels) = (network::ages(90), 3 * 60 * 60);
-        train(options, "agenet", (ages, pixels), class_order(90).map_err(told)?, order(90), 5)?;
+        let images = |network, pixels, classes| Training { network, pixels, classes };
+        let lenet = images("lenet", 3 * 32 * 32, 96);
+        trained(&lenet, network::lenet(96), class_order(96).map_err(told)?, order(96), |simloss| {
+            trained(&lenet, network::lenet(96), proper_class_order(96).map_err(told)?, ProperClassOrder, |proper| {
+                let steps = in_turn(&mut [simloss, proper], 40)?;
+                let of_simloss = steps[0].iter().zip(&steps[1]).map(|(simloss, proper)| proper.total / simloss.total);
+                let ratio = median(of_simloss.collect());
+                print(options, "lenet", &steps[0], None)?;
+                print(options, "lenet, proper", &steps[1], Some(ratio))
+            })
+        })?;
+        let ages = images("agenet", 3 * 60 * 60, 90);
+        trained(&ages, network::ages(90), class_order(90).map_err(told)?, order(90), |step| {
+            print(options, "agenet", &in_turn(&mut [step], 5)?[0], None)
+        })?;
     }
     Ok(fine)
 }
@@ -237,17 +247,33 @@ fn loss(options: &Options, classes: usize) -> Result<bool, String> {
     }
 }
 
-fn train<R: Reference<f32>>(
-    options: &Options,
-    name: &str,
-    (layers, features): (impl Layer<f32> + Sync, usize),
+/// Random images, and what is trained on them.
+struct Training {
+    network: &'static str,
+    pixels: usize,
+    classes: usize,
+}
+
+/// Seconds of a step of training, and of them those that one thread spends alone.
+struct Step {
+    total: f64,
+    serial: f64,
+}
+
+/// What makes a step.
+type Stepping<'a> = &'a mut dyn FnMut() -> Result<Step, String>;
+
+/// Hands steps of Adam on one batch to `then`, after the losses were judged; afterwards the loss must be lower.
+fn trained<R: Reference<f32>>(
+    training: &Training,
+    layers: impl Layer<f32> + Sync,
     loss: impl Loss<f32> + Sync,
     reference: R,
-    steps: usize,
+    then: impl FnOnce(Stepping<'_>) -> Result<(), String>,
 ) -> Result<(), String> {
     let told = |error: simloss_core::Error| error.to_string();
+    let &Training { network: name, pixels: features, classes } = training;
     let shape = layers.shape();
-    let classes = shape.outputs;
     let mut random = Random::new(1);
     let mut parameters = vec![0.0; shape.parameters];
     layers.initialise(&mut parameters, &mut random);
@@ -256,9 +282,8 @@ fn train<R: Reference<f32>>(
     let labels = labels.collect::<Result<Vec<_>, _>>().map_err(told)?;
 
     let network = Network::new(layers, Criterion::new(loss)).map_err(told)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
-    let engine = Threads::new(&network, threads, set).map_err(|error| error.to_string())?;
+    let engine = Threads::new(&network, threads(), InstructionSet::chosen().map_err(|error| error.to_string())?)
+        .map_err(|error| error.to_string())?;
     let mut engine = Clocked { engine, seconds: 0.0 };
     let features = RowMajor::new(&images, features).map_err(told)?;
     let targets = Targets::labels(&labels);
@@ -278,30 +303,56 @@ fn train<R: Reference<f32>>(
 
     let adam = Adam::new(1e-3).map_err(told)?;
     let (mut moments, mut gradient) = (vec![0.0; 2 * parameters.len()], vec![0.0; parameters.len()]);
-    let (mut count, mut seconds, mut serial, mut first, mut last) = (0, vec![], vec![], None, 0.0);
-    for _ in 0..steps {
+    let (mut count, mut first, mut last) = (0, None, 0.0);
+    then(&mut || {
         let start = Instant::now();
         engine.seconds = 0.0;
         let model = Model { parameters: &mut parameters, moments: &mut moments, steps: &mut count };
         let batch = Batch { features: &features, targets, reduction: Reduction::MeanByWeight, losses: &mut losses };
         last = train_step(&mut engine, &adam, model, &mut gradient, batch).map_err(told)?;
-        let step = start.elapsed().as_secs_f64();
-        seconds.push(step);
-        serial.push(1.0 - engine.seconds / step);
         first.get_or_insert(last);
+        let total = start.elapsed().as_secs_f64();
+        Ok(Step { total, serial: total - engine.seconds })
+    })?;
+    match first.is_some_and(|first| last < first) {
+        true => Ok(()),
+        false => Err(format!("{name}: {count} steps on one batch did not lower the loss")),
     }
-    if !first.is_some_and(|first| last < first) {
-        return Err(format!("{name}: {steps} steps on one batch did not lower the loss"));
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// So many steps of each, one behind the other, but for the first, which warm up.
+fn in_turn(trainings: &mut [Stepping<'_>], steps: usize) -> Result<Vec<Vec<Step>>, String> {
+    let mut found: Vec<Vec<Step>> = trainings.iter().map(|_| vec![]).collect();
+    for i in 0..steps {
+        for (step, found) in trainings.iter_mut().zip(&mut found) {
+            let step = step()?;
+            if i > 0 {
+                found.push(step);
+            }
+        }
     }
-    let speed = BATCH as f64 / median(seconds[1..].to_vec());
-    let serial = median(serial[1..].to_vec());
+    Ok(found)
+}
+
+/// `of_simloss` is the median of the ratios of steps that followed each other: what disturbs the machine disturbs both.
+fn print(options: &Options, name: &str, steps: &[Step], of_simloss: Option<f64>) -> Result<(), String> {
+    let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
+    let threads = threads();
+    let speed = BATCH as f64 / median(steps.iter().map(|step| step.total).collect());
+    let serial = median(steps.iter().map(|step| step.serial / step.total).collect());
     if options.json {
+        let of_simloss = of_simloss.map_or_else(String::new, |ratio| format!(r#", "of_simloss": {ratio:.4}"#));
         println!(
-            r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}, "serial": {serial:.4}}}"#
+            r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}, "serial": {serial:.4}{of_simloss}}}"#
         );
     } else {
+        let of_simloss = of_simloss.map_or_else(String::new, |ratio| format!("; {ratio:.3} of a step with SimLoss"));
         println!(
-            "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1} % of a step is serial",
+            "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1} % of a step is serial{of_simloss}",
             set.name(),
             100.0 * serial
         );

@@ -211,9 +211,10 @@ fn centred<V: Value, S: Similarity<V::Scalar>, const GRADIENT: bool>(
             let ratio = e.mul(inverse);
             *term = ratio.mul(forms.of(s, apart, sum, d, *lead));
             if const { GRADIENT } {
-                // Times the square root of the scale, in the middle of the range.
-                let own_share = s.mul(inverse).mul(half_scale);
-                let both = own_share.add(s.mul(of_right).mul(half_scale));
+                // Times the square root of the scale, in the middle of the range; `s` first, which may be small.
+                let scaled = s.mul(half_scale);
+                let own_share = scaled.mul(inverse);
+                let both = own_share.add(scaled.mul(of_right));
                 let lead_of_all = forms.lead(apart, sum, d, *lead);
                 *correction = lead_of_all.mul(of_total).mul(ratio.mul(both));
                 *lead = ratio.mul(own_share);

@@ -540,6 +540,7 @@ fn image_comparison(
     stop: &AtomicBool,
 ) -> Result<String, Error> {
     let request = protocol.request(&args);
+    let request = if purpose.sweep { request } else { request.with_one_value() };
     if matches!(request.kind, Kind::Order | Kind::Circular) && !protocol.ordered {
         return Err(Error::Usage(format!(
             "the classes of {} are names without an order, and --similarity {} needs one: name all folders with \

@@ -435,6 +435,18 @@ impl Request {
         Ok(())
     }
 
+    /// With one value of the similarity's parameter where none is given: r = 0.8 of an order, 0.5 of superclasses,
+    /// l = 0.5 of word vectors. What is given stays.
+    pub fn with_one_value(mut self) -> Self {
+        match (&self.kind, self.link) {
+            (Kind::Order | Kind::Circular, _) if self.reduction_factors.is_empty() => self.reduction_factors.push(0.8),
+            (Kind::Superclass, _) if self.reduction_factors.is_empty() => self.reduction_factors.push(0.5),
+            (Kind::Vectors, LinkKind::Threshold) if self.lower_bounds.is_empty() => self.lower_bounds.push(0.5),
+            _ => {}
+        }
+        self
+    }
+
     /// As [`check`](Self::check), for a command that needs exactly one similarity.
     ///
     /// # Errors
