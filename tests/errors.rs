@@ -2,7 +2,6 @@
 //! `cli_images.rs`, runs in `resume.rs` and `faults.rs`, the core in `inputs.rs`.)
 
 use crate::place::{Outcome, Place};
-use predicates::str::contains;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_train::{
     Error,
@@ -305,29 +304,23 @@ fn tables_and_commands() -> Outcome {
     )?;
     // A manifest that another hand wrote.
     let manifest: serde_json::Value = serde_json::from_str(&place.read("o/comparison.json")?)?;
-    let advice = "; give the command that made it again, after the folder";
-    for (words, expected) in [
-        (serde_json::json!([]), "it does not say how it was asked for"),
-        (
-            serde_json::json!(["similarity", "-r", "0.5", "--classes", "3"]),
-            "its command line cannot be used (it compares nothing)",
-        ),
-        (serde_json::json!(["sweep", "nonsense"]), "its command line cannot be used (error: unrecognized subcommand"),
-    ] {
+    let refuses = |key: &str, value: serde_json::Value, expected: &str| -> Outcome {
         let mut changed = manifest.clone();
-        changed["command"] = words;
+        changed[key] = value;
         place.file("o/comparison.json", changed.to_string())?;
-        place.refuses(
-            "report o",
-            &format!("comparison.json is not a comparison that this version can use: {expected}"),
-        )?;
-        place.refuses("report o", advice)?;
-    }
-    // The folder that its words were said in is gone.
-    let mut changed = manifest;
-    changed["folder"] = "/nowhere".into();
+        let unusable = "comparison.json is not a comparison that this version can use: ";
+        place.refuses("report o", &format!("{unusable}{expected}"))?;
+        place.refuses("report o", "; give the command that made it again, after the folder")
+    };
+    refuses("losses", serde_json::json!([]), "its first loss is not cross entropy")?;
+    refuses("seeds", serde_json::json!("two"), "invalid type: string \"two\", expected usize")?;
+    let mut facts = manifest["facts"].clone();
+    facts["class_names"] = serde_json::json!(["low"]);
+    refuses("facts", facts, "it has 1 names, 2 values and samples of 2 classes")?;
+    let mut changed = manifest.clone();
+    changed["data"] = "another".into();
     place.file("o/comparison.json", changed.to_string())?;
-    place.simloss("report o").code(1).stderr(contains("cannot enter /nowhere: No such file or directory"));
+    place.refuses("report o", "holds a run with another data")?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use crate::place::{Outcome, Place, contents, files, grades};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_core::Random;
-use simloss_train::{checkpoint, compare, model::Model, record::Record};
+use simloss_train::{checkpoint, manifest::Manifest, model::Model, record::Record};
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -328,16 +328,19 @@ fn what_is_written_may_vanish() -> Outcome {
         place.simloss(&line).success();
         same(&contents(&place.path("o"))?, &whole);
     }
-    for kinds in [
-        &["model.safetensors", "details.json"][..],
-        &["model.safetensors", "state.safetensors", "details.json"],
-        &["record.json", "model.safetensors"],
+    for (kinds, said) in [
+        (&["model.safetensors", "details.json"][..], "Left out, because the files of this folder do not"),
+        (
+            &["model.safetensors", "state.safetensors", "details.json"],
+            "Left out, because the files of this folder do not",
+        ),
+        (&["record.json", "model.safetensors"], "3 of 4 runs are finished"),
     ] {
         for kind in kinds {
             fs::remove_file(place.path("o/runs/cross-entropy/seed-2").join(kind))?;
         }
-        // A report does without that run, and the sweep makes it again.
-        place.simloss("report o").success().stdout(contains("3 of 4 runs are finished"));
+        // A report does without, and the sweep makes it again.
+        place.simloss("report o").success().stdout(contains(said));
         place.simloss(&line).success();
         same(&contents(&place.path("o"))?, &whole);
     }
@@ -487,7 +490,7 @@ fn files_cut_short_are_named_or_made_again() -> Outcome {
             same(&contents(&place.path("o"))?, &whole);
         }
     }
-    // A report needs the command, from the manifest or from whoever asks.
+    // A report needs the manifest, or the command from whoever asks.
     cut("comparison.json", 200)?;
     place.refuses("report o", "o/comparison.json is not a comparison that this version can use: EOF while parsing")?;
     place.refuses("report o", "; give the command that made it again, after the folder")?;
@@ -536,10 +539,7 @@ fn no_prefix_of_a_file_is_taken_for_it() -> Outcome {
     let manifest = fs::read(place.path("o/comparison.json"))?;
     for at in 0..manifest.len() - 1 {
         fs::write(place.path("o/comparison.json"), &manifest[..at])?;
-        assert!(
-            compare::asked_for(&place.path("o")).is_err_and(|e| e.to_string().contains("is not a comparison")),
-            "{at}"
-        );
+        assert!(Manifest::read(&place.path("o")).is_err_and(|e| e.to_string().contains("is not a comparison")), "{at}");
     }
     Ok(())
 }

@@ -8,16 +8,19 @@
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
 # that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
-# data is missing that may not be redistributed, or a tool that may not be had: PyTorch (golden values hold its findings
-# too), cargo-deny (tests/supply.rs looks at what matters most), a nightly compiler for the fuzzer.
+# data is missing that may not be redistributed, or a tool that may not be had: PyTorch (golden
+# values hold its findings too), and cargo-deny (tests/supply.rs looks at what matters most).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test lanes examples supply advisories targets firmware demo story faces bench fuzz data pytorch"
+STANDARD="fmt clippy doc test lanes examples supply advisories targets firmware demo story faces bench data pytorch"
 DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-draws deep-peers"
 SKIPPED=77
 NO_DATA=78
 RELEASE=${CARGO_TARGET_DIR:-target}/release
+# In CI releases are linked without optimizing across crates, which takes as long as all else in them. No bit depends on it.
+LINKED=()
+[ "${CI:-}" = true ] && LINKED=(env CARGO_PROFILE_RELEASE_LTO=off)
 
 about() {
   case $1 in
@@ -35,7 +38,6 @@ about() {
     story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
     faces) echo "the same with the published network for ages, where its data are" ;;
     bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.4 of cross entropy" ;;
-    fuzz) echo "ten seconds of hostile input for every reader of files, and for the loss against the oracle" ;;
     data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read, and say what is written of them" ;;
     pytorch) echo "PyTorch reads what is exported, and what it writes is read; the losses of docs/pytorch.md have the golden values" ;;
     deep-exp) echo "the exponential, on every f32 in its domain" ;;
@@ -47,7 +49,7 @@ about() {
     deep-peers) echo "SimLoss trains inside candle, with the core's gradient" ;;
     deep-package) echo "the three crates compile from their packages, as from the registry" ;;
     deep-faults) echo "a sweep killed at fifty moments, and on a disk that is full, ends as the undisturbed one" ;;
-    deep-fuzz) echo "ten minutes of hostile input for every target" ;;
+    deep-fuzz) echo "ten minutes of hostile input for every reader of files, and for the losses against the oracle" ;;
     deep-draws) echo "the stories of the device over ten draws of its samples, tuned by each loss: figures of the record" ;;
     deep-load) echo "100,000 x 1,000 logits, 1,000 classes, 200,000 files: time and memory within their bounds" ;;
   esac
@@ -75,7 +77,7 @@ target() {
 tests() {
   local log status
   log=$(mktemp) || return 1
-  cargo test --locked "$@" 2>&1 | tee "$log"
+  "${LINKED[@]}" cargo test --locked "$@" 2>&1 | tee "$log"
   status=$?
   if [ $status -eq 0 ] && ! grep -q '^test result: ok\. [1-9]' "$log"; then
     echo "no test of this name"
@@ -175,7 +177,7 @@ step_firmware() {
 # Everything that the set runs in release, at once: a step that built its own crate alone would ask fewer features of the
 # libraries below, and so build them and simloss-train once more.
 release() {
-  cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
+  "${LINKED[@]}" cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
 }
 
 step_demo() {
@@ -218,23 +220,8 @@ step_faces() {
 step_bench() {
   release &&
     "$RELEASE/stability" &&
-    cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
+    "${LINKED[@]}" cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
     "$RELEASE/throughput" --only loss --at-most 1.4
-}
-
-# fuzz [--quick] SECONDS
-fuzz() {
-  need c++ g++ || return $SKIPPED
-  if ! rustc +nightly -V >/dev/null 2>&1; then
-    [ "${CI:-}" = true ] && rustup toolchain install nightly --profile minimal >/dev/null 2>&1
-    rustc +nightly -V >/dev/null 2>&1 ||
-      { echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal" && return $NO_DATA; }
-  fi
-  tests/fuzz/run.sh "$@"
-}
-
-step_fuzz() {
-  fuzz --quick 10
 }
 
 step_data() {
@@ -315,7 +302,12 @@ step_deep-faults() {
 }
 
 step_deep-fuzz() {
-  fuzz 600
+  need c++ g++ || return $SKIPPED
+  if ! rustc +nightly -V >/dev/null 2>&1; then
+    echo "needs a nightly compiler: rustup toolchain install nightly --profile minimal"
+    return $SKIPPED
+  fi
+  tests/fuzz/run.sh 600
 }
 
 # draws NAME FOLDER : the networks are in the folder. With --overwrite behind the record, its figures become those of now.

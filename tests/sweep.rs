@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -88,7 +88,9 @@ fn what_is_finished_is_reported() -> Outcome {
     for run in ["order-r0.3/seed-2", "order-r0.6/seed-2"] {
         place.simloss(&format!("{LINE} --out early --only {run}")).success();
     }
-    // Where nobody said yet what they are runs of, the user must.
+    place.simloss("report early").success().stdout(contains("2 of 18 runs are finished"));
+    // Where nothing says what they are runs of, the user must.
+    fs::remove_file(place.path("early/comparison.json"))?;
     place.refuses("report early", "early holds runs, but no comparison.json")?;
     place.simloss(&format!("report early {LINE}")).success();
     place.simloss(&format!("{LINE} --out early --list")).success();
@@ -164,6 +166,87 @@ fn what_is_finished_is_reported() -> Outcome {
     place.refuses("report nowhere", "nowhere/comparison.json: No such file")?;
     place.file("r.json", "{}")?;
     place.refuses("report o --record r.json", "r.json is not a record of runs")
+}
+
+/// What a report consists of.
+const REPORTED: [&str; 4] = ["report.html", "report.md", "results.csv", "results.json"];
+
+#[test]
+fn a_report_needs_no_data() -> Outcome {
+    let place = Place::new()?;
+    place.file("g.csv", grades())?;
+    let rows: Vec<String> =
+        (0..4).map(|y| (0..4).map(|c| if y == c { "1" } else { "0.4" }).collect::<Vec<_>>().join(",")).collect();
+    place.file("s.csv", rows.join("\n"))?;
+    let quick = "--seeds 2 --epochs 3 --hidden 4 --threads 1";
+    for (line, out) in [
+        (format!("-r 0.5 {quick} --out demo"), "demo"),
+        (format!("train table g.csv --label grade -r 0.3 {quick} --out table"), "table"),
+        (format!("train table g.csv --label grade --similarity s.csv -l 0.2 {quick} --out matrix"), "matrix"),
+        (format!("sweep table g.csv --label grade --similarity circular -r 0.3 {quick} --out circular"), "circular"),
+    ] {
+        place.simloss(&line).success();
+        // But for the machine, on which nothing depends.
+        let machine =
+            |text: String| text.lines().filter(|line| !line.contains("\"threads\"")).map(str::to_owned).collect();
+        let file = |name: &&str| Ok::<Vec<String>, Box<dyn Error>>(machine(place.read(&format!("{out}/{name}"))?));
+        let files = || REPORTED.iter().map(file).collect::<Result<Vec<_>, _>>();
+        let before = files()?;
+        REPORTED.iter().try_for_each(|name| fs::remove_file(place.path(out).join(name)))?;
+        for name in ["g.csv", "s.csv"] {
+            fs::rename(place.path(name), place.path("away"))?;
+            fs::create_dir(place.path("elsewhere"))?;
+            fs::rename(place.path(out), place.path("elsewhere").join(out))?;
+            place.simloss(&format!("report elsewhere/{out}")).success().stdout(contains("Left out").not());
+            fs::rename(place.path("elsewhere").join(out), place.path(out))?;
+            fs::remove_dir(place.path("elsewhere"))?;
+            assert!(files()? == before, "{out}");
+            fs::rename(place.path("away"), place.path(name))?;
+        }
+    }
+    // A run without its details: what they hold is named.
+    fs::remove_file(place.path("table/runs/cross-entropy/seed-1/details.json"))?;
+    place.simloss("report table --record r.json").success().stdout(
+        contains("Left out, because the files of this folder do not").and(contains("runs without details.json")),
+    );
+    let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
+    assert!(lines[0].test.contains_key("mae") && !lines[0].test.contains_key("ece_scaled"));
+    assert!(lines[1].test.contains_key("ece_scaled"));
+    // As it says.
+    place.simloss(&format!("train table g.csv --label grade -r 0.3 {quick} --out table --resume")).success();
+    place.simloss("report table").success().stdout(contains("Left out").not());
+    Ok(())
+}
+
+#[test]
+fn a_folder_of_a_version_before_is_reported() -> Outcome {
+    let place = Place::new()?;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/sweep-before-facts");
+    for (name, bytes) in contents(&golden)? {
+        let path = place.path("old").join(name);
+        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+        fs::write(path, bytes)?;
+    }
+    place
+        .simloss("report old --record r.json")
+        .success()
+        .stdout(contains("proper, r = 0.5").and(contains("MAE, class")).and(contains("2 seeds")))
+        .stdout(contains("Left out, because the files of this folder do not").and(contains("names of the features")));
+    let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
+    assert_eq!(lines.len(), 3 * 2);
+    assert!(lines.iter().all(|line| line.test.contains_key("rps") && line.reliability.is_some()));
+    // With the data, the same runs go on, and nothing is missing any more.
+    let before = runs(&place, "old")?;
+    place
+        .simloss(
+            "train table old/g.csv --label grade -r 0.5 --seeds 2 --epochs 2 --hidden 2 --threads 1 --out old --resume",
+        )
+        .success();
+    let mut after = runs(&place, "old")?;
+    after.retain(|path, _| !path.ends_with("lock"));
+    assert!(before == after);
+    place.simloss("report old").success().stdout(contains("Left out").not());
+    Ok(())
 }
 
 #[test]
@@ -525,7 +608,7 @@ fn every_plot_has_marks() -> Outcome {
     let details = "p/runs/superclass-r0.3/seed-2/details.json";
     let before = place.read(details)?;
     fs::remove_file(place.path(details))?;
-    place.simloss("report p").success();
+    place.simloss(&format!("{line} --hidden 8 --out p")).success();
     assert_eq!(place.read(details)?, before);
     Ok(())
 }

@@ -23,22 +23,20 @@
 
 use crate::{
     Error,
+    comparison::{Comparison, REPORT, recorded, seeds},
     data::Split,
     details::{self, Details},
-    error::Expected,
     files,
     lanes::InstructionSet,
     loss::AnyLoss,
-    measure::{Measure, Measures, confusion},
+    manifest::{Facts, MANIFEST, Majority, Manifest, RUNS, Samples, named, run_folder},
     progress::Progress,
-    record::{Link, LossDescription, LossKind, Outcome, Record, Selection, Settings, Truth, VERSION},
+    record::{LossDescription, LossKind, Record, Selection, Settings},
     report, results,
     run::{self, Objective, OutDir, run},
     similarity::{AnySimilarity, Candidate, Kind, Source, proper::AnyProper},
-    statistics::{Paired, Summary, holm, paired},
     task::Task,
 };
-use serde::{Deserialize, Serialize};
 use simloss_core::{Label, metrics::ConfusionTable};
 use std::{
     fs,
@@ -96,160 +94,15 @@ pub enum Existing {
     Replace,
 }
 
-/// The runs of one loss, one for each seed.
-#[derive(Clone, Debug)]
-pub struct Series {
-    /// Its name among the others: `cross entropy`, `r = 0.3`.
-    pub title: String,
-    /// Its folder among the others.
-    pub folder: String,
-    /// What it is compared as.
-    pub role: Role,
-    /// `r`, `l` or `b` of SimLoss and of proper SimLoss, where there is one.
-    pub parameter: Option<f64>,
-    /// Those that are finished, by seed.
-    pub records: Vec<Record>,
-    /// What else is known of each.
-    pub details: Vec<Details>,
-}
-
 /// A run that is finished.
 type Finished = (Record, Details);
 
-/// What a loss is compared as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// What all are compared with.
-    CrossEntropy,
-    /// SimLoss.
-    SimLoss,
-    /// Proper SimLoss.
-    Proper,
-    /// Cross entropy with another truth, and squared EMD.
-    Baseline,
-}
-
-impl Role {
-    /// The losses among which the validation parts choose, each on its own.
-    pub(crate) const CHOSEN: [Role; 2] = [Role::SimLoss, Role::Proper];
-
-    /// What it is called in sentences.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Role::CrossEntropy => "cross entropy",
-            Role::SimLoss => "SimLoss",
-            Role::Proper => "proper SimLoss",
-            Role::Baseline => "a baseline",
-        }
-    }
-}
-
-/// What always answering the most frequent class of the training part scores on the test part.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Majority {
-    /// Accuracy, by seed.
-    pub accuracy: Vec<f64>,
-    /// Mean absolute error of the values, by seed.
-    pub error: Vec<f64>,
-}
-
-/// All runs, and what they were for.
-#[derive(Clone, Debug)]
-pub struct Comparison {
-    /// What was asked for.
-    pub plan: Plan,
-    /// What is measured.
-    pub measures: Measures,
-    /// Cross entropy first.
-    pub series: Vec<Series>,
-    /// The floor.
-    pub majority: Majority,
-    /// Samples to train, validate and test with.
-    pub samples: [usize; 3],
-}
-
-/// One measure of one loss.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
-    /// One number a run, with its seed; runs without one, where nothing was counted, are left out.
-    pub values: Vec<(u64, f64)>,
-    /// Their mean and spread.
-    pub summary: Summary,
-    /// The paired test against cross entropy; absent for cross entropy itself and where no test is possible.
-    pub test: Option<Paired>,
-    /// Its p value after Holm's correction over all losses for this measure.
-    pub corrected: Option<f64>,
-}
-
-impl Cell {
-    /// Whether it differs from cross entropy by more than chance.
-    pub fn is_significant(&self) -> bool {
-        self.corrected.is_some_and(|p| p < crate::statistics::SIGNIFICANCE)
-    }
-}
-
-/// What marks a folder as one that holds a comparison.
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    version: String,
-    data: String,
-    losses: Vec<LossDescription>,
-    seeds: usize,
-    settings: Settings,
-    /// The command line and the folder it was given in: [`asked_for`] reads them again.
-    #[serde(default)]
-    command: Vec<String>,
-    #[serde(default)]
-    folder: PathBuf,
-}
-
-/// How a comparison was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AskedFor {
-    /// The words of the command line, after the program's name,
-    pub command: Vec<String>,
-    /// the folder where it was given,
-    pub folder: PathBuf,
-    /// and the losses that it meant: a later version may compare more without being asked.
-    pub losses: Vec<LossDescription>,
-}
-
-/// The command line that a comparison was asked for with, and the folder where.
-///
-/// # Errors
-/// [`Error::Usage`] for a folder that holds nothing but runs, which [`one`] leaves; [`Error::File`] and [`Error::Format`]
-/// for one that holds no comparison, or one that does not say.
-pub fn asked_for(out: &Path) -> Result<AskedFor, Error> {
-    let path = out.join(MANIFEST);
-    let wrong = Error::format(&path, COMPARISON);
-    if out.join(RUNS).is_dir() && !path.exists() {
-        let dir = out.display();
-        return Err(Error::Usage(format!(
-            "{dir} holds runs, but no {MANIFEST} that says what they are compared by; give the command of the comparison \
-             after the folder: simloss report {dir} sweep ..."
-        )));
-    }
-    let text = fs::read(&path).map_err(Error::file("read", &path))?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
-    if manifest.command.is_empty() {
-        return Err(wrong(&"it does not say how it was asked for"));
-    }
-    let Manifest { command, folder, losses, .. } = manifest;
-    Ok(AskedFor { command, folder, losses })
-}
-
-pub(crate) const COMPARISON: Expected =
-    Expected::new("a comparison", "give the command that made it again, after the folder");
-const MANIFEST: &str = "comparison.json";
-const RUNS: &str = "runs";
-const REPORT: &str = "report.html";
 /// What is written of runs, and goes with them.
 const OF_RUNS: [&str; 4] = [REPORT, report::TABLE, results::TABLE, results::ALL];
 
 struct Contender<'a> {
     title: String,
     folder: String,
-    role: Role,
     formula: Formula<'a>,
     description: LossDescription,
 }
@@ -264,52 +117,17 @@ enum Formula<'a> {
     Emd,
 }
 
-/// The title of a loss, its folder and its role, for a comparison of this kind of similarity.
-pub(crate) fn named(kind: &Kind, description: &LossDescription) -> (String, String, Role) {
-    let kind = match kind {
-        Kind::File(_) => "file".to_owned(),
-        other => other.name(),
-    };
-    let parameter = description.parameter();
-    let folder = parameter.iter().fold(kind, |kind, parameter| {
-        // r = 0.5 is r0.5, and hull, l = 0 is hull-l0.
-        format!("{kind}-{}", parameter.replace(" = ", "").replace(", ", "-"))
-    });
-    let title = parameter.unwrap_or_else(|| description.similarity.clone());
-    match (description.loss, description.truth) {
-        (LossKind::SimLoss, Truth::Class) => (title, folder, Role::SimLoss),
-        (LossKind::SimLoss, Truth::Soft) => (format!("soft labels, {title}"), format!("{folder}-soft"), Role::Baseline),
-        (LossKind::SimLoss, Truth::Smoothed(share)) => {
-            (format!("label smoothing {share}"), format!("smoothing-{share}"), Role::Baseline)
-        }
-        (LossKind::Proper, _) => (format!("proper, {title}"), format!("{folder}-proper"), Role::Proper),
-        (LossKind::Emd, _) => ("squared EMD".to_owned(), "emd".to_owned(), Role::Baseline),
-    }
-}
-
 /// A run by its place: the loss and the seed.
 type Job = (usize, usize);
 
 impl Plan {
-    /// Leaves out what is not among `losses`.
-    pub(crate) fn keep(&mut self, losses: &[LossDescription]) {
-        self.candidates.retain(|candidate| losses.contains(&candidate.description));
-        self.proper.retain(|proper| losses.contains(&proper.description));
-        self.baselines.retain(|candidate| losses.contains(&candidate.description));
-    }
-
     fn contenders(&self) -> Vec<Contender<'_>> {
-        let mut all = vec![Contender {
-            title: "cross entropy".into(),
-            folder: "cross-entropy".into(),
-            role: Role::CrossEntropy,
-            formula: Formula::CrossEntropy(None),
-            description: LossDescription::cross_entropy(),
-        }];
+        let mut all = vec![];
         let mut add = |description: &LossDescription, formula| {
-            let (title, folder, role) = named(&self.kind, description);
-            all.push(Contender { title, folder, role, formula, description: description.clone() });
+            let (title, folder, _) = named(&self.kind, description);
+            all.push(Contender { title, folder, formula, description: description.clone() });
         };
+        add(&LossDescription::cross_entropy(), Formula::CrossEntropy(None));
         for Candidate { description, similarity } in &self.candidates {
             if !matches!(similarity, AnySimilarity::None(_)) {
                 add(description, Formula::SimLoss(similarity));
@@ -340,21 +158,12 @@ impl Plan {
 
     /// The record of a run, if it is finished.
     fn finished(&self, contender: &Contender<'_>, seed: u64) -> Result<Option<Record>, Error> {
-        let path = self.runs().join(self.name(contender, seed)).join("record.json");
-        if !path.try_exists().map_err(Error::file("read", &path))? {
-            return Ok(None);
-        }
-        let record = Record::load(&path)?;
         let asked = Settings { seed, ..self.settings.clone() };
-        let differing = [("data", record.data.fingerprint.clone(), self.task.data().fingerprint().to_owned())];
-        let other = differing.into_iter().find(|(_, a, b)| a != b);
-        let other =
-            other.or_else(|| record.loss.other(&contender.description)).or_else(|| record.other_settings(&asked));
-        if let Some((what, recorded, asked)) = other {
-            return Err(Error::OtherRun { path, what, recorded, asked });
-        }
+        let run = run_folder(&self.out, &contender.folder, seed);
+        let data = self.task.data().fingerprint();
+        let Some(record) = recorded(&run, data, &contender.description, &asked)? else { return Ok(None) };
         // Without both, what a report needs is lost until the run is continued.
-        let usable = ["model.safetensors", "details.json"].iter().any(|name| path.with_file_name(name).exists());
+        let usable = ["model.safetensors", "details.json"].iter().any(|name| run.join(name).exists());
         let finished = usable && record.result.is_some() && record.settings.epochs == asked.epochs;
         Ok(finished.then_some(record))
     }
@@ -408,7 +217,7 @@ impl Plan {
 
     /// The seeds, each that of one pair of runs.
     pub fn seeds(&self) -> Vec<u64> {
-        (0..self.seeds as u64).map(|i| self.settings.seed.wrapping_add(i)).collect()
+        seeds(&self.settings, self.seeds)
     }
 
     /// Makes the output folder ready and this process's own as long as the file that is returned is open, or says why
@@ -441,18 +250,67 @@ impl Plan {
             OF_RUNS.iter().try_for_each(|name| files::remove(&self.out.join(name)))?;
             fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?;
         }
-        let manifest = Manifest {
-            version: VERSION.into(),
-            data: self.task.data().fingerprint().into(),
-            losses: contenders.iter().map(|contender| contender.description.clone()).collect(),
-            seeds: self.seeds,
-            settings: self.settings.clone(),
-            command: self.command.clone(),
-            folder: std::env::current_dir().unwrap_or_default(),
-        };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::format(&self.out, COMPARISON)(&e))?;
-        files::replace(&self.out.join(MANIFEST), &[&text, b"\n"])?;
+        self.manifest(contenders, &self.splits()?)?.write(&self.out)?;
         Ok(lock)
+    }
+
+    /// What is written of it, for reports.
+    fn manifest(&self, contenders: &[Contender<'_>], splits: &[Split]) -> Result<Manifest, Error> {
+        let losses = contenders.iter().map(|contender| contender.description.clone()).collect();
+        let facts = self.facts(splits)?;
+        Ok(Manifest::new(facts, losses, self.settings.clone(), self.seeds, self.command.clone()))
+    }
+
+    fn facts(&self, splits: &[Split]) -> Result<Facts, Error> {
+        let data = self.task.data();
+        let mut class_samples = vec![0; data.class_names().len()];
+        data.labels().iter().for_each(|y| class_samples[y.index()] += 1);
+        Ok(Facts {
+            name: data.name().to_owned(),
+            fingerprint: data.fingerprint().to_owned(),
+            class_names: data.class_names().to_vec(),
+            class_values: data.class_values().to_vec(),
+            class_samples,
+            ordered: self.task.ordered(),
+            superclasses: self.superclasses(),
+            width: data.width(),
+            samples: match &self.task {
+                Task::Table(table) => {
+                    Samples::Row { features: table.data.feature_names().to_vec(), repeated: table.repeated }
+                }
+                Task::Images { set, network, .. } => {
+                    let [height, width] = set.size();
+                    Samples::Image { height, width, network: network.clone() }
+                }
+            },
+            parts: splits.first().map_or([0; 3], |s| [s.train.len(), s.validation.len(), s.test.len()]),
+            kind: self.kind.clone(),
+            matrix: match &self.source {
+                Source::Matrix(matrix) => Some(matrix.entries.clone()),
+                _ => None,
+            },
+            majority: majority(self, splits)?,
+        })
+    }
+
+    /// The superclass of each class, where the similarity or the data say so.
+    fn superclasses(&self) -> Option<Vec<u16>> {
+        match &self.source {
+            Source::Superclass(of) => Some(of.clone()),
+            _ => self.task.data().superclasses(),
+        }
+    }
+
+    /// The comparison of what is finished, job by job.
+    fn comparison(self, splits: &[Split], finished: Vec<Option<(Record, Details)>>) -> Result<Comparison, Error> {
+        let contenders = self.contenders();
+        let of = |loss: usize| finished.iter().skip(loss).step_by(contenders.len()).cloned();
+        let finished = |loss: usize| of(loss).map(|run| run.map(|(record, details)| (record, Some(details)))).collect();
+        let finished = (0..contenders.len()).map(finished).collect();
+        let manifest = self.manifest(&contenders, splits)?;
+        let facts = self.facts(splits)?;
+        drop(contenders);
+        Comparison::of(self.out, manifest, facts, finished)
     }
 }
 
@@ -510,7 +368,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
         return Err(interrupted());
     }
     drop(contenders);
-    Comparison::of(plan, &splits, results)
+    plan.comparison(&splits, results)
 }
 
 /// Runs the one run of this name, as [`Plan::list`] gives it, and nothing else.
@@ -528,6 +386,11 @@ pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, E
         return Err(Error::Usage(format!("there is no run {name} in this comparison; --list names them")));
     };
     let split = plan.task.data().split(seeds[seed])?;
+    if !plan.out.join(MANIFEST).exists() {
+        // Where --list was not asked for, so that there is a report of this run, too.
+        fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
+        plan.manifest(&contenders, &plan.splits()?)?.write(&plan.out)?;
+    }
     progress.started(1);
     let record = plan.train(&contenders[loss], seeds[seed], &split, progress);
     progress.finished();
@@ -558,7 +421,7 @@ pub fn gather(plan: Plan) -> Result<Comparison, Error> {
         return Err(Error::Usage(format!("{} holds no finished run of this comparison", runs.display())));
     }
     drop(contenders);
-    Comparison::of(plan, &splits, records)
+    plan.comparison(&splits, records)
 }
 
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -617,13 +480,13 @@ impl Plan {
         threads: usize,
     ) -> Result<Details, Error> {
         let dir = self.runs().join(self.name(contender, seed));
-        let measures = Measures::new(&self.task, &self.kind, &self.source, &[]);
+        let superclasses = self.superclasses();
         details::of(&details::Finished {
             dir: &dir,
             record,
             data: self.task.data(),
             ordered: self.task.ordered(),
-            superclasses: measures.superclasses(),
+            superclasses: superclasses.as_deref(),
             split,
             threads,
         })
@@ -649,190 +512,4 @@ fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
         majority.error.extend(confusion.errors(&values)?.absolute.value());
     }
     Ok(majority)
-}
-
-impl Comparison {
-    /// Of the records of all jobs, in their order; those that are missing are not finished.
-    fn of(plan: Plan, splits: &[Split], finished: Vec<Option<Finished>>) -> Result<Self, Error> {
-        let contenders = plan.contenders();
-        let of = |loss: usize| finished.iter().skip(loss).step_by(contenders.len()).flatten().cloned().unzip();
-        let series = contenders
-            .iter()
-            .enumerate()
-            .map(|(loss, contender)| (contender, of(loss)))
-            .map(|(contender, (records, details))| Series {
-                title: contender.title.clone(),
-                folder: contender.folder.clone(),
-                role: contender.role,
-                parameter: match (contender.role, &contender.description) {
-                    (Role::SimLoss | Role::Proper, description) => match description.link {
-                        Link::Exp(b) => Some(b),
-                        Link::Threshold | Link::Hull => description.reduction_factor.or(description.lower_bound),
-                    },
-                    (Role::CrossEntropy | Role::Baseline, _) => None,
-                },
-                records,
-                details,
-            })
-            .collect();
-        drop(contenders);
-        let majority = majority(&plan, splits)?;
-        let measures = Measures::new(&plan.task, &plan.kind, &plan.source, &plan.candidates);
-        let samples = splits.first().map_or([0; 3], |s| [s.train.len(), s.validation.len(), s.test.len()]);
-        let comparison = Comparison { plan, measures, series, majority, samples };
-        results::write(&comparison)?;
-        Ok(comparison)
-    }
-
-    /// How many runs are finished, and how many there are.
-    pub fn finished(&self) -> [usize; 2] {
-        let done = self.series.iter().map(|series| series.records.len()).sum();
-        [done, self.series.len() * self.plan.seeds]
-    }
-
-    /// Test samples by training samples, which the paired test needs.
-    pub fn test_to_train(&self) -> f64 {
-        self.samples[2] as f64 / self.samples[0] as f64
-    }
-
-    /// The result of a run.
-    pub(crate) fn outcome(record: &Record) -> Option<&Outcome> {
-        record.result.as_ref()
-    }
-
-    /// The paired test of two losses over the seeds that both have.
-    pub fn paired(&self, values: &[(u64, f64)], reference: &[(u64, f64)]) -> Option<Paired> {
-        let (a, b) = pairs(values, reference);
-        paired(&a, &b, self.test_to_train())
-    }
-
-    /// The seeds that cross entropy, every SimLoss and every proper SimLoss have finished, but for those of them without any run. Among losses
-    /// with other seeds nothing is chosen: some seeds are easier than others.
-    pub fn common_seeds(&self) -> Vec<u64> {
-        let begun = self.series.iter().filter(|s| s.role != Role::Baseline && !s.records.is_empty());
-        let seeds = |series: &Series| series.records.iter().map(|record| record.settings.seed).collect::<Vec<_>>();
-        let all = begun.map(seeds).reduce(|a, b| a.into_iter().filter(|seed| b.contains(seed)).collect());
-        all.unwrap_or_default()
-    }
-
-    /// The cells of a measure, one a series; `None` where no run has such a number.
-    ///
-    /// # Errors
-    /// [`Error::Core`] for confusion matrices of other classes.
-    pub fn cells(&self, measure: Measure) -> Result<Vec<Option<Cell>>, Error> {
-        let mut columns = Vec::with_capacity(self.series.len());
-        for series in &self.series {
-            let mut values = Vec::with_capacity(series.records.len());
-            for record in &series.records {
-                let Some(outcome) = Self::outcome(record) else { continue };
-                values.extend(self.measures.value(measure, outcome)?.map(|x| (record.settings.seed, x)));
-            }
-            columns.push(values);
-        }
-        let reference = columns.first().cloned().unwrap_or_default();
-        let test = |(i, values): (usize, &Vec<_>)| match i > 0 && measure.is_tested() {
-            true => self.paired(values, &reference),
-            false => None,
-        };
-        let tests: Vec<Option<Paired>> = columns.iter().enumerate().map(test).collect();
-        let mut corrected = holm(&tests.iter().flatten().map(|test| test.p).collect::<Vec<_>>()).into_iter();
-        Ok(columns
-            .into_iter()
-            .zip(tests)
-            .map(|(values, test)| {
-                let corrected = test.and_then(|_| corrected.next());
-                let summary = summary(&values)?;
-                Some(Cell { values, summary, test, corrected })
-            })
-            .collect())
-    }
-
-    /// The series of SimLoss with the best [score](Self::validated) on the validation parts, where the test parts have no
-    /// say.
-    pub fn chosen(&self) -> Option<usize> {
-        self.chosen_of(Role::SimLoss)
-    }
-
-    /// The same of any role.
-    pub fn chosen_of(&self, role: Role) -> Option<usize> {
-        let scored = self.of_role(role).filter_map(|i| Some((i, self.validated(i)?)));
-        // The loss that is trained with is another one in each series, and cannot choose among them.
-        let sign = if self.choice() == Selection::Mae { 1.0 } else { -1.0 };
-        scored.min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).map(|(i, _)| i)
-    }
-
-    /// The series that are shown beside cross entropy: the chosen SimLoss and the chosen proper SimLoss.
-    pub(crate) fn all_chosen(&self) -> Vec<usize> {
-        Role::CHOSEN.iter().filter_map(|&role| self.chosen_of(role)).collect()
-    }
-
-    /// The series of SimLoss that have runs.
-    pub fn ours(&self) -> impl Iterator<Item = usize> {
-        self.of_role(Role::SimLoss)
-    }
-
-    /// The series of a role that have runs.
-    pub fn of_role(&self, role: Role) -> impl Iterator<Item = usize> {
-        let all = self.series.iter().enumerate();
-        all.filter(move |(_, series)| series.role == role && !series.records.is_empty()).map(|(i, _)| i)
-    }
-
-    /// The mean score of a series on the validation parts, over the [common seeds](Self::common_seeds).
-    pub fn validated(&self, series: usize) -> Option<f64> {
-        let seeds = self.common_seeds();
-        let records = self.series.get(series)?.records.iter().filter(|r| seeds.contains(&r.settings.seed));
-        let scores: Option<Vec<f64>> = records.map(|record| self.validation(record)).collect();
-        Summary::of(&scores?).map(|summary| summary.mean)
-    }
-
-    /// What chooses among the losses.
-    pub fn choice(&self) -> Selection {
-        match self.plan.settings.selection {
-            Selection::Loss => self.measures.selection(),
-            other => other,
-        }
-    }
-
-    fn validation(&self, record: &Record) -> Option<f64> {
-        let best = Self::outcome(record)?.best_epoch;
-        let scores = &record.epochs.iter().find(|epoch| epoch.epoch == best)?.validation;
-        match self.choice() {
-            Selection::Mae => scores.argmax.mae,
-            Selection::Accuracy | Selection::Loss => scores.argmax.accuracy,
-        }
-    }
-
-    /// The confusion counts of a series, all seeds together, row of the true class first.
-    ///
-    /// # Errors
-    /// [`Error::Core`] for confusion matrices of other classes.
-    pub fn confusion(&self, series: usize) -> Result<Vec<Vec<u64>>, Error> {
-        let classes = self.plan.task.data().class_names().len();
-        let mut sum = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
-        for outcome in self.series.get(series).iter().flat_map(|s| &s.records).filter_map(Self::outcome) {
-            sum.merge(&confusion(&outcome.test.confusion)?)?;
-        }
-        Ok(sum.counts().chunks(classes).map(<[u64]>::to_vec).collect())
-    }
-
-    /// The file with the report.
-    pub fn report(&self) -> PathBuf {
-        self.plan.out.join(REPORT)
-    }
-
-    /// The folder with the runs.
-    pub fn runs(&self) -> PathBuf {
-        self.plan.runs()
-    }
-}
-
-/// The numbers of the seeds that both have, in the order of the first.
-pub(crate) fn pairs(values: &[(u64, f64)], reference: &[(u64, f64)]) -> (Vec<f64>, Vec<f64>) {
-    let of = |seed: u64| reference.iter().find(|(other, _)| *other == seed).map(|(_, x)| *x);
-    values.iter().filter_map(|&(seed, x)| Some((x, of(seed)?))).unzip()
-}
-
-/// Mean and spread, whatever the seeds.
-pub(crate) fn summary(values: &[(u64, f64)]) -> Option<Summary> {
-    Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>())
 }

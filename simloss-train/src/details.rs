@@ -128,6 +128,14 @@ pub(crate) struct Finished<'a> {
     pub(crate) threads: usize,
 }
 
+/// Those in the folder of a finished run. A file that cannot be read is as good as none.
+pub(crate) fn read(dir: &Path, record: &Record) -> Option<Details> {
+    let text = std::fs::read(dir.join("details.json")).ok()?;
+    let found: Details = serde_json::from_slice(&text).ok()?;
+    let best_epoch = record.result.as_ref().map_or(0, |result| result.best_epoch);
+    (found.run == record.fingerprint() && found.best_epoch == best_epoch).then_some(found)
+}
+
 /// Those of a finished run, read where they are there, else computed and written.
 ///
 /// # Errors
@@ -138,9 +146,7 @@ pub(crate) fn of(finished: &Finished<'_>) -> Result<Details, Error> {
     let record = finished.record;
     let best_epoch = record.result.as_ref().map_or(0, |result| result.best_epoch);
     let run = record.fingerprint();
-    // One that cannot be read is as good as none.
-    let before = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Details>(&text).ok());
-    if let Some(details) = before.filter(|before| before.run == run && before.best_epoch == best_epoch) {
+    if let Some(details) = read(finished.dir, record) {
         // What a version before did not keep can be computed where there is a model.
         let table = || std::fs::read(&rows).ok().map(|bytes| hex(&Sha256::digest(bytes)));
         let whole = details.mean_predictions.is_some() && details.samples.is_some() && details.samples == table();

@@ -34,13 +34,15 @@
 //! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
 //! | [`firmware`] | the head of a network, and what is frozen before it, for a device |
 //! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
-//! | [`compare`], [`details`], [`statistics`], [`results`], [`summary`], [`report`] | many trainings, and what may be said of them |
+//! | [`compare`], [`details`] | many trainings, and what is kept of each |
+//! | [`manifest`], [`comparison`], [`statistics`], [`results`], [`summary`], [`report`] | what may be said of them, from their files alone |
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests judge by the platform's functions
 
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod compare;
+pub mod comparison;
 pub mod data;
 pub mod details;
 pub mod engine;
@@ -52,6 +54,7 @@ pub mod images;
 pub mod input;
 pub mod lanes;
 pub mod loss;
+pub mod manifest;
 pub mod measure;
 pub mod model;
 pub mod network;

@@ -2,9 +2,9 @@
 
 use crate::{
     Error,
-    record::{Outcome, Selection},
-    similarity::{AnySimilarity, Candidate, Kind, Source},
-    task::Task,
+    manifest::{Facts, Role, named},
+    record::{LossDescription, Outcome, Selection},
+    similarity::{AnySimilarity, Kind, Source, rebuilt},
 };
 use simloss_core::{Label, metrics::ConfusionTable, similarity::Similarity};
 
@@ -106,33 +106,31 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// For a task, and the `candidates` of a similarity.
-    pub fn new(task: &Task, kind: &Kind, source: &Source, candidates: &[Candidate]) -> Self {
+    /// Those of a comparison.
+    ///
+    /// # Errors
+    /// [`Error::Core`] and [`Error::Similarity`] for a similarity that cannot be built again.
+    pub(crate) fn of(facts: &Facts, losses: &[LossDescription]) -> Result<Self, Error> {
         let mut list = vec![Measure::Accuracy];
         let mut reference = None;
-        if matches!(kind, Kind::Circular) {
+        if matches!(facts.kind, Kind::Circular) {
             list.push(Measure::CircularError);
-        } else if task.ordered() {
+        } else if facts.ordered {
             list.extend([Measure::ClassError, Measure::ExpectedError, Measure::ClassSquaredError]);
         }
-        let superclasses = match source {
-            Source::Superclass(of) => Some(of.clone()),
-            _ => task.data().superclasses(),
-        };
-        if superclasses.is_some() {
+        if facts.superclasses.is_some() {
             list.extend([Measure::SuperclassAccuracy, Measure::FailedSuperclassAccuracy]);
         }
-        if matches!(source, Source::Matrix(_)) {
+        if let Some(source @ Source::Matrix(_)) = facts.source() {
             // The least lower bound keeps the most of the file.
-            let bound = |candidate: &&Candidate| candidate.description.lower_bound.unwrap_or(0.0);
-            reference = candidates
-                .iter()
-                .min_by(|a, b| bound(a).total_cmp(&bound(b)))
-                .map(|candidate| candidate.similarity.clone());
+            let bound = |loss: &&LossDescription| loss.lower_bound.unwrap_or(0.0);
+            let ours = losses.iter().filter(|loss| named(&facts.kind, loss).2 == Role::SimLoss);
+            let least = ours.min_by(|a, b| bound(a).total_cmp(&bound(b)));
+            reference = least.map(|loss| rebuilt(&source, facts.class_names.len(), loss)).transpose()?;
             list.push(Measure::Similarity);
         }
         list.extend([Measure::Likelihood, Measure::Calibration]);
-        Measures { list, superclasses, reference }
+        Ok(Measures { list, superclasses: facts.superclasses.clone(), reference })
     }
 
     /// The superclass of each class, where classes are grouped.
@@ -145,7 +143,7 @@ impl Measures {
         &self.list
     }
 
-    /// What should choose the best epoch: distances where they mean something.
+    /// What should choose among losses.
     pub fn selection(&self) -> Selection {
         if self.list.contains(&Measure::ClassError) { Selection::Mae } else { Selection::Accuracy }
     }
@@ -183,6 +181,11 @@ impl Measures {
             Measure::Calibration => test.scores.calibration,
         })
     }
+}
+
+/// What should choose the best epoch: distances where they mean something.
+pub fn selection(kind: &Kind, ordered: bool) -> Selection {
+    if ordered && !matches!(kind, Kind::Circular) { Selection::Mae } else { Selection::Accuracy }
 }
 
 /// The core's confusion table of recorded counts.

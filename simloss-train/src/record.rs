@@ -236,7 +236,7 @@ impl LossDescription {
     }
 
     /// The options that ask for it.
-    fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         let LossDescription { loss, similarity, link, reduction_factor: r, lower_bound: l, truth, .. } = self;
         let link_option = match link {
             Link::Threshold => None,

@@ -4,16 +4,16 @@
 
 use crate::{
     Error,
-    compare::{self, Cell, Comparison, Series},
+    comparison::{Cell, Comparison, Series},
     details::{Details, Trust},
     files,
+    manifest::{Role as Compared, Samples},
     measure::Measure,
     plot::{Chart, HeatMap, Line, Look, Role},
     record::{Link, Selection, VERSION},
-    similarity::{Candidate, describe::Description},
+    similarity::{describe::Description, rebuilt},
     statistics::{SIGNIFICANCE, Summary},
     summary::{self, Claim, brackets, counted, p_value},
-    task::Task,
 };
 use askama::Template;
 use std::path::Path;
@@ -132,7 +132,7 @@ struct ConfusionCell {
 /// [`Error::File`], [`Error::Draw`], [`Error::Core`].
 pub fn write(comparison: &Comparison) -> Result<(), Error> {
     let page = report(comparison)?;
-    let table = comparison.plan.out.join(TABLE);
+    let table = comparison.out.join(TABLE);
     files::replace(&table, &[summary::markdown(comparison)?.as_bytes()])?;
     files::replace(&comparison.report(), &[render("the report", &page)?.as_bytes()])
 }
@@ -159,13 +159,13 @@ fn render(what: &'static str, page: &impl Template) -> Result<String, Error> {
 
 fn report(comparison: &Comparison) -> Result<Report, Error> {
     let chosen = comparison.all_chosen();
-    let tested = comparison.series.len() > 1 && comparison.plan.seeds > 1;
+    let tested = comparison.series.len() > 1 && comparison.seeds > 1;
     let (heads, rows) = results(comparison)?;
     let (answer_heads, answers) = answers(comparison);
     let answered = summary::answered(comparison);
     let errors = answered.contains(&Measure::ClassError);
     let mut answers_caption = "Test samples, mean ± standard deviation".to_owned();
-    for &role in &compare::Role::CHOSEN {
+    for &role in &Compared::CHOSEN {
         if let (Some(chosen), 2..) = (comparison.chosen_of(role), comparison.of_role(role).count()) {
             let title = &comparison.series[chosen].title;
             answers_caption.push_str(&format!("; {title} was chosen among {} on the validation samples", role.name()));
@@ -194,21 +194,21 @@ fn report(comparison: &Comparison) -> Result<Report, Error> {
     findings.retain(|finding| !honest.contains(finding));
     Ok(Report {
         version: VERSION,
-        name: comparison.plan.task.data().name().to_owned(),
+        name: comparison.facts.name.to_owned(),
         subject: sentence(&summary::subject(comparison)),
         similarity: sentence(&summary::similarity(comparison)),
         honest: unbroken(&honest.join(" ")),
         findings: findings.iter().map(|finding| unbroken(finding)).collect(),
-        seeds: comparison.plan.seeds,
+        seeds: comparison.seeds,
         tested,
         significance: SIGNIFICANCE,
         brackets: brackets(comparison)?,
-        prepared: match &comparison.plan.task {
-            Task::Table(_) => {
+        prepared: match &comparison.facts.samples {
+            Samples::Row { .. } => {
                 "Splits keep the proportions of the classes. Features are scaled to mean 0 and deviation 1 on the training \
                  part."
             }
-            Task::Images { .. } => {
+            Samples::Image { .. } => {
                 "Parts that the data name are kept, the others drawn in one shuffle. Images are resized and divided by \
                  255; training images alone are augmented, where that is said below."
             }
@@ -236,7 +236,7 @@ fn class(comparison: &Comparison, series: usize) -> &'static str {
     match series {
         0 => "reference",
         i if Some(i) == comparison.chosen() => "chosen",
-        i if Some(i) == comparison.chosen_of(compare::Role::Proper) => "chosen-proper",
+        i if Some(i) == comparison.chosen_of(Compared::Proper) => "chosen-proper",
         _ => "",
     }
 }
@@ -247,7 +247,7 @@ fn drawn_series(comparison: &Comparison) -> impl Iterator<Item = (usize, Role, &
     let all = [
         (Some(0), Role::Plain, "plain"),
         (comparison.chosen(), Role::SimLoss, "simloss"),
-        (comparison.chosen_of(compare::Role::Proper), Role::Proper, "proper"),
+        (comparison.chosen_of(Compared::Proper), Role::Proper, "proper"),
     ];
     all.into_iter().filter_map(|(i, role, class)| Some((i?, role, class)))
 }
@@ -280,7 +280,7 @@ fn results(comparison: &Comparison) -> Result<(Vec<Head>, Vec<Row>), Error> {
             row.fields.push(match cell {
                 None => Field::plain("–"),
                 Some(cell) => Field {
-                    text: counted(measure, &cell.summary, comparison.plan.seeds),
+                    text: counted(measure, &cell.summary, comparison.seeds),
                     class: if cell.is_significant() { "sure" } else { "" },
                 },
             });
@@ -296,10 +296,7 @@ fn tests(comparison: &Comparison) -> Result<Vec<Test>, Error> {
         for (i, (series, cell)) in comparison.series.iter().zip(comparison.cells(measure)?).enumerate() {
             let Some((paired, corrected)) = cell.and_then(|cell| cell.test.zip(cell.corrected)) else { continue };
             let fields = vec![
-                Field::plain(signed(
-                    counted(measure, &paired.difference, comparison.plan.seeds),
-                    paired.difference.mean,
-                )),
+                Field::plain(signed(counted(measure, &paired.difference, comparison.seeds), paired.difference.mean)),
                 Field::plain(signed(format!("{:.2}", paired.effect), paired.effect)),
                 Field::plain(p_value(paired.p)),
                 Field::p(Some(corrected)),
@@ -341,7 +338,7 @@ fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
         .map(|answer| {
             let written = |numbers: &[Option<Summary>]| -> Vec<Field> {
                 let all = measures.iter().zip(numbers);
-                let text = |s: Summary, m| counted(m, &s, comparison.plan.seeds);
+                let text = |s: Summary, m| counted(m, &s, comparison.seeds);
                 all.map(|(&m, s)| Field::plain(s.map_or_else(String::new, |s| text(s, m)))).collect()
             };
             let mut fields = written(&answer.plain);
@@ -359,7 +356,7 @@ fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
     let mut figures = vec![];
     let measures = comparison.measures.list();
     let with_parameter = |role| comparison.series.iter().filter(|s| s.role == role && s.parameter.is_some()).count();
-    if compare::Role::CHOSEN.iter().any(|&role| with_parameter(role) > 1) {
+    if Compared::CHOSEN.iter().any(|&role| with_parameter(role) > 1) {
         let both = [Measure::ClassError, Measure::ExpectedError];
         for &measure in measures {
             let shown: &[Measure] = match measure {
@@ -407,7 +404,7 @@ fn distributions(comparison: &Comparison) -> Result<Option<Figure>, Error> {
     if !comparison.measures.list().contains(&Measure::ClassError) {
         return Ok(None);
     }
-    let values = comparison.plan.task.data().class_values();
+    let values = &comparison.facts.class_values;
     let line = |role, counts: Vec<u64>| {
         let all = counts.iter().sum::<u64>().max(1) as f64;
         let points = values.iter().zip(counts).map(|(&x, n)| (x, n as f64 / all, 0.0)).collect();
@@ -439,20 +436,20 @@ fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
     if !comparison.measures.list().contains(&Measure::ClassError) {
         return Ok(None);
     }
-    let data = comparison.plan.task.data();
-    let Some(one) = comparison.series.iter().flat_map(|series| &series.details).map(|d| &d.of_one_class).next() else {
+    let data = &comparison.facts;
+    let Some(one) = comparison.series.iter().flat_map(Series::known).map(|d| &d.of_one_class).next() else {
         return Ok(None);
     };
     let (mut lines, mut keys) = (vec![], vec![]);
-    let drawn = comparison.series.iter().filter(|s| s.role != compare::Role::Baseline && !s.details.is_empty());
+    let drawn = comparison.series.iter().filter(|s| s.role != Compared::Baseline && s.known().next().is_some());
     for series in drawn {
-        let runs = series.details.len() as f64;
-        let mean = |c: usize| series.details.iter().map(|d| d.of_one_class.probabilities[c]).sum::<f64>() / runs;
-        let points = data.class_values().iter().enumerate().map(|(c, &x)| (x, mean(c), 0.0)).collect();
+        let runs = series.known().count() as f64;
+        let mean = |c: usize| series.known().map(|d| d.of_one_class.probabilities[c]).sum::<f64>() / runs;
+        let points = data.class_values.iter().enumerate().map(|(c, &x)| (x, mean(c), 0.0)).collect();
         let (role, class) = match series.role {
-            compare::Role::CrossEntropy | compare::Role::Baseline => (Role::Plain, "plain"),
-            compare::Role::SimLoss => (Role::SimLoss, "simloss"),
-            compare::Role::Proper => (Role::Proper, "proper"),
+            Compared::CrossEntropy | Compared::Baseline => (Role::Plain, "plain"),
+            Compared::SimLoss => (Role::SimLoss, "simloss"),
+            Compared::Proper => (Role::Proper, "proper"),
         };
         // The greater the parameter, the stronger the line.
         let look = series.parameter.map_or(Look::Trend, |x| Look::Shade(25 + (75.0 * x.clamp(0.0, 1.0)) as u8));
@@ -468,7 +465,7 @@ fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
             keys.push(Key { class, text });
         }
     }
-    let name = &data.class_names()[one.class];
+    let name = &data.class_names[one.class];
     let chart = Chart { x: "class".into(), y: "mean probability".into(), lines, percent: true };
     let caption = format!(
         "What the networks say of test samples of class {name}, the most frequent one: the mean of their probabilities."
@@ -481,9 +478,9 @@ fn reliability(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
     let mut figures = vec![];
     for (series, role, class) in shown(comparison) {
         let pooled = |of: fn(&Details) -> &Trust| {
-            let bins = series.details.first().map_or(0, |d| of(d).bins.len());
+            let bins = series.known().next().map_or(0, |d| of(d).bins.len());
             let points = (0..bins).filter_map(|b| {
-                let all = series.details.iter().filter_map(|d| of(d).bins.get(b));
+                let all = series.known().filter_map(|d| of(d).bins.get(b));
                 let (samples, right, confidence) = all.fold((0u64, 0u64, 0.0), |(n, r, c), bin| {
                     (n + bin.samples, r + bin.right, c + bin.confidence * bin.samples as f64)
                 });
@@ -497,7 +494,7 @@ fn reliability(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
             Line { role, points: pooled(|d| &d.after), look: Look::Shade(45) },
         ];
         let mean = |of: &dyn Fn(&Details) -> Option<f64>| {
-            let values: Option<Vec<f64>> = series.details.iter().map(of).collect();
+            let values: Option<Vec<f64>> = series.known().map(of).collect();
             values.and_then(|values| Summary::of(&values)).map_or(f64::NAN, |summary| summary.mean)
         };
         let caption = format!(
@@ -528,7 +525,7 @@ fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Erro
     groups.sort_unstable();
     groups.dedup();
     let place = |class: usize| groups.binary_search(&of[class]).unwrap_or(0);
-    let names = comparison.plan.task.data().class_names();
+    let names = &comparison.facts.class_names;
     let name = |group: &u16| {
         let mut members = names.iter().zip(of).filter(|(_, other)| *other == group).map(|(name, _)| name.as_str());
         let first = members.next().unwrap_or_default().to_owned();
@@ -570,10 +567,10 @@ fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Er
             (_, 0) => ", most probable class",
             _ => ", expected value",
         };
-        for &of_role in &compare::Role::CHOSEN {
+        for &of_role in &Compared::CHOSEN {
             let (role, class) = match (of_role, i) {
-                (compare::Role::SimLoss, 0) => (Role::SimLoss, "simloss"),
-                (compare::Role::SimLoss, _) => (Role::Second, "second"),
+                (Compared::SimLoss, 0) => (Role::SimLoss, "simloss"),
+                (Compared::SimLoss, _) => (Role::Second, "second"),
                 (_, 0) => (Role::Proper, "proper"),
                 // Four bands in one plot are too many.
                 _ => continue,
@@ -657,7 +654,7 @@ fn learning(comparison: &Comparison) -> Result<Option<Figure>, Error> {
 
 fn confusion(comparison: &Comparison, series: usize, tone: &'static str) -> Result<Confusion, Error> {
     let counts = comparison.confusion(series)?;
-    drawn(&comparison.series[series].title, tone, comparison.plan.task.data().class_names(), &counts)
+    drawn(&comparison.series[series].title, tone, &comparison.facts.class_names, &counts)
 }
 
 /// Counts as a heat map, or as a table where classes are few.
@@ -703,7 +700,7 @@ fn heat_map(names: &[String], description: &Description) -> Result<(String, Stri
 
 /// The similarities of the chosen losses; once, where that is the same.
 fn chosen_maps(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
-    let names = comparison.plan.task.data().class_names();
+    let names = &comparison.facts.class_names;
     let (mut figures, mut seen): (Vec<Figure>, Vec<Option<String>>) = (vec![], vec![]);
     for i in comparison.all_chosen() {
         let series = &comparison.series[i];
@@ -711,15 +708,8 @@ fn chosen_maps(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
         if seen.contains(&loss.fingerprint) {
             continue;
         }
-        let plan = &comparison.plan;
-        let simloss = plan.candidates.iter().find(|candidate| candidate.description == *loss);
-        let proper = plan.proper.iter().find(|proper| proper.description == *loss);
-        let described = match (simloss, proper) {
-            (Some(Candidate { similarity, .. }), _) => Description::of(similarity)?,
-            (None, Some(proper)) => proper.similarity.describe()?,
-            (None, None) => continue,
-        };
-        let (svg, caption) = heat_map(names, &described)?;
+        let Some(source) = comparison.facts.source() else { continue };
+        let (svg, caption) = heat_map(names, &Description::of(&rebuilt(&source, names.len(), loss)?)?)?;
         seen.push(loss.fingerprint.clone());
         let title = loss.parameter().unwrap_or_else(|| loss.similarity.clone());
         figures.push(Figure { title: format!("Similarity, {title}"), svg, caption, keys: vec![] });
@@ -728,39 +718,37 @@ fn chosen_maps(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
 }
 
 fn facts(comparison: &Comparison) -> Vec<(String, String)> {
-    let plan = &comparison.plan;
-    let (settings, data) = (&plan.settings, plan.task.data());
+    let (settings, data) = (&comparison.settings, &comparison.facts);
     let record = comparison.series.first().and_then(|series| series.records.first());
-    let mut counts = vec![0usize; data.class_names().len()];
-    data.labels().iter().for_each(|y| counts[y.index()] += 1);
+    let counts = data.class_samples.iter().map(|n| format!(" ({n})")).chain(std::iter::repeat(String::new()));
     let classes: Vec<String> =
-        data.class_names().iter().zip(counts).take(40).map(|(name, n)| format!("{name} ({n})")).collect();
-    let more = if data.class_names().len() > 40 { ", …" } else { "" };
-    let features = match &plan.task {
-        Task::Table(table) => table.data.feature_names().join(", "),
-        Task::Images { set, .. } => {
-            let [height, width] = set.size();
+        data.class_names.iter().zip(counts).take(40).map(|(name, count)| format!("{name}{count}")).collect();
+    let more = if data.class_names.len() > 40 { ", …" } else { "" };
+    let features = match &data.samples {
+        Samples::Row { features, .. } if features.is_empty() => format!("{} numbers", data.width),
+        Samples::Row { features, .. } => features.join(", "),
+        Samples::Image { height, width, .. } => {
             let augmented = settings.augmentation.map_or_else(String::new, |padding| {
                 format!("; for training, random crops with a padding of {padding}, half of them mirrored")
             });
             format!("red, green and blue of {width} x {height} pixels, divided by 255{augmented}")
         }
     };
-    let network = match &plan.task {
-        Task::Table(_) => {
+    let network = match &data.samples {
+        Samples::Row { .. } => {
             let hidden = settings.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
             format!("dense layers with relu, hidden units {hidden}")
         }
-        Task::Images { network, .. } => network.name(),
+        Samples::Image { network, .. } => network.name(),
     };
     let choice = match settings.selection {
         Selection::Mae => "least validation MAE",
         Selection::Accuracy => "greatest validation accuracy",
         Selection::Loss => "least validation loss",
     };
-    let seeds = plan.seeds();
+    let seeds = comparison.seeds();
     let mut facts = vec![
-        ("Data", format!("{}, SHA-256 {}", data.name(), data.fingerprint())),
+        ("Data", format!("{}, SHA-256 {}", data.name, data.fingerprint)),
         ("Classes (samples)", classes.join(", ") + more),
         ("Features", features),
         ("Network", network + &record.map_or_else(String::new, |record| format!(", {} parameters", record.parameters))),

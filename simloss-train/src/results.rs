@@ -9,7 +9,7 @@
 
 use crate::{
     Error,
-    compare::Comparison,
+    comparison::Comparison,
     details::{Details, OneClass, Trust},
     error::Expected,
     files,
@@ -127,7 +127,7 @@ impl Results {
             });
         }
         let Some(first) = all.into_iter().next() else { return Ok(None) };
-        let settings = comparison.plan.settings.clone();
+        let settings = comparison.settings.clone();
         Ok(Some(Results {
             version: VERSION.to_owned(),
             machine: Machine::this(settings.threads)?,
@@ -145,7 +145,7 @@ impl Results {
 /// # Errors
 /// [`Error::File`]; [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn write(comparison: &Comparison) -> Result<(), Error> {
-    let path = |name: &str| comparison.plan.out.join(name);
+    let path = |name: &str| comparison.out.join(name);
     let table = path(TABLE);
     files::replace(&table, &[&csv(comparison).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?])?;
     let Some(results) = Results::of(comparison)? else { return Ok(()) };
@@ -251,7 +251,12 @@ fn figures<const N: usize>(of: [(&str, Option<f64>); N]) -> BTreeMap<String, f64
 }
 
 impl Line {
-    fn of(comparison: &Comparison, record: &Record, details: &Details, called: &str) -> Result<Option<Self>, Error> {
+    fn of(
+        comparison: &Comparison,
+        record: &Record,
+        details: Option<&Details>,
+        called: &str,
+    ) -> Result<Option<Self>, Error> {
         let Some(outcome) = Comparison::outcome(record) else { return Ok(None) };
         let (best, test, loss) = (outcome.best_epoch, &outcome.test, &record.loss);
         let scores = |scores: &Scores| {
@@ -270,7 +275,7 @@ impl Line {
         let kept = record.epochs.iter().find(|epoch| epoch.epoch == best).map(|epoch| &epoch.validation);
         let mut val = kept.map(scores).unwrap_or_default();
         let mut found = scores(&test.scores);
-        if comparison.plan.task.ordered() {
+        if comparison.facts.ordered {
             val.extend(kept.map(|kept| of_answers("", &kept.argmax)).unwrap_or_default());
             for (prefix, answers) in
                 [("", &test.scores.argmax), ("_expectation", &test.expectation), ("_median", &test.median)]
@@ -283,10 +288,10 @@ impl Line {
         found.extend(figures([
             ("sa", measure(Measure::SuperclassAccuracy)?),
             ("fsa", measure(Measure::FailedSuperclassAccuracy)?),
-            ("sa_least_risk", details.superclass_of_least_risk),
-            ("temperature", Some(details.temperature)),
-            ("nll_scaled", details.after.likelihood),
-            ("ece_scaled", details.after.calibration),
+            ("sa_least_risk", details.and_then(|of| of.superclass_of_least_risk)),
+            ("temperature", details.map(|of| of.temperature)),
+            ("nll_scaled", details.and_then(|of| of.after.likelihood)),
+            ("ece_scaled", details.and_then(|of| of.after.calibration)),
         ]));
         let ours = loss.similarity != "none";
         Ok(Some(Line {
@@ -302,9 +307,9 @@ impl Line {
             best_epoch: best,
             val,
             test: found,
-            reliability: Some(Bins::of(&details.before)),
-            reliability_scaled: Some(Bins::of(&details.after)),
-            mean_predictions: details.mean_predictions.as_ref().map(|all| {
+            reliability: details.map(|of| Bins::of(&of.before)),
+            reliability_scaled: details.map(|of| Bins::of(&of.after)),
+            mean_predictions: details.and_then(|of| of.mean_predictions.as_ref()).map(|all| {
                 let named = all.iter().filter_map(|of| Some((record.data.class_names.get(of.class)?, of)));
                 let numbers = |of: &OneClass| of.probabilities.iter().map(|&p| ten_thousandths(p)).collect();
                 named.filter(|(_, of)| of.samples > 0).map(|(name, of)| (name.clone(), numbers(of))).collect()
@@ -354,7 +359,7 @@ impl Line {
 /// [`Error::File`]; [`Error::Format`] for a file that is there and is no record, or that holds runs of this name on other
 /// data or with other settings; [`Error::Core`].
 pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>) -> Result<(), Error> {
-    let name = comparison.plan.kind.name();
+    let name = comparison.facts.kind.name();
     let called = called.unwrap_or(&name);
     files::change(path, |text| with_runs(comparison, path, called, text))
 }
@@ -365,7 +370,7 @@ fn with_runs(comparison: &Comparison, path: &Path, called: &str, text: Option<Ve
     let lines = text.map(|text| serde_json::from_slice(&text)).transpose();
     let mut lines: Vec<Line> = lines.map_err(|e| wrong(&e))?.unwrap_or_default();
     for (record, details) in comparison.series.iter().flat_map(|series| series.records.iter().zip(&series.details)) {
-        let Some(new) = Line::of(comparison, record, details, called)? else { continue };
+        let Some(new) = Line::of(comparison, record, details.as_ref(), called)? else { continue };
         if let Some(other) = lines.iter().find(|line| line.comparison == called && !line.is_comparable(&new)) {
             let seed = other.seed;
             return Err(wrong(&format!(

@@ -2,14 +2,15 @@
 
 use crate::{
     Error,
-    compare::{Cell, Comparison, Role, pairs, summary},
+    comparison::{Cell, Comparison, pairs, summary},
     details::Details,
+    manifest::{Role, Samples},
     measure::{Better, Measure},
     network::Kind as Network,
+    record::LossDescription,
     record::{Answers, Link, Record, Selection},
     similarity::Kind,
     statistics::{SIGNIFICANCE, Summary, holm},
-    task::Task,
 };
 use std::fmt::Write;
 
@@ -60,7 +61,7 @@ pub(crate) fn counted(measure: Measure, summary: &Summary, seeds: usize) -> Stri
 /// [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn brackets(comparison: &Comparison) -> Result<&'static str, Error> {
     for &measure in comparison.measures.list() {
-        if comparison.cells(measure)?.iter().flatten().any(|cell| cell.values.len() < comparison.plan.seeds) {
+        if comparison.cells(measure)?.iter().flatten().any(|cell| cell.values.len() < comparison.seeds) {
             return Ok(" In brackets: of how many seeds, where not of all.");
         }
     }
@@ -140,7 +141,7 @@ impl Decoder {
     fn values(self, comparison: &Comparison, series: usize, measure: Measure) -> Option<Vec<(u64, f64)>> {
         let series = comparison.series.get(series)?;
         let runs = series.records.iter().zip(&series.details);
-        let value = |record: &Record, details: &Details| {
+        let value = |record: &Record, details: &Option<Details>| {
             let outcome = Comparison::outcome(record)?;
             let of = |answers: &Answers| match measure {
                 Measure::Accuracy => answers.accuracy,
@@ -152,7 +153,9 @@ impl Decoder {
                 Decoder::Argmax => comparison.measures.value(measure, outcome).ok().flatten(),
                 Decoder::Expectation => of(&outcome.test.expectation),
                 Decoder::Median => of(&outcome.test.median),
-                Decoder::SuperclassRisk if measure == Measure::SuperclassAccuracy => details.superclass_of_least_risk,
+                Decoder::SuperclassRisk if measure == Measure::SuperclassAccuracy => {
+                    details.as_ref()?.superclass_of_least_risk
+                }
                 Decoder::SuperclassRisk => None,
             }
         };
@@ -196,7 +199,7 @@ pub(crate) fn answers(comparison: &Comparison) -> Vec<Answer> {
     for (of, test) in found.iter_mut().flat_map(|answer| &mut answer.chosen).zip(&tests) {
         of.p = test.and_then(|_| corrected.next());
     }
-    let majority = &comparison.majority;
+    let majority = &comparison.facts.majority;
     let floor = |measure: &Measure| match measure {
         Measure::Accuracy => Summary::of(&majority.accuracy),
         Measure::ClassError => Summary::of(&majority.error),
@@ -305,9 +308,9 @@ pub(crate) struct Claim {
 /// # Errors
 /// [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
-    let Task::Images { network, .. } = &comparison.plan.task else { return Ok(vec![]) };
+    let Samples::Image { network, .. } = &comparison.facts.samples else { return Ok(vec![]) };
     let (ages, cifar) = (matches!(network, Network::Ages { .. }), matches!(network, Network::LeNet { .. }));
-    let bounded = comparison.plan.candidates.iter().any(|c| c.description.lower_bound.is_some());
+    let bounded = ours(comparison).any(|loss| loss.lower_bound.is_some());
     let list = comparison.measures.list();
     // Significant differences of SimLoss from cross entropy, by the direction.
     let sure = |measure: Measure, better: bool, which: &dyn Fn(f64) -> bool| -> Result<Vec<(usize, String)>, Error> {
@@ -382,7 +385,7 @@ pub(crate) fn claims(comparison: &Comparison) -> Result<Vec<Claim>, Error> {
 /// # Errors
 /// [`Error::Core`] for confusion matrices of other classes.
 pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
-    let mut out = format!("# SimLoss against cross entropy: {}\n\n", comparison.plan.task.data().name());
+    let mut out = format!("# SimLoss against cross entropy: {}\n\n", comparison.facts.name);
     let _ = writeln!(out, "{}. {}.\n", subject(comparison), similarity(comparison));
     for finding in findings(comparison)? {
         let _ = writeln!(out, "- {finding}");
@@ -396,7 +399,7 @@ pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
         for (&measure, cells) in measures.iter().zip(&columns) {
             let text = cells[i].as_ref().map_or_else(String::new, |cell| {
                 let star = if cell.is_significant() { " *" } else { "" };
-                counted(measure, &cell.summary, comparison.plan.seeds) + star
+                counted(measure, &cell.summary, comparison.seeds) + star
             });
             let _ = write!(out, " {text} |");
         }
@@ -420,26 +423,29 @@ pub(crate) fn markdown(comparison: &Comparison) -> Result<String, Error> {
 
 /// What the comparison is of, in one line.
 pub(crate) fn subject(comparison: &Comparison) -> String {
-    let data = comparison.plan.task.data();
-    let seeds = comparison.plan.seeds;
-    let what = match &comparison.plan.task {
-        Task::Table(table) => format!("samples, {} features", table.data.width()),
-        Task::Images { set, .. } => {
-            let [height, width] = set.size();
-            format!("images of {width} x {height} pixels")
-        }
+    let facts = &comparison.facts;
+    let seeds = comparison.seeds;
+    let what = match &facts.samples {
+        Samples::Row { .. } => format!("samples, {} features", facts.width),
+        Samples::Image { height, width, .. } => format!("images of {width} x {height} pixels"),
     };
     format!(
         "{}: {} {what}, {} classes; {} seed{}, each with its own split of {} to train, {} to validate and {} to test",
-        data.name(),
-        data.labels().len(),
-        data.class_names().len(),
+        facts.name,
+        facts.sample_count(),
+        facts.class_names.len(),
         seeds,
         if seeds == 1 { "" } else { "s" },
-        comparison.samples[0],
-        comparison.samples[1],
-        comparison.samples[2],
+        comparison.facts.parts[0],
+        comparison.facts.parts[1],
+        comparison.facts.parts[2],
     )
+}
+
+/// What SimLoss, then proper SimLoss was trained with.
+fn ours(comparison: &Comparison) -> impl Iterator<Item = &LossDescription> {
+    let of = |role| comparison.series.iter().filter(move |series| series.role == role);
+    of(Role::SimLoss).chain(of(Role::Proper)).map(|series| &series.loss)
 }
 
 /// What was compared with cross entropy, in one phrase.
@@ -453,22 +459,20 @@ pub(crate) fn similarity(comparison: &Comparison) -> String {
         (false, true) => "proper SimLoss",
         (true, true) => "SimLoss and proper SimLoss",
     };
-    match &comparison.plan.kind {
+    match &comparison.facts.kind {
         Kind::None => "no SimLoss: cross entropy, and with other truths".into(),
         Kind::Order => format!("{what} by class order, S = r^|i - j|"),
         Kind::Circular => format!("{what} by circular order, S = r^min(|i - j|, C - |i - j|)"),
         Kind::Superclass => format!("{what} by superclass, S = r within one"),
         Kind::File(_) | Kind::Vectors => {
-            let links = comparison.plan.candidates.iter().map(|c| &c.description);
-            let mut links = links.chain(comparison.plan.proper.iter().map(|proper| &proper.description));
             let bounded = comparison.series.iter().any(|series| series.parameter.is_some());
-            let formula = match links.next().map(|description| description.link) {
+            let formula = match ours(comparison).next().map(|loss| loss.link) {
                 Some(Link::Exp(_)) => ", S = exp(b (s - 1))",
                 Some(Link::Hull) => ", S = max(0, (s - l) / (1 - l)) of its tree",
                 Some(Link::Threshold) if bounded => ", S = max(0, (s - l) / (1 - l))",
                 _ => "",
             };
-            format!("{what} with the matrix {}{formula}", comparison.plan.kind.name())
+            format!("{what} with the matrix {}{formula}", comparison.facts.kind.name())
         }
     }
 }
@@ -497,7 +501,7 @@ pub(crate) fn findings(comparison: &Comparison) -> Result<Vec<String>, Error> {
     }
     said.extend(price(comparison)?);
     let accuracy = comparison.cells(Measure::Accuracy)?;
-    let majority: Vec<_> = comparison.plan.seeds().into_iter().zip(comparison.majority.accuracy.clone()).collect();
+    let majority: Vec<_> = comparison.seeds().into_iter().zip(comparison.facts.majority.accuracy.clone()).collect();
     let both = accuracy.first().and_then(Option::as_ref).map(|network| pairs(&network.values, &majority));
     let mean = |of: Vec<f64>| Summary::of(&of).map(|summary| summary.mean);
     if let Some((network, most)) = both.and_then(|(network, majority)| mean(network).zip(mean(majority))) {
@@ -686,13 +690,11 @@ fn price(comparison: &Comparison) -> Result<Option<String>, Error> {
 
 /// What weakens any conclusion.
 fn cautions(comparison: &Comparison) -> Vec<String> {
-    let data = comparison.plan.task.data();
-    let mut counts = vec![0usize; data.class_names().len()];
-    data.labels().iter().for_each(|y| counts[y.index()] += 1);
-    let tiny: Vec<String> = data
-        .class_names()
+    let facts = &comparison.facts;
+    let tiny: Vec<String> = facts
+        .class_names
         .iter()
-        .zip(&counts)
+        .zip(&facts.class_samples)
         .filter(|&(_, &n)| n < TINY)
         .map(|(name, n)| format!("{name} ({n})"))
         .collect();
@@ -705,14 +707,19 @@ fn cautions(comparison: &Comparison) -> Vec<String> {
              about these classes alone."
         ));
     }
-    if let Task::Table(table) = &comparison.plan.task
-        && table.repeated > 0
-    {
+    if let Samples::Row { repeated: repeated @ 1.., .. } = facts.samples {
         said.push(format!(
             "{} of {} samples repeat an earlier one exactly, so some test samples were trained with; that helps every \
              loss alike.",
-            table.repeated,
-            table.data.samples()
+            repeated,
+            facts.sample_count()
+        ));
+    }
+    if !comparison.missing.is_empty() {
+        said.push(format!(
+            "Left out, because the files of this folder do not say it: {}. The command that made the folder, with --resume, \
+             reads the data and adds it.",
+            comparison.missing.join("; ")
         ));
     }
     said
@@ -739,7 +746,7 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
             row.push(cell.as_ref().map_or_else(
                 || "-".into(),
                 |cell| match measure.is_tested() {
-                    true => counted(measure, &cell.summary, comparison.plan.seeds),
+                    true => counted(measure, &cell.summary, comparison.seeds),
                     false => number(measure, cell.summary.mean),
                 },
             ));
@@ -766,7 +773,7 @@ pub fn text(comparison: &Comparison) -> Result<String, Error> {
     let measures = answered(comparison);
     let chosen = comparison.all_chosen();
     let answers = answers(comparison);
-    let seeds = comparison.plan.seeds;
+    let seeds = comparison.seeds;
     let short = |measure: &Measure| match measure {
         Measure::ClassError => "MAE".to_owned(),
         other => other.short().to_owned(),

@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
 # Hostile input for so many seconds a target, as many targets at a time as there are processors.
 #
-#   tests/fuzz/run.sh [--quick] SECONDS [TARGET ...]
-#
-# `--quick` neither optimizes nor watches memory (nothing that is judged here is `unsafe`; libraries below it are): a fifth
-# of the inputs in each second, and a quarter of the time to build.
+#   tests/fuzz/run.sh SECONDS [TARGET ...]
 #
 # Begins with the inputs of corpus/TARGET, and with those found before where FUZZ_CORPUS names a folder for them. What
 # makes a target fail is left in FUZZ_OUT (target/found), to be given again: target/.../TARGET FILE.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
-profile=release limit=120
-[ "$1" = --quick ] && profile=dev limit=600 && shift
 seconds=$1
 shift
 targets=${*:-$(sed -n 's|^path = "targets/\(.*\)\.rs"$|\1|p' Cargo.toml)}
@@ -20,26 +15,25 @@ host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 # The flags of cargo-fuzz: count branches, watch comparisons, watch memory.
 RUSTFLAGS="-Cpasses=sancov-module --cfg fuzzing -Ccodegen-units=4 -Cllvm-args=-sanitizer-coverage-level=4
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
-  -Cllvm-args=-sanitizer-coverage-trace-compares"
-[ $profile = release ] && RUSTFLAGS+=" -Zsanitizer=address"
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address"
 RUSTFLAGS=$(echo $RUSTFLAGS)
 export RUSTFLAGS
-cargo +nightly build -q --profile $profile --locked --target "$host" || exit 1
-built=${CARGO_TARGET_DIR:-target}/$host/${profile/dev/debug}
+cargo +nightly build -q --release --locked --target "$host" || exit 1
+built=${CARGO_TARGET_DIR:-target}/$host/release
 out=${FUZZ_OUT:-target/found}
 mkdir -p "$out"
 
 memory=/dev/shm
 [ -d $memory ] || memory=${TMPDIR:-/tmp}
-export seconds limit built out memory
+export seconds built out memory
 
 hunt() {
   local target=$1 corpus files status runs covered
   corpus=${FUZZ_CORPUS:-$(mktemp -d)}/$target
   files=$(mktemp -d -p "$memory") && mkdir -p "$corpus" || return 1
-  # No input takes more than 1 GiB; what a header promises is no reason to ask for memory. Nor more than two minutes (ten,
-  # not optimized): the largest JPEG that is read at all (64 million pixels) takes half a minute here, 1.5 s in a release.
-  TMPDIR=$files "$built/$target" -max_total_time="$seconds" -timeout="$limit" -rss_limit_mb=2048 -malloc_limit_mb=1024 \
+  # No input takes more than 1 GiB; what a header promises is no reason to ask for memory. Nor more than two minutes: the
+  # largest JPEG that is read at all (64 million pixels) takes half a minute here, 1.5 s without what is watched.
+  TMPDIR=$files "$built/$target" -max_total_time="$seconds" -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus" "corpus/$target" >"$out/$target.log" 2>&1
   status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log")

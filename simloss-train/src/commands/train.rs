@@ -6,16 +6,18 @@ use super::load::{self, Images, note};
 use crate::{
     Error,
     cli::{
-        Ages, Baseline, Baselines, Cli, Command, CompareArgs, ImageCompareArgs, LossArgs, LossName, Losses, NetworkArg,
-        OutArgs, ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
+        Ages, Baseline, Baselines, CompareArgs, ImageCompareArgs, LossArgs, LossName, Losses, NetworkArg, OutArgs,
+        ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
         TrainFolderCommand,
     },
-    compare::{AskedFor, COMPARISON, Comparison, Existing, Plan, Proper, asked_for, compare, gather, named, one},
+    compare::{Existing, Plan, Proper, compare, gather, one},
+    comparison::Comparison,
     images::{ImageSet, cifar, classes},
-    measure::Measures,
+    manifest::named,
+    measure,
     network::Kind as Network,
     progress::Progress,
-    record::{LossDescription, LossKind, Settings, Truth},
+    record::{LossDescription, LossKind, Selection, Settings, Truth},
     report, results,
     similarity::{
         AnySimilarity, Candidate, Kind, LinkKind, Loaded, Request, Source, decimal, is_identity,
@@ -27,7 +29,6 @@ use crate::{
     task::Task,
     wine,
 };
-use clap::Parser;
 use simloss_core::similarity::Identity;
 use std::{fmt::Write, path::Path, path::PathBuf, sync::atomic::AtomicBool};
 
@@ -46,8 +47,6 @@ struct Reported<'a> {
     dir: &'a Path,
     record: Option<&'a Path>,
     called: Option<&'a str>,
-    /// The losses that the comparison was trained for, where it says so.
-    losses: Option<&'a [LossDescription]>,
 }
 
 pub(super) fn train(command: TrainCommand, stop: &AtomicBool) -> Result<String, Error> {
@@ -61,7 +60,7 @@ pub(super) fn sweep(command: TrainCommand, stop: &AtomicBool) -> Result<String, 
 pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String, Error> {
     let ReportCommand { dir, record, called, asked } = command;
     let (dir, record) = (absolute(&dir)?, record.map(|path| absolute(&path)).transpose()?);
-    let reported = Reported { dir: &dir, record: record.as_deref(), called: called.as_deref(), losses: None };
+    let reported = Reported { dir: &dir, record: record.as_deref(), called: called.as_deref() };
     match asked {
         Some(ReportedCommand::Train(command)) => {
             return of(command, Purpose { sweep: false, report: Some(reported) }, stop);
@@ -71,22 +70,16 @@ pub(super) fn report(command: ReportCommand, stop: &AtomicBool) -> Result<String
         }
         None => {}
     }
-    let AskedFor { command: words, folder, losses } = asked_for(&dir)?;
-    let reported = Reported { losses: Some(&losses), ..reported };
-    let wrong = |problem: &dyn std::fmt::Display| {
-        let problem = format!("its command line cannot be used ({problem})");
-        Error::format(&dir.join("comparison.json"), COMPARISON)(&problem)
-    };
-    let program = std::iter::once("simloss".to_owned());
-    let cli = Cli::try_parse_from(program.chain(words)).map_err(|error| wrong(&error))?;
-    // Its words mean what they meant where they were said.
-    std::env::set_current_dir(&folder).map_err(Error::file("enter", &folder))?;
-    match cli.command {
-        None => demo_for(cli.demo, Purpose { sweep: false, report: Some(reported) }, stop),
-        Some(Command::Demo(args)) => demo_for(args, Purpose { sweep: false, report: Some(reported) }, stop),
-        Some(Command::Train(command)) => of(command, Purpose { sweep: false, report: Some(reported) }, stop),
-        Some(Command::Sweep(command)) => of(command, Purpose { sweep: true, report: Some(reported) }, stop),
-        Some(_) => Err(wrong(&"it compares nothing")),
+    reported.said(&Comparison::read(&dir)?)
+}
+
+impl Reported<'_> {
+    /// Writes the report and the record, and says what stands in them.
+    fn said(&self, comparison: &Comparison) -> Result<String, Error> {
+        if let Some(path) = self.record {
+            results::record(comparison, path, self.called)?;
+        }
+        said(comparison)
     }
 }
 
@@ -158,7 +151,7 @@ fn table_comparison(
     }
     let loaded = request.load(Some(table.data.class_names()), None)?;
     let train = args.train;
-    let settings = |measures: &Measures| Settings {
+    let settings = |customary: Selection| Settings {
         epochs: train.epochs,
         batch: train.batch,
         rate: train.rate,
@@ -166,7 +159,7 @@ fn table_comparison(
         seed: train.seed,
         hidden: train.hidden.0,
         augmentation: None,
-        selection: train.selection.map_or_else(|| measures.selection(), Into::into),
+        selection: train.selection.map_or_else(|| customary, Into::into),
         threads: load::threads(train.threads),
     };
     let asked = Asked { request, losses: args.losses, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
@@ -352,7 +345,7 @@ impl Asked<'_> {
         self,
         task: Task,
         loaded: Loaded,
-        settings: impl FnOnce(&Measures) -> Settings,
+        settings: impl FnOnce(Selection) -> Settings,
         stop: &AtomicBool,
     ) -> Result<String, Error> {
         let Loaded { source, notes, .. } = loaded;
@@ -375,22 +368,13 @@ impl Asked<'_> {
         let Compared { candidates: of_simloss, proper, baselines } = self.compared(&task, &source, &candidates)?;
         let Asked { request, seeds, out: (out, existing), asked, purpose, .. } = self;
 
-        let settings = settings(&Measures::new(&task, &request.kind, &source, &candidates));
+        let settings = settings(measure::selection(&request.kind, task.ordered()));
         let (kind, command) = (request.kind, words());
         let candidates = of_simloss;
-        let mut plan =
-            Plan { task, kind, source, candidates, proper, baselines, settings, seeds, out, existing, command };
+        let plan = Plan { task, kind, source, candidates, proper, baselines, settings, seeds, out, existing, command };
         let progress = Progress::new(stop);
-        if let Some(Reported { dir, record, called, losses }) = purpose.report {
-            plan.out = dir.to_owned();
-            if let Some(losses) = losses {
-                plan.keep(losses);
-            }
-            let comparison = gather(plan)?;
-            if let Some(path) = record {
-                results::record(&comparison, path, called)?;
-            }
-            return said(&comparison);
+        if let Some(reported) = purpose.report {
+            return reported.said(&gather(Plan { out: reported.dir.to_owned(), ..plan })?);
         }
         if asked.list {
             let [folder, program] = [std::env::current_dir(), std::env::current_exe()].map(|path| {
@@ -429,8 +413,9 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Writes the report, and says what stands in it.
+/// Writes the results and the report, and says what stands in it.
 fn said(comparison: &Comparison) -> Result<String, Error> {
+    results::write(comparison)?;
     report::write(comparison)?;
     let mut text = summary::text(comparison)?;
     let _ = writeln!(text, "\nReport:             {}", comparison.report().display());
@@ -557,7 +542,7 @@ fn image_comparison(
         let domain = "a padding below the size of the images, or none";
         return Err(Error::Setting { name: "--augmentation", domain, found: padding.to_string() });
     }
-    let settings = |measures: &Measures| Settings {
+    let settings = |customary: Selection| Settings {
         epochs: train.epochs.unwrap_or(protocol.epochs),
         batch: train.batch,
         rate: train.rate,
@@ -565,7 +550,7 @@ fn image_comparison(
         seed: train.seed,
         hidden: vec![],
         augmentation,
-        selection: train.selection.map_or_else(|| measures.selection(), Into::into),
+        selection: train.selection.map_or_else(|| customary, Into::into),
         threads: load::threads(train.threads),
     };
     let network = (protocol.network)(set.classes());

@@ -32,6 +32,7 @@ use crate::{
 };
 use matrix::Matrix;
 use names::{Aliases, Unnamed, Wanted};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use simloss_core::{
     Label,
@@ -64,7 +65,8 @@ pub enum LinkKind {
 }
 
 /// What `--similarity` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Cross entropy.
     None,
@@ -582,27 +584,7 @@ impl Request {
             Parameter::Bound(l) => (None, Some(l), None),
             Parameter::Steepness(b) => (None, None, Some(b)),
         };
-        let factor = r.unwrap_or(0.0);
-        let dense = || vec![0.0f32; classes * classes];
-        let similarity = match source {
-            Source::None => AnySimilarity::None(Identity::new(classes)?),
-            Source::Order => AnySimilarity::Order(OrderTable::in_memory(vec![0.0; 2 * classes], classes, factor)?),
-            Source::Circular => {
-                AnySimilarity::Circular(CircularTable::in_memory(vec![0.0; 2 * classes], classes, factor)?)
-            }
-            Source::Superclass(superclasses) => {
-                let taxonomy = superclasses::taxonomy(superclasses, factor)?;
-                AnySimilarity::Dense(copy(&taxonomy, dense(), classes)?)
-            }
-            Source::Matrix(matrix) => {
-                let entry = |row: usize, column: usize| matrix.entries[row * classes + column];
-                AnySimilarity::Dense(match (l, b) {
-                    (None, None) => DenseTable::in_memory(dense(), classes, entry)?,
-                    (Some(l), _) => DenseTable::lower_bounded_in_memory(dense(), classes, entry, l)?,
-                    (None, Some(b)) => DenseTable::exponential_in_memory(dense(), classes, entry, b)?,
-                })
-            }
-        };
+        let similarity = built(source, classes, [r, l, b])?;
         let fingerprint = match source {
             Source::None => None,
             _ => Some(fingerprint(&similarity)?),
@@ -621,6 +603,54 @@ impl Request {
             truth: Truth::Class,
         };
         Ok(Candidate { description, similarity })
+    }
+}
+
+/// The similarity of a reduction factor, a lower bound or a steepness.
+fn built(source: &Source, classes: usize, [r, l, b]: [Option<f32>; 3]) -> Result<AnySimilarity, Error> {
+    let factor = r.unwrap_or(0.0);
+    let dense = || vec![0.0f32; classes * classes];
+    Ok(match source {
+        Source::None => AnySimilarity::None(Identity::new(classes)?),
+        Source::Order => AnySimilarity::Order(OrderTable::in_memory(vec![0.0; 2 * classes], classes, factor)?),
+        Source::Circular => AnySimilarity::Circular(CircularTable::in_memory(vec![0.0; 2 * classes], classes, factor)?),
+        Source::Superclass(superclasses) => {
+            let taxonomy = superclasses::taxonomy(superclasses, factor)?;
+            AnySimilarity::Dense(copy(&taxonomy, dense(), classes)?)
+        }
+        Source::Matrix(matrix) => {
+            let entry = |row: usize, column: usize| matrix.entries[row * classes + column];
+            AnySimilarity::Dense(match (l, b) {
+                (None, None) => DenseTable::in_memory(dense(), classes, entry)?,
+                (Some(l), _) => DenseTable::lower_bounded_in_memory(dense(), classes, entry, l)?,
+                (None, Some(b)) => DenseTable::exponential_in_memory(dense(), classes, entry, b)?,
+            })
+        }
+    })
+}
+
+/// The similarity that a loss was trained with, between so many classes.
+///
+/// # Errors
+/// [`Error::Core`] for a matrix that is none; [`Error::Usage`] if the entries are not those of the loss.
+pub(crate) fn rebuilt(source: &Source, classes: usize, loss: &LossDescription) -> Result<AnySimilarity, Error> {
+    if let Source::Matrix(matrix) = source
+        && matrix.entries.len() != classes * classes
+    {
+        let entries = matrix.entries.len();
+        return Err(Error::Usage(format!(
+            "the similarity has {entries} entries, not one for each two of {classes} classes"
+        )));
+    }
+    let single = |x: Option<f64>| x.map(|x| x as f32);
+    let steepness = match loss.link {
+        Link::Exp(b) => Some(b as f32),
+        Link::Threshold | Link::Hull => None,
+    };
+    let similarity = built(source, classes, [single(loss.reduction_factor), single(loss.lower_bound), steepness])?;
+    match loss.fingerprint == Some(fingerprint(&similarity)?) {
+        true => Ok(similarity),
+        false => Err(Error::Usage(format!("the similarity that is kept is not that of {}", loss.options()))),
     }
 }
 
