@@ -2,7 +2,7 @@
 
 use crate::place::{Outcome, Place, files};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
-use simloss_train::{checkpoint, network::Kind};
+use simloss_train::{compute::network::Kind, model::checkpoint};
 use std::{error::Error, fmt::Write as _, fs, io::Write as _, path::Path};
 
 /// A PNG of one colour.

@@ -3,10 +3,11 @@
 use crate::place::{Outcome, Place, contents};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
+    compute::network::Kind,
     model::Model,
-    network::Kind,
-    record::{Ended, LossKind, Record, Selection},
-    results::Results,
+    report::records::Results,
+    run::record::{Ended, Record, Selection},
+    similarity::spec::LossKind,
 };
 use std::{error::Error, fs, path::Path};
 

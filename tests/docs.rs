@@ -6,11 +6,12 @@ use simloss_bench::{
 };
 use simloss_tests::Outcome;
 use simloss_train::{
-    firmware::{Frozen, Head},
-    network::Kind,
-    record::{Link, LossKind, Selection, Truth},
-    results::{self, Results, Run},
-    statistics::{SIGNIFICANCE, Summary, holm, paired},
+    compare::statistics::{SIGNIFICANCE, Summary, holm, paired},
+    compute::network::Kind,
+    model::firmware::{Frozen, Head},
+    report::records::{self, Results, Run},
+    run::record::Selection,
+    similarity::spec::{Link, LossKind, Truth},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -664,7 +665,7 @@ fn with_parameter(similarity: &str, r: Option<f64>, l: Option<f64>) -> String {
 }
 
 /// A line's loss, in words.
-fn loss(line: &results::Line) -> String {
+fn loss(line: &records::Line) -> String {
     let of = match line.link {
         Link::Threshold => with_parameter(&line.similarity, line.r, line.l),
         Link::Exp(b) => format!("{}, b = {b}", line.similarity),
@@ -701,19 +702,19 @@ struct Means {
 /// Where a paired test says, after Holm's correction over the losses of the comparison, that a mean is not that of cross
 /// entropy on the same data, a star says so.
 fn means(record: &str, shown: &[Shown]) -> Result<Vec<Means>, Box<dyn std::error::Error>> {
-    let all: Vec<results::Line> = serde_json::from_str(record)?;
+    let all: Vec<records::Line> = serde_json::from_str(record)?;
     let mut found = vec![];
     for lines in all.chunk_by(|a, b| a.comparison == b.comparison) {
         let comparison = &lines[0].comparison;
-        let losses: Vec<&[results::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
+        let losses: Vec<&[records::Line]> = lines.chunk_by(|a, b| loss(a) == loss(b)).collect();
         let mut cells = vec![(String::new(), vec![]); losses.len()];
         // Of whichever comparison: it knows no similarity.
-        let is_plain = |line: &results::Line| loss(line) == "cross entropy";
-        let plain: Vec<&results::Line> =
+        let is_plain = |line: &records::Line| loss(line) == "cross entropy";
+        let plain: Vec<&records::Line> =
             all.iter().filter(|line| is_plain(line) && line.is_comparable(&lines[0])).collect();
         assert!(!plain.is_empty(), "{comparison} has no cross entropy");
         for &Shown(key, name, percent) in shown {
-            let by_seed = |runs: &[&results::Line]| -> Result<BTreeMap<u64, f64>, Box<dyn std::error::Error>> {
+            let by_seed = |runs: &[&records::Line]| -> Result<BTreeMap<u64, f64>, Box<dyn std::error::Error>> {
                 let found = runs.iter().map(|run| Some((run.seed, *run.test.get(key)?)));
                 let found: BTreeMap<u64, f64> =
                     found.collect::<Option<_>>().ok_or(format!("{}: no {key}", loss(runs[0])))?;
@@ -836,7 +837,7 @@ fn some(
 
 #[test]
 fn the_full_grids_are_those_of_their_records() -> Outcome {
-    let lines: Vec<results::Line> = serde_json::from_str(AGE)?;
+    let lines: Vec<records::Line> = serde_json::from_str(AGE)?;
     for line in lines {
         let images: usize = line.samples.iter().sum();
         let said = format!("{},{:03} images of ages 1 to 90", images / 1000, images % 1000);

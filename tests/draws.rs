@@ -18,10 +18,12 @@ use simloss_core::{
     train::{Evaluation, Network, Round, RowMajor, Serial, Work, eval_step},
 };
 use simloss_train::{
-    checkpoint::{self, Checkpoint},
-    firmware::{Head, features},
-    record::VERSION,
-    statistics::{Summary, holm, paired},
+    VERSION,
+    compare::statistics::{Summary, holm, paired},
+    model::{
+        checkpoint::{self, Checkpoint},
+        firmware::{Head, features},
+    },
 };
 use std::{collections::BTreeMap, fs, path::Path, thread};
 

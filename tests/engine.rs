@@ -10,7 +10,7 @@ use simloss_core::{
     train::{Batch, Engine, Evaluation, Model, Network, RowMajor, Serial, Work, eval_step, train_step},
 };
 use simloss_tests::bits;
-use simloss_train::{
+use simloss_train::compute::{
     engine::{Rows, Threads},
     lanes::InstructionSet,
     network::lenet,

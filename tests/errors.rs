@@ -5,16 +5,21 @@ use crate::place::{Outcome, Place};
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_train::{
     Error,
-    data::{Dataset, Split},
-    firmware::Head,
-    images::{Contents, ImageSet, Images, Part, cifar, resize::Resize},
+    compute::{lanes::InstructionSet, network::Kind},
+    data::{
+        Dataset, Split,
+        images::{Contents, ImageSet, Images, Part, cifar, resize::Resize},
+    },
     input,
-    lanes::InstructionSet,
-    model::{LIMIT, Model},
-    network::Kind,
-    record::{LossDescription, Selection, Settings},
-    run::{Objective, run},
-    similarity::vectors::{self, cosines},
+    model::{LIMIT, Model, firmware::Head},
+    run::{
+        record::{Selection, Settings},
+        train::{Objective, run},
+    },
+    similarity::{
+        spec::LossDescription,
+        vectors::{self, cosines},
+    },
 };
 use std::{fmt::Debug, fs, io::Write};
 

@@ -4,12 +4,16 @@ use serde::Deserialize;
 use simloss_core::{Label, loss::SimLoss, similarity::Identity};
 use simloss_tests::Outcome;
 use simloss_train::{
-    checkpoint,
-    data::Dataset,
-    evaluate::evaluate,
-    images::{Contents, ImageSet, Part},
-    network::Kind,
-    samples::{Samples, Scaled},
+    compute::{
+        network::Kind,
+        samples::{Samples, Scaled},
+    },
+    data::{
+        Dataset,
+        images::{Contents, ImageSet, Part},
+    },
+    eval::infer::evaluate,
+    model::checkpoint,
     similarity::AnySimilarity,
 };
 use std::{error::Error, path::Path, process::Command};

@@ -5,7 +5,11 @@
 use crate::place::{Outcome, Place, contents, files, grades};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_core::Random;
-use simloss_train::{checkpoint, manifest::Manifest, model::Model, record::Record};
+use simloss_train::{
+    compare::manifest::Manifest,
+    model::{Model, checkpoint},
+    run::record::Record,
+};
 use std::{
     collections::BTreeMap,
     error::Error,

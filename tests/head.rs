@@ -8,11 +8,12 @@ use simloss_core::{
     loss::Loss,
 };
 use simloss_train::{
-    checkpoint,
+    compute::network::{Kind, Layers, Visitor},
     data::Standardiser,
-    firmware::{Head, features},
-    model::Model,
-    network::{Kind, Layers, Visitor},
+    model::{
+        Model, checkpoint,
+        firmware::{Head, features},
+    },
 };
 use std::fs;
 

@@ -13,6 +13,7 @@ mod gradients;
 mod images;
 mod inputs;
 mod laws;
+mod layout;
 mod metric_laws;
 mod metrics;
 mod mistakes;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use simloss_core::{Label, loss::Loss, similarity::OrderTable};
 use simloss_train::{
     model::Model,
-    record::{LossDescription, LossKind, Record, Truth},
-    results::Line,
+    report::records::Line,
+    run::record::Record,
+    similarity::spec::{LossDescription, LossKind, Truth},
 };
 use std::{collections::BTreeSet, error::Error, fs, io::Read};
 
@@ -358,7 +359,7 @@ mod modules {
 #[test]
 fn modules_of_every_loss_compile_and_are_what_is_written() -> Outcome {
     let place = Place::new()?;
-    let network = simloss_train::network::Kind::Table { inputs: 4, hidden: vec![5], classes: 3 };
+    let network = simloss_train::compute::network::Kind::Table { inputs: 4, hidden: vec![5], classes: 3 };
     let parameters: Vec<f32> = (0..43).map(|i| (i as f32 - 20.5) / 7.0).collect();
     let order = LossDescription {
         similarity: "order".to_owned(),

@@ -5,9 +5,10 @@
 use assert_cmd::Command;
 use simloss_core::similarity::{DenseTable, Verified, verification_scratch};
 use simloss_train::{
-    checkpoint,
-    images::{cifar, classes},
-    network::Kind,
+    cli::commands::classes,
+    compute::network::Kind,
+    data::images::cifar,
+    model::checkpoint,
     similarity::{
         Candidate, Kind as SimilarityKind, Request, Source,
         describe::Description,

@@ -7,13 +7,17 @@ use simloss_core::{
 };
 use simloss_train::{
     Error,
-    data::{Dataset, Split},
-    images::{Contents, ImageSet, Part},
+    compute::{network::Kind, task::Data},
+    data::{
+        Dataset, Split,
+        images::{Contents, ImageSet, Part},
+    },
     model::Model,
-    network::Kind,
-    record::{Ended, Epoch, LossDescription, Record, Selection, Settings},
-    run::{Objective, OutDir, Watch, run},
-    task::Data,
+    run::{
+        record::{Ended, Epoch, Record, Selection, Settings},
+        train::{Objective, OutDir, Watch, run},
+    },
+    similarity::spec::LossDescription,
 };
 use std::{error::Error as StdError, fs, path::Path};
 

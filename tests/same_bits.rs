@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use simloss_core::Random;
-use simloss_train::{lanes::InstructionSet, model::Model, record::Record};
+use simloss_train::{compute::lanes::InstructionSet, model::Model, run::record::Record};
 use std::{
     collections::BTreeMap,
     error::Error,

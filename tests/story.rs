@@ -9,17 +9,21 @@ mod tuning;
 use serde::{Deserialize, Serialize};
 use simloss_core::{Label, Random};
 use simloss_train::{
-    checkpoint::{self, Checkpoint},
-    data::{Split, Standardiser},
-    firmware::{Frozen, Head, features},
-    images::{
-        ImageSet,
-        folder::{self, Loading},
+    VERSION,
+    compute::network::{Kind, Layers, Visitor},
+    data::{
+        Split, Standardiser,
+        images::{
+            ImageSet,
+            folder::{self, Loading},
+        },
+        table::Table,
+        wine,
     },
-    network::{Kind, Layers, Visitor},
-    record::VERSION,
-    table::Table,
-    wine,
+    model::{
+        checkpoint::{self, Checkpoint},
+        firmware::{Frozen, Head, features},
+    },
 };
 use std::{collections::BTreeMap, env, error::Error, fs, io::BufWriter, path::Path};
 

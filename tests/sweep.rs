@@ -3,8 +3,10 @@
 use crate::place::{Outcome, Place, contents, grades};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
-    record::{Epoch, Record, Test, Truth},
-    results::Line,
+    eval::scores::Test,
+    report::records::Line,
+    run::record::{Epoch, Record},
+    similarity::spec::Truth,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

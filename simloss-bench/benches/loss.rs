@@ -27,7 +27,7 @@ use simloss_core::{
     number::{Job, scaled_exp},
     similarity::{CircularTable, ClassOrder, DenseTable, Identity, OrderTable, Similarity, SparseSimilarity, Taxonomy},
 };
-use simloss_train::lanes::{InstructionSet, Vector};
+use simloss_train::compute::lanes::{InstructionSet, Vector};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

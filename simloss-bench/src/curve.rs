@@ -14,14 +14,21 @@ use simloss_core::{
     train::{Batch, Evaluation, Model, Network, RowMajor, eval_step, train_step},
 };
 use simloss_train::{
-    data::Split,
-    engine::Threads,
-    images::{Contents, ImageSet, Part},
-    lanes::{InstructionSet, Lanes},
-    network::{Kind, Visitor},
-    record::{Epoch, LossDescription, Selection, Settings},
-    run::{Objective, Watch, run},
-    task::Data,
+    compute::{
+        engine::Threads,
+        lanes::{InstructionSet, Lanes},
+        network::{Kind, Visitor},
+        task::Data,
+    },
+    data::{
+        Split,
+        images::{Contents, ImageSet, Part},
+    },
+    run::{
+        record::{Epoch, Selection, Settings},
+        train::{Objective, Watch, run},
+    },
+    similarity::spec::LossDescription,
 };
 
 use crate::workload::{class_order, median};
@@ -104,7 +111,7 @@ struct Steps {
 impl Visitor for Steps {
     type Output = Result<[f64; 2], String>;
 
-    fn visit<N: simloss_train::network::Layers>(self, layers: N) -> Self::Output {
+    fn visit<N: simloss_train::compute::network::Layers>(self, layers: N) -> Self::Output {
         self.time(layers).map_err(|error| error.to_string())
     }
 }
@@ -261,7 +268,7 @@ struct Needed {
 impl Visitor for Needed {
     type Output = Result<u64, Error>;
 
-    fn visit<N: simloss_train::network::Layers>(self, layers: N) -> Self::Output {
+    fn visit<N: simloss_train::compute::network::Layers>(self, layers: N) -> Self::Output {
         let parameters = layers.shape().parameters;
         let network = Network::new(layers, Criterion::new(CrossEntropy::new(layers.shape().outputs)?))?;
         let lanes = network.scratch::<Lanes<pulp::x86::V4>>(false, false);

@@ -6,7 +6,7 @@ use simloss_core::{
     number::Job,
     similarity::ProperSimilarity,
 };
-use simloss_train::lanes::{InstructionSet, Lanes, Vector};
+use simloss_train::compute::lanes::{InstructionSet, Lanes, Vector};
 
 use crate::cases;
 use crate::subject::{self, Answer, Built, Proper, WithProper};

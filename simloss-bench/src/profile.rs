@@ -15,7 +15,7 @@ use simloss_core::{
     layers::{Activations, Conv2d, Dense, Layer, MaxPool, Place},
     number::{GROUP, Job, Scalar, Value},
 };
-use simloss_train::lanes::{InstructionSet, Vector};
+use simloss_train::compute::lanes::{InstructionSet, Vector};
 
 use crate::instructions::{self, Task};
 use crate::workload::median;
@@ -36,9 +36,9 @@ pub struct Phase {
 /// The layers of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
-    /// Of [`simloss_train::network::lenet`], with 96 classes.
+    /// Of [`simloss_train::compute::network::lenet`], with 96 classes.
     LeNet,
-    /// Of [`simloss_train::network::ages`], with 90 classes.
+    /// Of [`simloss_train::compute::network::ages`], with 90 classes.
     Ages,
 }
 

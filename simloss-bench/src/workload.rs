@@ -6,7 +6,7 @@ use simloss_core::{
     number::{Job, Value},
     similarity::OrderTable,
 };
-use simloss_train::lanes::{InstructionSet, Vector};
+use simloss_train::compute::lanes::{InstructionSet, Vector};
 
 use crate::bounds::{Bound, Quantity};
 use crate::exact::Exact;

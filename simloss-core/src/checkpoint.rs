@@ -21,8 +21,8 @@
 
 use crate::{
     Error,
+    error::length,
     layers::Shape,
-    loss::length,
     slices::{copy, split, split_mut},
 };
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};

@@ -190,3 +190,8 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// Refuses what is not as long as it must be.
+pub(crate) fn length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}

@@ -1,6 +1,6 @@
 //! What a sensor measures, on the scale of the network.
 
-use crate::{Error, loss::length, number::Scalar};
+use crate::{Error, error::length, number::Scalar};
 
 /// `y_i = (x_i - mean_i) / deviation_i`, computed in `f64` and rounded once.
 ///

@@ -8,12 +8,13 @@
 use simloss_core::loss::{CrossEntropy, SimLoss};
 use simloss_train::{
     Error,
-    data::Split,
-    record::{LossDescription, Record, Selection, Settings},
-    run::{Objective, run},
-    similarity::{Kind, Request, Source},
-    statistics::paired,
-    wine,
+    compare::statistics::paired,
+    data::{Split, wine},
+    run::{
+        record::{Record, Selection, Settings},
+        train::{Objective, run},
+    },
+    similarity::{Kind, Request, Source, spec::LossDescription},
 };
 
 const SEEDS: [u64; 3] = [1, 2, 3];

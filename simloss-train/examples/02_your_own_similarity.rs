@@ -76,7 +76,7 @@ fn compare(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     // What is wrong in a file is said with its place.
     fs::write(&matrix, MATRIX.replace("0.7", "seven"))?;
     let error = request.load(Some(&names), None).err().ok_or("a word is no number")?;
-    let said = simloss_train::commands::with_causes(&error);
+    let said = simloss_train::cli::commands::with_causes(&error);
     println!("refused: {}", said.replace(&format!("{}/", folder.display()), ""));
     assert!(matches!(error, Error::Similarity { .. }) && said.contains("seven") && said.contains("similarity.csv"));
     Ok(())

@@ -1,99 +1,13 @@
 //! Text files that people give: their rows, and errors that name the place.
 
-use crate::Error;
-use std::{
-    fmt,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
+use crate::{
+    Error,
+    error::place::{BadNumber, InFile, Unreadable, list},
 };
+use std::{fs::File, io::Read, path::Path};
 
 /// The largest file that is read: 1 GiB.
 pub const MOST_BYTES: u64 = 1 << 30;
-
-/// What is wrong in a file, and where: `file, line 3, column "age": problem`.
-#[derive(Debug, PartialEq)]
-pub struct InFile<P>(Box<Place<P>>);
-
-#[derive(Debug, PartialEq)]
-struct Place<P> {
-    path: PathBuf,
-    line: Option<u64>,
-    column: Option<String>,
-    problem: P,
-}
-
-impl<P> InFile<P> {
-    /// A problem of the whole file.
-    pub(crate) fn file(path: &Path, problem: P) -> Self {
-        InFile(Box::new(Place { path: path.into(), line: None, column: None, problem }))
-    }
-
-    /// The same on a line.
-    pub(crate) fn line(mut self, line: u64) -> Self {
-        self.0.line = Some(line);
-        self
-    }
-
-    /// The same in a column.
-    pub(crate) fn column(mut self, column: impl Into<String>) -> Self {
-        self.0.column = Some(column.into());
-        self
-    }
-
-    /// What is wrong, without the place.
-    pub fn problem(&self) -> &P {
-        &self.0.problem
-    }
-}
-
-impl<P: fmt::Display> fmt::Display for InFile<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { path, line, column, problem } = &*self.0;
-        write!(f, "{}", path.display())?;
-        if let Some(line) = line {
-            write!(f, ", line {line}")?;
-        }
-        if let Some(column) = column {
-            write!(f, ", column {column:?}")?;
-        }
-        write!(f, ": {problem}")
-    }
-}
-
-impl<P: fmt::Debug + fmt::Display> std::error::Error for InFile<P> {}
-
-/// Why a file is not text that can be read here.
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unreadable {
-    /// It is larger than [`MOST_BYTES`].
-    #[error("the file is larger than 1 GiB; give a part of it")]
-    TooLarge,
-    /// It holds bytes that are not UTF-8.
-    #[error("the file is not UTF-8 text; save it as CSV in UTF-8")]
-    Encoding,
-}
-
-/// Why a field is not a number.
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BadNumber {
-    /// It is empty.
-    #[error("the field is empty; fill it in, or remove the row or the column")]
-    Missing,
-    /// It is text.
-    #[error("{text:?} is not a number{hint}")]
-    NotANumber {
-        /// The field.
-        text: String,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// It is NaN or infinite, or beyond `f32`.
-    #[error("{0:?} is not a finite number that fits 32 bits; fill in a number, or remove the row")]
-    NotFinite(String),
-}
 
 /// The bytes of a file, or `None` where there are more than `most`: then none is kept.
 ///
@@ -197,12 +111,9 @@ pub(crate) fn number(text: &str) -> Result<f32, BadNumber> {
     }
 }
 
-/// Names in quotes, not all where there are many.
-pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
-    const MOST: usize = 20;
-    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("{:?}", name.as_ref())).collect();
-    let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
-    shown.join(", ") + &more
+/// A name, or a number as every way to write it is read: 3 and 3.0 are one class.
+pub(crate) fn key(name: &str) -> String {
+    name.parse::<f64>().map_or_else(|_| name.to_owned(), |x| (x + 0.0).to_string())
 }
 
 #[cfg(test)]

@@ -14,63 +14,46 @@
 //! # Where to find what
 //! | you want | it is |
 //! |---|---|
-//! | to train one network | [`run::run`], with [`record::Settings`]; out comes a [`record::Record`] |
-//! | to compare losses over seeds | [`compare::compare`] with a [`compare::Plan`]; [`statistics::paired`] for the test alone |
-//! | a table, or images, from files | [`table::read`]; [`images::folder`], [`images::cifar`]; the embedded [`wine::table`] |
+//! | to train one network | [`run::train::run`], with [`run::record::Settings`]; out comes a [`run::record::Record`] |
+//! | to compare losses over seeds | [`compare::plan::compare`] with a [`compare::plan::Plan`]; [`compare::statistics::paired`] for the test alone |
+//! | a table, or images, from files | [`data::table::read`]; [`data::images::folder`], [`data::images::cifar`]; the embedded [`data::wine::table`] |
 //! | a similarity from options and files | [`similarity::Request`] |
-//! | the core's `train_step` on all processors | [`engine::Threads`], an `Engine` of the core |
-//! | a trained network, to use or to go on with | [`model::Model`], [`evaluate::evaluate`], [`checkpoint::read`] |
-//! | a network for firmware | [`firmware::Head`], [`firmware::Frozen`] |
+//! | the core's `train_step` on all processors | [`compute::engine::Threads`], an `Engine` of the core |
+//! | a trained network, to use or to go on with | [`model::Model`], [`eval::infer::evaluate`], [`model::checkpoint::read`] |
+//! | a network for firmware | [`model::firmware::Head`], [`model::firmware::Frozen`] |
 //! | the loss, layers, metrics themselves | [`simloss_core`], whose front page has its own map |
 //!
 //! # The modules
+//! In the order in which data pass; each uses only those above it.
+//!
 //! | module | |
 //! |---|---|
-//! | [`cli`], [`commands`], [`progress`] | what may be said on the command line, and what is then done |
-//! | [`input`], [`table`], [`wine`], [`data`] | tables |
-//! | [`images`] | images with their classes: from files to the lanes of the networks |
-//! | [`samples`], [`task`], [`evaluate`] | either of them, what is learned from it, and what a network says of it |
-//! | [`similarity`], [`loss`] | from options and files to rows, and the losses of them |
-//! | [`network`], [`lanes`], [`engine`] | the core's layers, in registers, on all processors |
-//! | [`firmware`] | the head of a network, and what is frozen before it, for a device |
-//! | [`run`], [`record`], [`model`], [`checkpoint`], [`measure`] | one training, written as it goes, resumed to the same bits |
-//! | [`compare`], [`details`] | many trainings, and what is kept of each |
-//! | [`manifest`], [`comparison`], [`statistics`], [`results`], [`summary`], [`report`] | what may be said of them, from their files alone |
+//! | `error`, `files`, `input` | what can go wrong, and where; files that are whole or not there; text that people give |
+//! | [`data`] | tables and images, with their classes |
+//! | [`similarity`] | from options and files to rows |
+//! | [`compute`] | the core's networks and losses, in registers, on all processors |
+//! | [`model`] | a trained network: its file, PyTorch's layout, and its head for a device |
+//! | [`eval`] | what a network says of samples, and how good that is |
+//! | [`run`] | one training, written as it goes, resumed to the same bits |
+//! | [`compare`] | many trainings, and what is more than chance |
+//! | [`report`] | what is written of them, a file for each form |
+//! | [`cli`] | what may be said on the command line, and what is then done |
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests judge by the platform's functions
 
-pub mod checkpoint;
 pub mod cli;
-pub mod commands;
 pub mod compare;
-pub mod comparison;
+pub mod compute;
 pub mod data;
-pub mod details;
-pub mod engine;
 mod error;
-pub mod evaluate;
+pub mod eval;
 mod files;
-pub mod firmware;
-pub mod images;
 pub mod input;
-pub mod lanes;
-pub mod loss;
-pub mod manifest;
-pub mod measure;
 pub mod model;
-pub mod network;
-mod plot;
-pub mod progress;
-pub mod record;
 pub mod report;
-pub mod results;
 pub mod run;
-pub mod samples;
-mod score;
 pub mod similarity;
-pub mod statistics;
-pub mod summary;
-pub mod table;
-pub mod task;
-pub mod wine;
+
+/// The version of this crate, part of every record.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use error::Error;

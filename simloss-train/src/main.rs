@@ -8,7 +8,10 @@
 //! | 130 | interrupted by Ctrl-C or a signal |
 
 use clap::Parser;
-use simloss_train::{Error, cli::Cli, commands};
+use simloss_train::{
+    Error,
+    cli::{Cli, commands},
+};
 use std::{
     io::Write,
     process::ExitCode,

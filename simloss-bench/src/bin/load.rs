@@ -13,8 +13,8 @@ use simloss_bench::record::{self, Machine};
 use simloss_bench::subject;
 use simloss_bench::workload::{Logits, Mean, class_order};
 use simloss_core::{Label, Random};
-use simloss_train::images::folder::{self, Loading};
-use simloss_train::lanes::{InstructionSet, Vector};
+use simloss_train::compute::lanes::{InstructionSet, Vector};
+use simloss_train::data::images::folder::{self, Loading};
 
 const HELP: &str = "\
 What large inputs take, as a record on standard output; fails where one takes more than it may.

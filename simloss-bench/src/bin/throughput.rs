@@ -22,7 +22,7 @@ use simloss_core::{
     optimizer::{Adam, Optimizer},
     train::{Batch, Engine, Evaluation, Features, Model, Network, RowMajor, eval_step, train_step},
 };
-use simloss_train::{engine::Threads, lanes::InstructionSet, network};
+use simloss_train::compute::{engine::Threads, lanes::InstructionSet, network};
 
 const HELP: &str = "\
 Time of the loss (forward and gradient of row-major f32 logits, one thread), and of a step of training (all cores).
@@ -199,7 +199,7 @@ struct Speed {
 
 fn loss(options: &Options, classes: usize) -> Result<bool, String> {
     let batch = Logits::new(BATCH, classes).map_err(|error| error.to_string())?;
-    let sets = match std::env::var_os(simloss_train::lanes::VARIABLE) {
+    let sets = match std::env::var_os(simloss_train::compute::lanes::VARIABLE) {
         Some(_) => vec![InstructionSet::chosen().map_err(|error| error.to_string())?],
         None => InstructionSet::available(),
     };

@@ -20,7 +20,7 @@ mod risk;
 
 use crate::{
     Error, Label,
-    loss::length,
+    error::length,
     number::{BlockSum, Scalar, block_sum},
 };
 pub use probabilities::{Probabilities, ProbabilityVector};

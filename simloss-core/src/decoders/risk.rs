@@ -13,7 +13,7 @@
 use super::{Probabilities, dot};
 use crate::{
     Error, Label,
-    loss::length,
+    error::length,
     number::Scalar,
     similarity::{Flat, Similarity, dissimilarity, row_scratch, square},
 };

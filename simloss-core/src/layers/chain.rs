@@ -3,8 +3,8 @@
 use super::{Activations, Layer, Place, Shape};
 use crate::{
     Error, Random,
+    error::length,
     gradient::GradientSink,
-    loss::length,
     number::{Scalar, Value},
     slices::{split, split_mut},
 };

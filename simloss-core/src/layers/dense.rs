@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     Error, Random,
+    error::length,
     gradient::GradientSink,
-    loss::length,
     number::{Scalar, Value, sum_of_squares, transpose_back},
     slices::{split, split_mut},
 };

@@ -17,9 +17,10 @@
 //! This is the mean of losses over the classes that may be true, NOT `-ln sum_c (sum_y t_y S[y, c]) p_c`: at `S = I`
 //! that would not be cross entropy.
 
-use super::{Lanes, Loss, Scratch, kernel, length};
+use super::{Lanes, Loss, Scratch, kernel};
 use crate::{
     Error, Label,
+    error::length,
     number::{BlockSum, GROUP, SampleSum, Scalar, Value, transpose_back, transpose_rows},
     slices::{copy, split, split_mut},
 };

@@ -34,6 +34,7 @@ mod squared_emd;
 use crate::{
     Error, Label,
     decoders::ProbabilityVector,
+    error::length,
     number::{Scalar, Value},
     slices::split_mut,
 };
@@ -273,8 +274,4 @@ fn check<'a, T: Scalar, L: Loss<T>>(
         return Err(Error::Length { what: "the scratch of a loss", expected: needed, found: scratch.len() });
     }
     Ok((kernel::largest((), logits, 0)?, work))
-}
-
-pub(crate) fn length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
-    if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
 }

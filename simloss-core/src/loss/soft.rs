@@ -11,7 +11,7 @@
 //! With class order and `r = exp(-1 / tau)` it is `t[y, c] = softmax_c(-abs(y - c) / tau)`, the soft ordinal label (SORD)
 //! of R. Diaz and A. Marathe, "Soft Labels for Ordinal Regression", CVPR 2019, with the distance `abs(y - c) / tau`.
 
-use super::length;
+use crate::error::length;
 use crate::{
     Error, Label,
     number::{Scalar, block_sum},

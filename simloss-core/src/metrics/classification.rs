@@ -1,7 +1,7 @@
 //! Everything about the probabilities of a classifier, in one collector.
 
 use super::{Calibration, ConfusionTable, Mean, Share, brier, rank, ranked_probability};
-use crate::{Error, Label, decoders::Probabilities, loss::length, number::Scalar};
+use crate::{Error, Label, decoders::Probabilities, error::length, number::Scalar};
 
 /// The bins of the expected calibration error.
 pub const CALIBRATION_BINS: usize = 15;

@@ -3,7 +3,7 @@
 use super::{Mean, Share, ValueErrors};
 use crate::{
     Error, Label,
-    loss::length,
+    error::length,
     number::Scalar,
     similarity::{Flat, Similarity, check_classes, row_scratch, similarity},
 };

@@ -12,7 +12,8 @@
 
 use crate::{
     Error, Label,
-    loss::{kernel, length, softmax_into},
+    error::length,
+    loss::{kernel, softmax_into},
     number::{FixedSum, Scalar, block_sum},
     slices::split_mut,
 };

@@ -155,7 +155,7 @@ impl<'a, T: Scalar, O: Optimizer<T>> Optimizer<T> for FactoryDecay<'a, O, T> {
     forward_to_inner!(@ rate);
 
     fn fits(&self, parameters: usize) -> Result<(), Error> {
-        crate::loss::length("the factory weights", parameters, self.factory.len())?;
+        crate::error::length("the factory weights", parameters, self.factory.len())?;
         self.optimizer.fits(parameters)
     }
 

@@ -135,8 +135,8 @@ pub fn apply<V: Value, O: Optimizer<V::Scalar>>(
     moments: &mut [V::Scalar],
 ) -> Result<(), Error> {
     let n = parameters.len();
-    crate::loss::length("the gradient", n, gradient.len())?;
-    crate::loss::length("the optimizer's moments", O::MOMENTS * n, moments.len())?;
+    crate::error::length("the gradient", n, gradient.len())?;
+    crate::error::length("the optimizer's moments", O::MOMENTS * n, moments.len())?;
     O::pull(step, 0, parameters);
     let (first, second) = split_mut(moments, if O::MOMENTS == 0 { 0 } else { n });
     let scaled = Scaled { gradient: Whole, scale: V::splat(t, scale) };

@@ -85,8 +85,8 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
         features: &F,
         targets: &Targets<'_, T>,
     ) -> Result<T, Error> {
-        crate::loss::length("the batch of one", 1, features.samples())?;
-        crate::loss::length("the gradient", parameters.len(), self.gradient.len())?;
+        crate::error::length("the batch of one", 1, features.samples())?;
+        crate::error::length("the gradient", parameters.len(), self.gradient.len())?;
         let mut losses = [T::ZERO];
         network.check(features, targets, parameters, &losses)?;
         network.accumulate(parameters, features, targets, work, &mut losses, self.gradient)?;
@@ -106,7 +106,7 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
         let Model { parameters, moments, steps } = model;
         optimizer.fits(parameters.len())?;
         let mean = T::ONE.div(self.reduction.divisor(self.omega.total())?);
-        crate::loss::length("the gradient", parameters.len(), self.gradient.len())?;
+        crate::error::length("the gradient", parameters.len(), self.gradient.len())?;
         let scale = checked_scale(optimizer, mean, self.gradient)?;
         let step = optimizer.begin(steps.saturating_add(1));
         apply::<T, O>((), &step, scale, self.gradient, parameters, moments)?;

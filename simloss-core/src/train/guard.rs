@@ -54,7 +54,7 @@ pub fn guarded_round<T: Scalar, E: From<Error>>(
     train: impl FnOnce(Model<'_, T>) -> Result<(), E>,
 ) -> Result<Round<T>, E> {
     let Model { parameters, moments, steps } = model;
-    crate::loss::length("the backup", parameters.len() + moments.len(), backup.len())?;
+    crate::error::length("the backup", parameters.len() + moments.len(), backup.len())?;
     let before = held_out(parameters)?;
     let (parameters_before, moments_before) = split_mut(backup, parameters.len());
     copy(parameters, parameters_before);

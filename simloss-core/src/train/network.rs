@@ -113,7 +113,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     /// each class of the criterion's loss; [`Error::Setting`] for a [layer](Layer::check) that computes nothing.
     pub fn new(layers: N, criterion: Criterion<'c, L, T>) -> Result<Self, Error> {
         layers.check()?;
-        crate::loss::length("the outputs of the last layer", criterion.loss().classes(), layers.shape().outputs)?;
+        crate::error::length("the outputs of the last layer", criterion.loss().classes(), layers.shape().outputs)?;
         Ok(Network { layers, criterion })
     }
 
@@ -152,9 +152,9 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
         losses: &[T],
     ) -> Result<(), Error> {
         let shape = self.layers.shape();
-        crate::loss::length("the features of a sample", shape.inputs, features.width())?;
-        crate::loss::length("the parameters", shape.parameters, parameters.len())?;
-        crate::loss::length("the losses", features.samples(), losses.len())?;
+        crate::error::length("the features of a sample", shape.inputs, features.width())?;
+        crate::error::length("the parameters", shape.parameters, parameters.len())?;
+        crate::error::length("the losses", features.samples(), losses.len())?;
         self.criterion.check(targets, features.samples())
     }
 

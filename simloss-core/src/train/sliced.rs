@@ -92,8 +92,8 @@ impl<'a, 'c, N: Sliced<T>, L: Loss<T>, O: Optimizer<T>, F: Features<T>, T: Scala
         model: Model<'a, T>,
         batch: Batch<'a, F, T>,
     ) -> Result<Self, Error> {
-        crate::loss::length("the batch of one", 1, batch.features.samples())?;
-        crate::loss::length("the optimizer's moments", O::MOMENTS * model.parameters.len(), model.moments.len())?;
+        crate::error::length("the batch of one", 1, batch.features.samples())?;
+        crate::error::length("the optimizer's moments", O::MOMENTS * model.parameters.len(), model.moments.len())?;
         optimizer.fits(model.parameters.len())?;
         let mean = T::ONE.div(network.omega(model.parameters, &batch)?);
         network.check_memory(batch.features.is_in_place(), &batch.targets, &work)?;

@@ -130,7 +130,7 @@ impl<N: Layer<V::Scalar>, L: Loss<V::Scalar>, V: Value> Engine<V::Scalar> for Se
     ) -> Result<(), Error> {
         let one_group = losses.len() <= GROUP;
         if !one_group {
-            crate::loss::length("the gradient of a group", total.len(), self.group.len())?;
+            crate::error::length("the gradient of a group", total.len(), self.group.len())?;
             self.group.fill(V::Scalar::ZERO);
         }
         for (group, losses) in losses.chunks_mut(GROUP).enumerate() {
@@ -185,7 +185,7 @@ impl<N: Layer<T>, L: Loss<T>, T: Scalar> Network<'_, N, L, T> {
         let Evaluation { features, targets, losses, logits } = evaluation;
         self.check(*features, targets, parameters, losses)?;
         let all = losses.len() * self.layers().shape().outputs;
-        if logits.is_empty() { Ok(()) } else { crate::loss::length("the logits", all, logits.len()) }
+        if logits.is_empty() { Ok(()) } else { crate::error::length("the logits", all, logits.len()) }
     }
 }
 
@@ -207,8 +207,8 @@ pub fn train_step<T: Scalar, O: Optimizer<T>, F: Features<T> + Sync, E: Engine<T
     batch: Batch<'_, F, T>,
 ) -> Result<T, Error> {
     let n = model.parameters.len();
-    crate::loss::length("the gradient", n, gradient.len())?;
-    crate::loss::length("the optimizer's moments", O::MOMENTS * n, model.moments.len())?;
+    crate::error::length("the gradient", n, gradient.len())?;
+    crate::error::length("the optimizer's moments", O::MOMENTS * n, model.moments.len())?;
     optimizer.fits(n)?;
     let scale = T::ONE.div(engine.check(model.parameters, &batch)?);
     let Batch { features, targets, losses, .. } = batch;
@@ -247,8 +247,8 @@ pub fn train_one<T: Scalar, O: Optimizer<T>, N: Layer<T>, L: Loss<T>, F: Feature
     model: Model<'_, T>,
     batch: Batch<'_, F, T>,
 ) -> Result<T, Error> {
-    crate::loss::length("the batch of one", 1, batch.features.samples())?;
-    crate::loss::length("the optimizer's moments", O::MOMENTS * model.parameters.len(), model.moments.len())?;
+    crate::error::length("the batch of one", 1, batch.features.samples())?;
+    crate::error::length("the optimizer's moments", O::MOMENTS * model.parameters.len(), model.moments.len())?;
     optimizer.fits(model.parameters.len())?;
     let scale = T::ONE.div(network.omega(model.parameters, &batch)?);
     let Batch { features, targets, losses, .. } = batch;

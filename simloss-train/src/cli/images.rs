@@ -1,7 +1,7 @@
 //! The options that say where images are, the same for training and evaluation.
 
 use super::whole;
-use crate::{images::folder::OLDEST, similarity::names::Unnamed};
+use crate::{data::images::folder::OLDEST, similarity::names::Unnamed};
 use clap::{Args, ValueEnum};
 use std::{ops::RangeInclusive, path::PathBuf};
 

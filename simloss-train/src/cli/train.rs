@@ -4,7 +4,7 @@ use super::{
     AgeArgs, Cifar100Args, FolderArgs, LossArgs, OutArgs, Patience, SelectionArg, SimilarityArgs, UnnamedArgs, batch,
     epochs, patience, rate, seeds, threads, whole,
 };
-use crate::network::SMALL;
+use crate::compute::network::SMALL;
 use clap::{Args, ValueEnum};
 
 /// `simloss train age`.

@@ -8,7 +8,7 @@
 //! similarity: so it stands here and not in the core. It needs a working matrix of 64 bits; a device gets the result.
 
 use super::{DIAGONAL, Problem, matrix::Matrix};
-use crate::input::InFile;
+use crate::error::place::InFile;
 use std::path::Path;
 
 /// That of `matrix`, which was read from `path`. Numbers of one pair that differ by no more than [`DIAGONAL`] are taken at

@@ -13,7 +13,8 @@
 use super::{DIAGONAL, MOST_CLASSES, Problem, distinct, names::Wanted, npy};
 use crate::{
     Error,
-    input::{self, InFile, Row},
+    error::place::InFile,
+    input::{self, Row},
 };
 use std::path::Path;
 
@@ -158,7 +159,7 @@ fn order_of(
         return Ok(names.map_or_else(|| (0..size).map(|i| i.to_string()).collect(), <[String]>::to_vec));
     };
     if names.is_none() {
-        let (expected, listed, shown) = (classes.len(), input::list(classes), path.display());
+        let (expected, listed, shown) = (classes.len(), crate::error::place::list(classes), path.display());
         if expected != size {
             return Err(InFile::file(path, Problem::Size { expected, found: size, classes: listed }));
         }

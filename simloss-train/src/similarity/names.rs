@@ -3,7 +3,8 @@
 use super::Problem;
 use crate::{
     Error,
-    input::{self, InFile},
+    error::place::InFile,
+    input::{self, key},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -90,11 +91,6 @@ impl Aliases {
         let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
         PUBLISHED.iter().all(|(class, _)| known.contains(class)).then(Self::published)
     }
-}
-
-/// A name, or a number as every way to write it is read: 3 and 3.0 are one class.
-pub(crate) fn key(name: &str) -> String {
-    name.parse::<f64>().map_or_else(|_| name.to_owned(), |x| (x + 0.0).to_string())
 }
 
 /// The classes that a similarity is wanted for.

@@ -1,7 +1,7 @@
 //! Square matrices in NumPy's format (`.npy`): `f32` or `f64`, of either byte order, by rows or by columns.
 
 use super::{MOST_CLASSES, Problem};
-use crate::{Error, input::InFile};
+use crate::{Error, error::place::InFile};
 use std::{
     fs::File,
     io::{BufReader, Cursor, Read},

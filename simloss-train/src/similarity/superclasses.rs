@@ -13,7 +13,8 @@
 use super::{MOST_CLASSES, Problem, distinct, names::Wanted};
 use crate::{
     Error,
-    input::{self, InFile, list},
+    error::place::{InFile, list},
+    input,
 };
 use simloss_core::similarity::Taxonomy;
 use std::{collections::BTreeMap, path::Path};

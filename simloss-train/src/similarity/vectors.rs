@@ -14,7 +14,7 @@ use super::{
     matrix::Matrix,
     names::{Unnamed, Wanted},
 };
-use crate::{Error, input::InFile};
+use crate::{Error, error::place::InFile};
 use std::{
     collections::{HashMap, HashSet},
     fs::File,

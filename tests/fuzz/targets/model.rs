@@ -2,7 +2,7 @@
 //! Safetensors files: models of this program, and bare parameters.
 use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::{file, is_clear};
-use simloss_train::{checkpoint, model::Model};
+use simloss_train::model::{Model, checkpoint};
 
 fuzz_target!(|data: &[u8]| {
     // The length of the header is put right, or almost no input gets beyond it.

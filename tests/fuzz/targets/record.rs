@@ -3,13 +3,7 @@
 use libfuzzer_sys::fuzz_target;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_fuzz::{Bytes, file, folder, is_clear};
-use simloss_train::{
-    compare,
-    data::{Dataset, Split},
-    record::{LossDescription, Record, Selection, Settings},
-    results::{Line, Results},
-    run::{Objective, OutDir, run},
-};
+use simloss_train::{compare::plan as compare, data::{Dataset, Split}, report::records::{Line, Results}, run::{record::{Record, Selection, Settings}, train::{Objective, OutDir, run}}, similarity::spec::LossDescription};
 use std::fs;
 
 /// Resumes a run in the folder, of which one file is hostile.

@@ -1,0 +1,4 @@
+//! What a network says of samples, and how good that is.
+
+pub mod infer;
+pub mod scores;

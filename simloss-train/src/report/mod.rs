@@ -1,0 +1,6 @@
+//! What is written of a comparison, a file for each form.
+
+pub mod html;
+mod plot;
+pub mod records;
+pub mod text;

@@ -1,0 +1,6 @@
+//! One training: written as it goes, resumed to the same bits.
+
+pub mod diagnostics;
+pub mod progress;
+pub mod record;
+pub mod train;
