@@ -21,7 +21,7 @@ use crate::{
 ///
 /// ```
 /// # use simloss_core::Label;
-/// # use simloss_train::data::images::{Contents, ImageSet, Part, classes};
+/// # use simloss_train::{cli::commands::classes, data::images::{Contents, ImageSet, Part}};
 /// use simloss_train::similarity::{Kind, Request, names::Unnamed};
 /// # let names = ["ant", "bee", "cat"].map(str::to_owned).to_vec();
 /// # let set = ImageSet::new(Contents {
