@@ -120,6 +120,35 @@ fn means_and_spreads_are_those_of_the_runs() -> Outcome {
 }
 
 #[test]
+fn a_record_is_drawn() -> Outcome {
+    let place = Place::new()?;
+    let record = |name: &str| format!("{}/../docs/records/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let (wine, grids) = (record("wine"), record("cifar100"));
+    place
+        .simloss(&format!("plot {wine} --metric nll,mae_median --out p.svg"))
+        .success()
+        .stdout(contains("Wrote p.svg"));
+    let picture = place.read("p.svg")?;
+    assert!(picture.starts_with("<svg ") && picture.contains("prefers-color-scheme: dark"), "{picture}");
+    for text in ["NLL", "MAE of the median", "reduction factor r", "proper SimLoss", "squared EMD"] {
+        assert!(picture.contains(&format!("\n{text}\n")), "{text}");
+    }
+    place.simloss(&format!("plot {grids} --comparison glove --metric fsa --out q.svg")).success();
+    assert!(place.read("q.svg")?.contains("\nlower bound l\n"));
+    place.refuses(
+        &format!("plot {wine} --metric speed --out r.svg"),
+        "the record has no metric speed; choose one of acc",
+    )?;
+    place.refuses(&format!("plot {grids} --out r.svg"), "holds the comparisons glove, ")?;
+    place
+        .refuses(&format!("plot {wine} --comparison x --out r.svg"), "holds the comparisons order; choose one with")?;
+    place.file("r.json", "{}")?.refuses("plot r.json --out r.svg", "r.json is not a record of runs")?;
+    place.refuses("plot r.json --out r.json", "r.json")?;
+    assert!(!place.path("r.svg").exists() && place.read("r.json")? == "{}");
+    Ok(())
+}
+
+#[test]
 fn only_what_a_comparison_wrote_is_removed() -> Outcome {
     let place = Place::new()?;
     fs::create_dir_all(place.path("mine/runs"))?;

@@ -9,7 +9,10 @@ use simloss_train::{
     compare::statistics::{SIGNIFICANCE, Summary, holm, paired},
     compute::network::Kind,
     model::firmware::{Frozen, Head},
-    report::records::{self, Results, Run},
+    report::{
+        picture,
+        records::{self, Results, Run},
+    },
     run::record::Selection,
     similarity::spec::{Link, LossKind, Truth},
 };
@@ -51,6 +54,7 @@ const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
 const AGE: &str = include_str!("../docs/records/age.json");
 /// The family of losses: on the wine of the demo, and on the digits.
 const WINE: &str = include_str!("../docs/records/wine.json");
+const FAMILY_PLOT: &str = include_str!("../docs/records/family.svg");
 const DIGITS_FAMILY: &str = include_str!("../docs/records/digits.json");
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
@@ -853,6 +857,16 @@ fn the_full_grids_are_those_of_their_records() -> Outcome {
         }
     }
     assert!(between(REPRODUCTION, "gains") == gains, "docs/reproduction.md should have, at 'gains':\n{gains}");
+    Ok(())
+}
+
+#[test]
+fn the_picture_is_drawn_from_its_record() -> Outcome {
+    let lines: Vec<records::Line> = serde_json::from_str(WINE)?;
+    let metrics = ["nll", "mae"].map(str::to_owned);
+    let drawn = picture::draw(&lines, None, &metrics)?;
+    assert!(drawn == FAMILY_PLOT, "docs/records/family.svg is not the drawing of docs/records/wine.json");
+    assert!(README.lines().count() <= 140, "README.md has {} lines, more than 140", README.lines().count());
     Ok(())
 }
 

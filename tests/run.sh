@@ -4,7 +4,7 @@
 #   ./tests/run.sh            the set for every change: 30 minutes from a clean clone on two slow cores, where 20 are the goal
 #   ./tests/run.sh NAME ...   only these steps
 #   ./tests/run.sh deep       exhaustive and long checks, over an hour
-#   ./tests/run.sh list       the steps and what they check
+#   ./tests/run.sh list       the steps, the seconds that each took here when it last ran, and what it checks
 #
 # Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
 # that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
@@ -18,6 +18,7 @@ DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-pa
 SKIPPED=77
 NO_DATA=78
 RELEASE=${CARGO_TARGET_DIR:-target}/release
+TOOK=${CARGO_TARGET_DIR:-target}/steps
 # In CI releases are linked without optimizing across crates, which takes as long as all else in them. No bit depends on it.
 LINKED=()
 [ "${CI:-}" = true ] && LINKED=(env CARGO_PROFILE_RELEASE_LTO=off)
@@ -345,7 +346,9 @@ case ${1:-} in
   "") steps=$STANDARD ;;
   deep) steps=$DEEP ;;
   list)
-    for s in $STANDARD $DEEP; do printf '%-16s %s\n' "$s" "$(about "$s")"; done
+    for s in $STANDARD $DEEP; do
+      printf '%-16s %6s  %s\n' "$s" "$(sed -n "s/^$s //p" "$TOOK" 2>/dev/null)" "$(about "$s")"
+    done
     exit 0
     ;;
   *) steps=$* ;;
@@ -362,6 +365,7 @@ for s in $steps; do
   "step_$s"
   status=$?
   took=$((SECONDS - start))
+  { grep -v "^$s " "$TOOK" 2>/dev/null; echo "$s $took s"; } >"$TOOK.new" && mv "$TOOK.new" "$TOOK"
   if [ $status -eq 0 ]; then
     word=passed passed=$((passed + 1))
   elif [ $status -eq $NO_DATA ] || { [ $status -eq $SKIPPED ] && [ "${CI:-}" != true ]; }; then

@@ -5,6 +5,7 @@ mod convert;
 mod eval;
 mod load;
 mod loss;
+mod plot;
 mod train;
 
 use crate::{
@@ -28,6 +29,7 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         Some(Command::Train(command)) => train::train(command, stop),
         Some(Command::Sweep(command)) => train::sweep(command, stop),
         Some(Command::Report(command)) => train::report(command, stop),
+        Some(Command::Plot(command)) => plot::plot(command),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),

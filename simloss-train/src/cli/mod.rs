@@ -6,10 +6,12 @@
 pub mod commands;
 mod eval;
 mod images;
+mod plot;
 mod train;
 
 pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand, LossArg};
 pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
+pub use plot::PlotCommand;
 pub use train::{
     AugmentationArg, ImageCompareArgs, ImageTrainArgs, NetworkArg, TrainAgeCommand, TrainCifar100Command,
     TrainFolderCommand,
@@ -58,6 +60,8 @@ pub enum Command {
     Sweep(TrainCommand),
     /// Report what is finished of a comparison, and train nothing
     Report(ReportCommand),
+    /// Draw metrics of a published record against r, l or b, every loss a line
+    Plot(PlotCommand),
     /// Judge a trained network on data, by every measure
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -94,7 +98,7 @@ pub struct ReportCommand {
     /// What the record calls the comparison and its similarity, such as glove [default: the name of the similarity]
     #[arg(long, value_name = "NAME", requires = "record")]
     pub called: Option<String>,
-    /// The command that trained it again, where the data have moved since, or it is of a version that did not keep it.
+    /// The command that trained it again, where comparison.json is missing
     #[command(subcommand)]
     pub asked: Option<ReportedCommand>,
 }

@@ -362,6 +362,15 @@ pub(crate) fn record(comparison: &Comparison, path: &Path, called: Option<&str>)
     files::change(path, |text| with_runs(comparison, path, called, text))
 }
 
+/// The runs of a record.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Format`] for a file that is no record.
+pub(crate) fn lines(path: &Path) -> Result<Vec<Line>, Error> {
+    let text = std::fs::read(path).map_err(Error::file("read", path))?;
+    serde_json::from_slice(&text).map_err(|e| Error::format(path, RUNS)(&e))
+}
+
 /// The text of a record with all runs of a comparison.
 fn with_runs(comparison: &Comparison, path: &Path, called: &str, text: Option<Vec<u8>>) -> Result<Vec<u8>, Error> {
     let wrong = Error::format(path, RUNS);
