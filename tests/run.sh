@@ -355,6 +355,7 @@ case ${1:-} in
 esac
 
 passed=0 failed=0 skipped=0 summary=""
+mkdir -p "${TOOK%/*}"
 for s in $steps; do
   if ! declare -F "step_$s" >/dev/null; then
     echo "no step is called '$s'; ./tests/run.sh list names them" >&2
