@@ -19,9 +19,6 @@ SKIPPED=77
 NO_DATA=78
 RELEASE=${CARGO_TARGET_DIR:-target}/release
 TOOK=${CARGO_TARGET_DIR:-target}/steps
-# In CI releases are linked without optimizing across crates, which takes as long as all else in them. No bit depends on it.
-LINKED=()
-[ "${CI:-}" = true ] && LINKED=(env CARGO_PROFILE_RELEASE_LTO=off)
 
 about() {
   case $1 in
@@ -78,7 +75,7 @@ target() {
 tests() {
   local log status
   log=$(mktemp) || return 1
-  "${LINKED[@]}" cargo test --locked "$@" 2>&1 | tee "$log"
+  cargo test --locked "$@" 2>&1 | tee "$log"
   status=$?
   if [ $status -eq 0 ] && ! grep -q '^test result: ok\. [1-9]' "$log"; then
     echo "no test of this name"
@@ -178,7 +175,7 @@ step_firmware() {
 # Everything that the set runs in release, at once: a step that built its own crate alone would ask fewer features of the
 # libraries below, and so build them and simloss-train once more.
 release() {
-  "${LINKED[@]}" cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
+  cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
 }
 
 step_demo() {
@@ -221,7 +218,7 @@ step_faces() {
 step_bench() {
   release &&
     "$RELEASE/stability" &&
-    "${LINKED[@]}" cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
+    cargo bench -q --locked --workspace --bench loss -- --quick --noplot &&
     "$RELEASE/throughput" --only loss --at-most 1.4
 }
 
