@@ -52,9 +52,10 @@ const FEW_FACES: [(&str, &str); 2] = [
 /// Finished runs of the full grids, as `simloss report --record` writes them.
 const CIFAR100: &str = include_str!("../docs/records/cifar100.json");
 const AGE: &str = include_str!("../docs/records/age.json");
-/// The family of losses: on the wine of the demo, and on the digits.
+/// The family of losses: on the wine of the demo, on few faces, and on the digits.
 const WINE: &str = include_str!("../docs/records/wine.json");
 const FAMILY_PLOT: &str = include_str!("../docs/records/family.svg");
+const FACES_FAMILY: &str = include_str!("../docs/records/utkface4k.json");
 const DIGITS_FAMILY: &str = include_str!("../docs/records/digits.json");
 
 /// The text between `<!-- name -->` and the next `<!-- end -->`.
@@ -872,7 +873,9 @@ fn the_picture_is_drawn_from_its_record() -> Outcome {
 
 #[test]
 fn the_family_of_losses_is_that_of_its_records() -> Outcome {
-    for (name, record, shown) in [("wine", WINE, &OF_FAMILY), ("digits", DIGITS_FAMILY, &OF_GROUPS)] {
+    for (name, record, shown) in
+        [("wine", WINE, &OF_FAMILY), ("utkface4k", FACES_FAMILY, &OF_FAMILY), ("digits", DIGITS_FAMILY, &OF_GROUPS)]
+    {
         let expected = grid(&means(record, shown)?, shown)?;
         assert!(between(REPRODUCTION, name) == expected, "docs/reproduction.md should have, at '{name}':\n{expected}");
     }
