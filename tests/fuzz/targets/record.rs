@@ -3,7 +3,16 @@
 use libfuzzer_sys::fuzz_target;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_fuzz::{Bytes, file, folder, is_clear};
-use simloss_train::{compare::plan as compare, data::{Dataset, Split}, report::records::{Line, Results}, run::{record::{Record, Selection, Settings}, train::{Objective, OutDir, run}}, similarity::spec::LossDescription};
+use simloss_train::{
+    compare::plan as compare,
+    data::{Dataset, Split},
+    report::records::{Line, Results},
+    run::{
+        record::{Record, Selection, Settings},
+        train::{Objective, OutDir, run},
+    },
+    similarity::spec::LossDescription,
+};
 use std::fs;
 
 /// Resumes a run in the folder, of which one file is hostile.

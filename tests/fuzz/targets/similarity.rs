@@ -2,7 +2,11 @@
 //! Matrices in CSV and NPY, superclasses, and aliases.
 use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::{Bytes, file, is_clear};
-use simloss_train::similarity::{matrix, names::{Aliases, Unnamed, Wanted}, superclasses};
+use simloss_train::similarity::{
+    matrix,
+    names::{Aliases, Unnamed, Wanted},
+    superclasses,
+};
 
 fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);

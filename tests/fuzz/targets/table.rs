@@ -2,7 +2,10 @@
 //! Tables in CSV.
 use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::{Bytes, file, is_clear};
-use simloss_train::data::{Split, table::{self, Columns}};
+use simloss_train::data::{
+    Split,
+    table::{self, Columns},
+};
 
 fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);
