@@ -4,7 +4,7 @@ use libfuzzer_sys::fuzz_target;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_fuzz::{Bytes, file, folder, is_clear};
 use simloss_train::{
-    compare::plan as compare,
+    compare::{analysis::Comparison, manifest::Manifest},
     data::{Dataset, Split},
     report::records::{Line, Results},
     run::{
@@ -69,7 +69,8 @@ fuzz_target!(|data: &[u8]| {
         }
         1 => {
             file("comparison.json", data);
-            let _ = compare::asked_for(&folder()).map_err(|error| is_clear(&error.to_string()));
+            let _ = Manifest::read(&folder()).map_err(|error| is_clear(&error.to_string()));
+            let _ = Comparison::read(&folder()).map_err(|error| is_clear(&error.to_string()));
         }
         other => {
             let name = if other == 2 { "record.json" } else { "state.safetensors" };
