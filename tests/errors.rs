@@ -319,6 +319,10 @@ fn tables_and_commands() -> Outcome {
     };
     refuses("losses", serde_json::json!([]), "its first loss is not cross entropy")?;
     refuses("seeds", serde_json::json!("two"), "invalid type: string \"two\", expected usize")?;
+    refuses("seeds", serde_json::json!(1u64 << 60), "it has 1152921504606846976 seeds, more than 100000")?;
+    let mut facts = manifest["facts"].clone();
+    facts["class_names"] = serde_json::json!(["low", "middle"]);
+    refuses("facts", facts, "its classes are not those of its runs")?;
     let mut facts = manifest["facts"].clone();
     facts["class_names"] = serde_json::json!(["low"]);
     refuses("facts", facts, "it has 1 names, 2 values and samples of 2 classes")?;

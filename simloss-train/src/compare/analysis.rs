@@ -4,7 +4,7 @@
 use crate::{
     Error,
     compare::{
-        manifest::{self, Facts, Manifest, REPORT, RUNS, Role, named, run_folder},
+        manifest::{self, COMPARISON, Facts, MANIFEST, Manifest, REPORT, RUNS, Role, named, run_folder},
         metric::{Measure, Measures, confusion},
         statistics::{Paired, Summary, holm, paired},
     },
@@ -168,6 +168,10 @@ impl Comparison {
             return Err(Error::Usage(format!("{} holds no finished run of this comparison", runs.display())));
         };
         let (facts, mut missing) = match facts {
+            Some(facts) if facts.class_names != first.data.class_names => {
+                let problem = "its classes are not those of its runs";
+                return Err(Error::format(out.join(MANIFEST), COMPARISON)(&problem));
+            }
             Some(facts) => (facts, vec![]),
             None => Facts::of_run(&manifest.losses, first),
         };

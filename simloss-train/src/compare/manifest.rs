@@ -28,6 +28,8 @@ pub(crate) const RESULTS_CSV: &str = "results.csv";
 pub(crate) const RESULTS_JSON: &str = "results.json";
 /// What is written of runs, and goes with them.
 pub(crate) const REPORTS: [&str; 4] = [REPORT, MARKDOWN, RESULTS_CSV, RESULTS_JSON];
+/// More seeds than anybody trains: what a file says is not allocated before it is believed.
+const MOST_SEEDS: usize = 100_000;
 /// The folder of the runs, beside it.
 pub(crate) const RUNS: &str = "runs";
 
@@ -138,6 +140,9 @@ impl Manifest {
         let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
         if !manifest.losses.first().is_some_and(LossDescription::is_cross_entropy) {
             return Err(wrong(&"its first loss is not cross entropy"));
+        }
+        if manifest.seeds > MOST_SEEDS {
+            return Err(wrong(&format!("it has {} seeds, more than {MOST_SEEDS}", manifest.seeds)));
         }
         if let Some(facts) = &manifest.facts {
             let [names, values, of] = [facts.class_names.len(), facts.class_values.len(), facts.class_samples.len()];
