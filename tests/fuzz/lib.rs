@@ -1,5 +1,6 @@
 //! What the targets share: bytes as numbers, and as files.
 
+use simloss_bench::subject::Number;
 use std::{fs, path::PathBuf};
 
 /// Bytes, taken from the front; zeroes behind their end.
@@ -24,6 +25,38 @@ impl<'a> Bytes<'a> {
     pub fn rest(self) -> &'a [u8] {
         self.0
     }
+}
+
+/// A scalar of any bits.
+pub trait Drawn: Number {
+    /// From the next bytes.
+    fn drawn(bytes: &mut Bytes<'_>) -> Self;
+}
+
+impl Drawn for f32 {
+    fn drawn(bytes: &mut Bytes<'_>) -> f32 {
+        f32::from_le_bytes(bytes.take())
+    }
+}
+
+impl Drawn for f64 {
+    fn drawn(bytes: &mut Bytes<'_>) -> f64 {
+        f64::from_le_bytes(bytes.take())
+    }
+}
+
+/// Any number from 0 on and below 1.
+pub fn below_one<T: Drawn>(x: T) -> T {
+    let x: f64 = x.into();
+    let x = if x.is_finite() { x.abs().fract() } else { 0.5 };
+    let x = T::from_f64(x);
+    if x < T::ONE { x } else { T::from_f64(0.5) }
+}
+
+/// A logit in the oracle's reach; NaN and infinities stay.
+pub fn near<T: Drawn>(z: T) -> T {
+    let far: f64 = z.into();
+    if far.is_finite() && far.abs() > 1e4 { T::from_f64(far % 1e4) } else { z }
 }
 
 /// A folder of this process's own. (`run.sh` has it in memory, and removes it.)

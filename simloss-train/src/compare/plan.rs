@@ -189,7 +189,7 @@ impl Plan {
     pub fn list(&self) -> Result<Vec<String>, Error> {
         self.check()?;
         let contenders = self.contenders();
-        let _lock = self.prepare(&contenders)?;
+        let _lock = self.prepare(&contenders, &self.splits()?)?;
         let seeds = self.seeds();
         let mut names = vec![];
         for (loss, seed) in self.jobs(&contenders) {
@@ -224,7 +224,7 @@ impl Plan {
 
     /// Makes the output folder ready and this process's own as long as the file that is returned is open, or says why
     /// it cannot be.
-    fn prepare(&self, contenders: &[Contender<'_>]) -> Result<fs::File, Error> {
+    fn prepare(&self, contenders: &[Contender<'_>], splits: &[Split]) -> Result<fs::File, Error> {
         let (manifest, runs, seeds) = (self.out.join(MANIFEST), self.runs(), self.seeds());
         let resumed = self.existing == Existing::Resume && self.is_begun(contenders);
         if runs.exists() && !manifest.exists() && !resumed {
@@ -252,15 +252,14 @@ impl Plan {
             REPORTS.iter().try_for_each(|name| files::remove(&self.out.join(name)))?;
             fs::remove_dir_all(&runs).map_err(Error::file("remove", &runs))?;
         }
-        self.manifest(contenders, &self.splits()?)?.write(&self.out)?;
+        self.manifest(contenders, self.facts(splits)?).write(&self.out)?;
         Ok(lock)
     }
 
     /// What is written of it, for reports.
-    fn manifest(&self, contenders: &[Contender<'_>], splits: &[Split]) -> Result<Manifest, Error> {
+    fn manifest(&self, contenders: &[Contender<'_>], facts: Facts) -> Manifest {
         let losses = contenders.iter().map(|contender| contender.description.clone()).collect();
-        let facts = self.facts(splits)?;
-        Ok(Manifest::new(facts, losses, self.settings.clone(), self.seeds, self.command.clone()))
+        Manifest::new(facts, losses, self.settings.clone(), self.seeds, self.command.clone())
     }
 
     fn facts(&self, splits: &[Split]) -> Result<Facts, Error> {
@@ -309,8 +308,8 @@ impl Plan {
         let of = |loss: usize| finished.iter().skip(loss).step_by(contenders.len()).cloned();
         let finished = |loss: usize| of(loss).map(|run| run.map(|(record, details)| (record, Some(details)))).collect();
         let finished = (0..contenders.len()).map(finished).collect();
-        let manifest = self.manifest(&contenders, splits)?;
         let facts = self.facts(splits)?;
+        let manifest = self.manifest(&contenders, facts.clone());
         drop(contenders);
         Comparison::of(self.out, manifest, facts, finished)
     }
@@ -331,7 +330,7 @@ pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error>
     plan.check()?;
     let contenders = plan.contenders();
     let (seeds, splits) = (plan.seeds(), plan.splits()?);
-    let _lock = plan.prepare(&contenders)?;
+    let _lock = plan.prepare(&contenders, &splits)?;
 
     let jobs = plan.jobs(&contenders);
     progress.started(jobs.len());
@@ -391,7 +390,7 @@ pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, E
     if !plan.out.join(MANIFEST).exists() {
         // Where --list was not asked for, so that there is a report of this run, too.
         fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
-        plan.manifest(&contenders, &plan.splits()?)?.write(&plan.out)?;
+        plan.manifest(&contenders, plan.facts(&plan.splits()?)?).write(&plan.out)?;
     }
     progress.started(1);
     let record = plan.train(&contenders[loss], seeds[seed], &split, progress);

@@ -1,6 +1,9 @@
 //! A picture of a published record: metrics of every loss against its parameter, as an SVG file for light and dark pages.
 
-use super::records::Line;
+use super::{
+    plot::{GRID, INK, Role},
+    records::Line,
+};
 use crate::{
     Error,
     compare::statistics::Summary,
@@ -17,9 +20,7 @@ const PANEL: (u32, u32) = (400, 300);
 /// Pixels of a line of the legend.
 const KEY: u32 = 24;
 
-/// Text, and lines behind the data: the style sheet finds elements by these colors.
-const INK: RGBColor = RGBColor(0x1b, 0x24, 0x30);
-const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xea);
+/// Finds elements by their colors, which are those of the report where it has such a line.
 const STYLE: &str = "<style>@media (prefers-color-scheme: dark) {\
     [fill=\"#1B2430\"] { fill: #E6EDF3 } [stroke=\"#DDE3EA\"] { stroke: #3A4550 } \
     [stroke=\"#B45309\"] { stroke: #F0A35E } [stroke=\"#1D5FD6\"] { stroke: #7FB0FF } [fill=\"#1D5FD6\"] { fill: #7FB0FF } \
@@ -64,12 +65,12 @@ impl Family {
         }
     }
 
-    const fn color(self) -> RGBColor {
+    fn color(self) -> RGBColor {
         match self {
-            Family::CrossEntropy => RGBColor(0xb4, 0x53, 0x09),
-            Family::SimLoss => RGBColor(0x1d, 0x5f, 0xd6),
-            Family::Proper => RGBColor(0x8a, 0x3f, 0xb0),
-            Family::Sord => RGBColor(0x0f, 0x7b, 0x5f),
+            Family::CrossEntropy => Role::Plain.colour(),
+            Family::SimLoss => Role::SimLoss.colour(),
+            Family::Proper => Role::Proper.colour(),
+            Family::Sord => Role::Second.colour(),
             Family::Smoothing => RGBColor(0x64, 0x74, 0x8b),
             Family::Emd => RGBColor(0xa2, 0x1c, 0x46),
         }

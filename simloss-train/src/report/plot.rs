@@ -11,9 +11,9 @@ use plotters::{
 };
 
 /// Text.
-const INK: RGBColor = RGBColor(0x1b, 0x24, 0x30);
+pub(super) const INK: RGBColor = RGBColor(0x1b, 0x24, 0x30);
 /// Lines behind the data.
-const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xea);
+pub(super) const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xea);
 
 /// What a line stands for, which is what its colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    fn colour(self) -> RGBColor {
+    pub(super) fn colour(self) -> RGBColor {
         match self {
             Role::Plain => RGBColor(0xb4, 0x53, 0x09),
             Role::SimLoss => RGBColor(0x1d, 0x5f, 0xd6),

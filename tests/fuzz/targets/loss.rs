@@ -5,35 +5,10 @@ use simloss_bench::{
     bounds::{Bound, Quantity},
     cases::{Case, Similarity},
     oracle,
-    subject::{Number, cross_entropy, simloss},
+    subject::{cross_entropy, simloss},
     ulp,
 };
-use simloss_fuzz::Bytes;
-
-/// A scalar of any bits.
-trait Drawn: Number {
-    fn drawn(bytes: &mut Bytes<'_>) -> Self;
-}
-
-impl Drawn for f32 {
-    fn drawn(bytes: &mut Bytes<'_>) -> f32 {
-        f32::from_le_bytes(bytes.take())
-    }
-}
-
-impl Drawn for f64 {
-    fn drawn(bytes: &mut Bytes<'_>) -> f64 {
-        f64::from_le_bytes(bytes.take())
-    }
-}
-
-/// The last place before 1.
-fn below_one<T: Drawn>(x: T) -> T {
-    let x: f64 = x.into();
-    let x = if x.is_finite() { x.abs().fract() } else { 0.5 };
-    let x = T::from_f64(x);
-    if x < T::ONE { x } else { T::from_f64(0.5) }
-}
+use simloss_fuzz::{Bytes, Drawn, below_one, near};
 
 fn case<T: Drawn>(mut bytes: Bytes<'_>) -> Case<T> {
     let [kind, classes, y] = bytes.take();
@@ -59,11 +34,6 @@ fn case<T: Drawn>(mut bytes: Bytes<'_>) -> Case<T> {
             let measures = entries(true);
             Similarity::General(measures, below_one(T::drawn(&mut bytes)))
         }
-    };
-    // Logits in the oracle's reach; NaN and infinities stay.
-    let near = |z: T| {
-        let far: f64 = z.into();
-        if far.is_finite() && far.abs() > 1e4 { T::from_f64(far % 1e4) } else { z }
     };
     let logits = (0..classes).map(|_| near(T::drawn(&mut bytes))).collect();
     Case { name: "drawn".to_owned(), logits, y, similarity }

@@ -8,36 +8,11 @@ use simloss_bench::{
     exact::Exact,
     oracle::{self, GradientEntry},
     real::power_of_two,
-    subject::{Answer, Number, Proper, proper, squared_emd},
+    subject::{Answer, Proper, proper, squared_emd},
     ulp,
 };
 use simloss_core::similarity::{self, Verified, verification_scratch};
-use simloss_fuzz::Bytes;
-
-/// A scalar of any bits.
-trait Drawn: Number {
-    fn drawn(bytes: &mut Bytes<'_>) -> Self;
-}
-
-impl Drawn for f32 {
-    fn drawn(bytes: &mut Bytes<'_>) -> f32 {
-        f32::from_le_bytes(bytes.take())
-    }
-}
-
-impl Drawn for f64 {
-    fn drawn(bytes: &mut Bytes<'_>) -> f64 {
-        f64::from_le_bytes(bytes.take())
-    }
-}
-
-/// The last place before 1.
-fn below_one<T: Drawn>(x: T) -> T {
-    let x: f64 = x.into();
-    let x = if x.is_finite() { x.abs().fract() } else { 0.5 };
-    let x = T::from_f64(x);
-    if x < T::ONE { x } else { T::from_f64(0.5) }
-}
+use simloss_fuzz::{Bytes, Drawn, below_one, near};
 
 /// Whether a power is in range: those that the core stores as 0 are another matrix, see `simloss_bench::cases::proper`.
 fn in_range<T: Drawn>(r: T, power: usize) -> bool {
@@ -84,11 +59,6 @@ fn case<T: Drawn>(mut bytes: Bytes<'_>) -> Case<T> {
             }
             Similarity::Dense(entries)
         }
-    };
-    // Logits in the oracle's reach; NaN and infinities stay.
-    let near = |z: T| {
-        let far: f64 = z.into();
-        if far.is_finite() && far.abs() > 1e4 { T::from_f64(far % 1e4) } else { z }
     };
     let logits = (0..classes).map(|_| near(T::drawn(&mut bytes))).collect();
     Case { name: "drawn".to_owned(), logits, y: usize::from(y) % classes, similarity }
