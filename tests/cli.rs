@@ -36,10 +36,10 @@ fn without_a_command_it_is_the_demo() -> Outcome {
     place
         .simloss("--seeds 2 --epochs 3 -r 0.5")
         .success()
-        .stdout(contains("red wine quality: 1599 samples, 11 features, 6 classes"))
+        .stdout(contains("1,599 samples, 11 features, 6 classes. 2 seeds;"))
         .stdout(contains("cross entropy  ").and(contains("r = 0.5")))
-        .stdout(contains("always the same class").and(contains("42.4 ± 0.0 %")))
-        .stdout(contains("3 (10), 8 (18)").and(contains("240 of 1599 samples repeat")))
+        .stdout(contains("Always predicting the most frequent class reaches 42.4% accuracy"))
+        .stdout(contains("3 (10), 8 (18)").and(contains("240 of 1,599 samples repeat")))
         .stdout(contains("not a proper scoring rule"))
         .stdout(contains("out/demo/report.html"));
     let first = place.read("out/demo/report.html")?;
@@ -59,13 +59,13 @@ fn a_table_of_ones_own() -> Outcome {
     let place = Place::new()?;
     place.file("my grades.csv", grades())?.file("g.csv", grades())?;
     let line = format!("train table g.csv --label grade --out a {SMALL}");
-    place.simloss(&line).success().stdout(contains("g.csv: 80 samples, 2 features, 4 classes"));
+    place
+        .simloss(&line)
+        .success()
+        .stdout(contains("cross entropy: g.csv").and(contains("80 samples, 2 features, 4 classes")));
     let results = place.read("a/results.csv")?;
     assert_eq!(results.lines().count(), 1 + 2 * 5, "{results}");
-    assert!(
-        results.starts_with("loss,seed,best_epoch,accuracy,\"MAE, class\",\"MAE, expected\",\"MSE, class\",NLL,ECE\n"),
-        "{results}"
-    );
+    assert!(results.starts_with("loss,seed,best_epoch,accuracy,mae,mae_expectation,mse,nll,ece\n"), "{results}");
     for file in ["record.json", "model.safetensors"] {
         assert!(place.path("a/runs/order-r0.3/seed-2").join(file).exists(), "{file}");
     }
@@ -88,16 +88,15 @@ fn a_table_of_ones_own() -> Outcome {
     Ok(())
 }
 
-/// What is printed and what the page shows follow from `results.csv`, computed here once more.
+/// What the reports show follows from `results.csv`, computed here once more.
 #[test]
 fn means_and_spreads_are_those_of_the_runs() -> Outcome {
     let place = Place::new()?;
     place.file("g.csv", grades())?;
-    let output =
-        place.simloss(&format!("train table g.csv --label grade --out o {}", SMALL.replace("2", "3"))).success();
-    let printed = String::from_utf8(output.get_output().stdout.clone())?;
-    let (results, page) = (place.read("o/results.csv")?, place.read("o/report.html")?);
-    for loss in ["cross entropy", "r = 0.6"] {
+    place.simloss(&format!("train table g.csv --label grade --out o {}", SMALL.replace("2", "3"))).success();
+    let (results, page, table) =
+        (place.read("o/results.csv")?, place.read("o/report.html")?, place.read("o/report.md")?);
+    for loss in ["cross entropy", "SimLoss r = 0.6"] {
         let rows: Vec<Vec<&str>> =
             results.lines().map(|row| row.split(',').collect()).filter(|row: &Vec<&str>| row[0] == loss).collect();
         assert_eq!(rows.len(), 3, "{results}");
@@ -108,9 +107,8 @@ fn means_and_spreads_are_those_of_the_runs() -> Outcome {
             Ok((mean, (squares / 2.0).sqrt()))
         };
         let ((accuracy, spread), (error, wide)) = (column(3)?, column(4)?);
-        let row = printed.lines().find(|row| row.starts_with(loss)).ok_or("no such row")?;
-        for expected in
-            [format!("{:.1} ± {:.1} %", 100.0 * accuracy, 100.0 * spread), format!("{error:.3} ± {wide:.3}")]
+        let row = table.lines().find(|row| row.starts_with(&format!("| {loss} | 3 |"))).ok_or("no such row")?;
+        for expected in [format!("{:.1} ± {:.1}%", 100.0 * accuracy, 100.0 * spread), format!("{error:.3} ± {wide:.3}")]
         {
             assert!(row.contains(&expected), "{expected}: {row}");
             assert!(page.contains(&expected), "{expected}");
@@ -204,11 +202,14 @@ fn every_similarity_trains() -> Outcome {
         .stdout(contains("l = 0.2").and(contains("similarity")))
         .stderr(contains("note: s.csv: the similarity of a class with itself is taken as 1"));
     place.refuses(&format!("{names} --out 3 --similarity s.csv"), "-0.1, outside [0, 1]; -l, --lower-bound turns")?;
-    place.simloss(&format!("{names} --out 4 --similarity none")).success().stdout(contains("cross entropy alone"));
+    place
+        .simloss(&format!("{names} --out 4 --similarity none"))
+        .success()
+        .stdout(contains("Similarity: none, only cross entropy."));
     place
         .simloss("train table g.csv --label grade --seeds 2 --epochs 2 --out 5 --similarity circular -r 0.5")
         .success()
-        .stdout(contains("error, circle").and(contains("MAE").not()));
+        .stdout(contains("circular error").and(contains("MAE").not()));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use predicates::{prelude::PredicateBooleanExt, str::contains};
 use simloss_train::{
     compute::network::Kind,
     model::Model,
-    report::records::Results,
+    report::json::Results,
     run::record::{Ended, Record, Selection},
     similarity::spec::LossKind,
 };
@@ -63,8 +63,8 @@ fn ages_are_learned_with_every_loss() -> Outcome {
     place
         .simloss(&format!("{AGE} --threads 2"))
         .success()
-        .stdout(contains("faces: 40 images of 60 x 60 pixels, 4 classes; 1 seed, each with its own split of 24 to"))
-        .stdout(contains("cross entropy").and(contains("r = 0.8")).and(contains("MAE, expected")))
+        .stdout(contains("40 images of 60 x 60 pixels, 4 classes. 1 seed; each trains on 24 samples"))
+        .stdout(contains("cross entropy: faces").and(contains("SimLoss r = 0.8")).and(contains("MAE, expected value")))
         .stdout(contains("Report:             out/age/report.html"))
         .stderr(contains("note: left out 1 images of ages above the range"));
     // r = 0 is cross entropy, and is not trained twice.
@@ -138,8 +138,8 @@ fn cifar_100_is_learned_with_its_superclasses() -> Outcome {
     place
         .simloss("train cifar100 cifar --epochs 2 --batch 64 -r 0.5 --seed 3")
         .success()
-        .stdout(contains("its own split of 270 to train").and(contains("30 to validate and 100 to")))
-        .stdout(contains("SimLoss by superclass").and(contains(" SA ")).and(contains(" FSA ")));
+        .stdout(contains("each trains on 270").and(contains("validates on 30, and tests on 100.")))
+        .stdout(contains("Similarity: superclasses, S = r").and(contains("\nSA ")).and(contains("\nFSA ")));
     let found = results(&place, "out/cifar100")?;
     assert_eq!((found.network, found.settings.augmentation), (Kind::LeNet { classes: 100 }, Some(4)));
     assert_eq!((found.settings.selection, found.settings.batch), (Selection::Accuracy, 64));
@@ -161,7 +161,7 @@ fn cifar_100_is_learned_with_its_superclasses() -> Outcome {
     place
         .simloss("train cifar100 cifar --epochs 1 --batch 64 --similarity s.csv -l 0,0.1 --out matrix")
         .success()
-        .stdout(contains("l = 0.1").and(contains("similarity")).and(contains(" FSA ")));
+        .stdout(contains("l = 0").and(contains("\nsimilarity ")).and(contains("\nFSA ")));
 
     // A matrix for other classes.
     place.file("s.csv", matrix(&names[..99]))?;
@@ -187,7 +187,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
     place
         .simloss("train folder animals --size 12 --epochs 30 --batch 8 --rate 0.01 --cache none")
         .success()
-        .stdout(contains("animals: 40 images of 12 x 12 pixels, 4 classes").and(contains("SimLoss by superclass")))
+        .stdout(contains("40 images of 12 x 12 pixels, 4 classes").and(contains("Similarity: superclasses")))
         .stdout(contains("out/animals/report.html"));
     let found = results(&place, "out/animals")?;
     assert_eq!((found.network, found.data.samples), (Kind::Small { size: 12, classes: 4 }, [24, 8, 8]));
@@ -202,7 +202,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
     place
         .simloss(&format!("train folder grades --network lenet --seeds 2 {QUICK}"))
         .success()
-        .stdout(contains("images of 32 x 32 pixels, 3 classes; 2 seeds").and(contains("MAE, class")));
+        .stdout(contains("images of 32 x 32 pixels, 3 classes. 2 seeds;").and(contains("MAE, expected value")));
     let found = results(&place, "out/grades")?;
     assert_eq!(
         (found.network, &found.data.class_names[..]),
@@ -217,7 +217,7 @@ fn folders_of_ones_own_are_learned() -> Outcome {
     place
         .simloss(&format!("train folder parts --augmentation 3 {QUICK}"))
         .success()
-        .stdout(contains("no similarity: cross entropy alone"));
+        .stdout(contains("Similarity: none, only cross entropy."));
     let found = results(&place, "out/parts")?;
     assert_eq!((found.data.samples, found.settings.augmentation), ([12, 4, 6], Some(3)));
     assert_eq!(found.network, Kind::Small { size: 32, classes: 2 });

@@ -6,13 +6,13 @@ use simloss_bench::{
 };
 use simloss_tests::Outcome;
 use simloss_train::{
-    compare::statistics::{SIGNIFICANCE, Summary, holm, paired},
+    compare::{
+        loss_result::Run,
+        statistics::{SIGNIFICANCE, Summary, holm, paired},
+    },
     compute::network::Kind,
     model::firmware::{Frozen, Head},
-    report::{
-        picture,
-        records::{self, Results, Run},
-    },
+    report::{json::Results, picture, records},
     run::record::Selection,
     similarity::spec::{Link, LossKind, Truth},
 };

@@ -333,10 +333,10 @@ fn what_is_written_may_vanish() -> Outcome {
         same(&contents(&place.path("o"))?, &whole);
     }
     for (kinds, said) in [
-        (&["model.safetensors", "details.json"][..], "Left out, because the files of this folder do not"),
+        (&["model.safetensors", "details.json"][..], "Left out, because the files of this directory do not"),
         (
             &["model.safetensors", "state.safetensors", "details.json"],
-            "Left out, because the files of this folder do not",
+            "Left out, because the files of this directory do not",
         ),
         (&["record.json", "model.safetensors"], "3 of 4 runs are finished"),
     ] {

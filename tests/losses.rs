@@ -47,12 +47,13 @@ fn losses_are_those_that_are_named() -> Outcome {
     let all = ["cross-entropy", "order-r0.5", "order-r0.5-proper", "order-r0.5-soft", "smoothing-0.1", "emd"];
     assert_eq!(trained(&place, "b")?, set(&all));
     for part in [
-        "SimLoss and proper SimLoss by class order",
-        " proper, r = 0.5 ",
+        "Similarity: class order, S = r^|i - j|.",
+        " proper SimLoss r = 0.5 ",
+        " SORD r = 0.5 ",
+        " label smoothing 0.1 ",
         " squared EMD ",
         "SimLoss is not a proper scoring rule",
-        "Proper SimLoss, which to take instead, is a proper scoring rule: NLL is ",
-        "On the validation samples, proper, r = 0.5 has",
+        " for proper SimLoss r = 0.5; ECE is ",
     ] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
@@ -60,14 +61,17 @@ fn losses_are_those_that_are_named() -> Outcome {
     place.simloss(&format!("{} c --list", LINE.replace("train", "sweep"))).success();
     let listed = said(&place, &format!("{} c --list", LINE.replace("train", "sweep")))?;
     assert!(all.iter().all(|loss| listed.contains(&format!("--only {loss}/seed-1"))), "{listed}");
-    place.simloss(&format!("{LINE} d --losses none")).success().stdout(contains("cross entropy alone"));
+    place
+        .simloss(&format!("{LINE} d --losses none"))
+        .success()
+        .stdout(contains("Similarity: none, only cross entropy."));
     assert_eq!(trained(&place, "d")?, set(&["cross-entropy"]));
     // The older option beside it, and without it.
     place.simloss(&format!("{LINE} e --losses emd --baselines smoothing=0.2,soft=0.5")).success();
     assert_eq!(trained(&place, "e")?, set(&["cross-entropy", "emd", "order-r0.5-soft", "smoothing-0.2"]));
-    let plain = "where probabilities matter, take proper simloss (--losses proper)";
+    let plain = "where probabilities matter, use proper simloss (--losses proper)";
     let printed = said(&place, &format!("{LINE} f --losses simloss"))?.to_lowercase();
-    assert!(printed.contains(plain) && !printed.contains("proper, r ="), "{printed}");
+    assert!(printed.contains(plain) && !printed.contains("proper simloss r ="), "{printed}");
 
     let load = |loss: &str| Record::load(&place.path(&format!("b/runs/{loss}/seed-1/record.json")));
     let of = |loss: &str| Ok::<_, Box<dyn Error>>((load(loss)?.loss.loss, load(loss)?.loss.truth));
@@ -98,7 +102,7 @@ fn losses_that_do_not_fit_are_refused_by_name() -> Outcome {
             "--losses smoothing --baselines smoothing=0.1",
             "label smoothing 0.1 is asked for by --losses and by --baselines; leave one of them out",
         ),
-        ("--losses sord --baselines soft=0.5", "soft labels, r = 0.5 is asked for by --losses and by --baselines"),
+        ("--losses sord --baselines soft=0.5", "SORD r = 0.5 is asked for by --losses and by --baselines"),
     ] {
         place.refuses(&format!("{LINE} o {options}"), message)?;
     }
@@ -115,7 +119,7 @@ fn losses_that_do_not_fit_are_refused_by_name() -> Outcome {
     // By themselves they are what fits.
     let sweep = groups.replace("train", "sweep");
     let printed = said(&place, &format!("{sweep} --out p"))?;
-    assert!(printed.contains("proper, r = 0.5") && !printed.contains("squared EMD"), "{printed}");
+    assert!(printed.contains("proper SimLoss r = 0.5") && !printed.contains("squared EMD"), "{printed}");
     assert!(trained(&place, "p")?.contains("superclass-r0.5-proper"));
     Ok(())
 }
@@ -513,7 +517,7 @@ fn comparisons_of_before_have_the_losses_they_had() -> Outcome {
     assert!(manifest.as_object_mut().ok_or("no object")?.remove("facts").is_some());
     fs::write(&path, serde_json::to_string_pretty(&manifest)?)?;
     let printed = said(&place, "report o")?;
-    assert!(!printed.contains("are finished") && !printed.contains("proper, r ="), "{printed}");
+    assert!(!printed.contains("are finished") && !printed.contains("proper SimLoss r ="), "{printed}");
     // Whoever goes on with it gets what is there now.
     place.simloss(&format!("{LINE} o --resume")).success();
     assert_eq!(trained(&place, "o")?, set(&["cross-entropy", "order-r0.5", "order-r0.5-proper"]));

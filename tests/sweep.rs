@@ -30,8 +30,8 @@ fn many_processes_write_what_one_writes() -> Outcome {
     place
         .simloss(&format!("{LINE} --out whole"))
         .success()
-        .stdout(contains("label smoothing 0.1").and(contains("soft labels, r = 0.3")).and(contains("r = 0.6")))
-        .stdout(contains("proper, r = 0.6").and(contains("squared EMD")));
+        .stdout(contains("label smoothing 0.1").and(contains("SORD r = 0.3")).and(contains("SORD r = 0.6")))
+        .stdout(contains("proper SimLoss r = 0.").and(contains("squared EMD")));
     let whole = runs(&place, "whole")?;
     // Cross entropy, two each of SimLoss, proper SimLoss and soft labels, label smoothing, squared EMD; two seeds; record,
     // model, state, details and samples of each.
@@ -97,13 +97,13 @@ fn what_is_finished_is_reported() -> Outcome {
     place.simloss(&format!("report early {LINE}")).success();
     place.simloss(&format!("{LINE} --out early --list")).success();
     place.simloss("report early").success();
-    assert_eq!(place.read("early/report.html")?.matches("SimLoss, the stronger the greater its parameter").count(), 1);
+    assert_eq!(place.read("early/report.html")?.matches("SimLoss, stronger for larger parameters").count(), 1);
     for run in ["cross-entropy/seed-1", "order-r0.6/seed-1", "cross-entropy/seed-2", "smoothing-0.1/seed-2"] {
         place.simloss(&format!("{LINE} --out o --only {run}")).success();
     }
     place.simloss("report o --record r.json").success().stdout(contains("4 of 18 runs are finished"));
     // Two losses have one seed in common with cross entropy.
-    assert!(place.read("o/report.md")?.contains("not tested; a test needs at least two seeds"));
+    assert!(place.read("o/report.md")?.contains("not tested: a paired test needs at least two seeds"));
     let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
     let seen: Vec<_> = lines.iter().map(|line| (&line.similarity[..], line.r, line.truth, line.seed)).collect();
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_report_needs_no_data() -> Outcome {
     // A run without its details: what they hold is named.
     fs::remove_file(place.path("table/runs/cross-entropy/seed-1/details.json"))?;
     place.simloss("report table --record r.json").success().stdout(
-        contains("Left out, because the files of this folder do not").and(contains("runs without details.json")),
+        contains("Left out, because the files of this directory do not").and(contains("runs without details.json")),
     );
     let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
     assert!(lines[0].test.contains_key("mae") && !lines[0].test.contains_key("ece_scaled"));
@@ -232,8 +232,10 @@ fn a_folder_of_a_version_before_is_reported() -> Outcome {
     place
         .simloss("report old --record r.json")
         .success()
-        .stdout(contains("proper, r = 0.5").and(contains("MAE, class")).and(contains("2 seeds")))
-        .stdout(contains("Left out, because the files of this folder do not").and(contains("names of the features")));
+        .stdout(contains("proper SimLoss r = 0.5").and(contains("MAE, expected value")).and(contains("2 seeds")))
+        .stdout(
+            contains("Left out, because the files of this directory do not").and(contains("names of the features")),
+        );
     let lines: Vec<Line> = serde_json::from_str(&place.read("r.json")?)?;
     assert_eq!(lines.len(), 3 * 2);
     assert!(lines.iter().all(|line| line.test.contains_key("rps") && line.reliability.is_some()));
@@ -263,7 +265,10 @@ fn cross_entropy_of_one_sweep_serves_another() -> Outcome {
     assert!(status.success());
     let left = place.simloss(&format!("{other} --out p --list")).success();
     left.stdout(contains("cross-entropy/seed-1").not().and(contains("cross-entropy/seed-2")));
-    place.simloss("report p").success().stdout(contains("2 of 12 runs are finished (cross entropy 1, l = 0.2 1"));
+    place
+        .simloss("report p")
+        .success()
+        .stdout(contains("2 of 12 runs are finished (cross entropy 1, SimLoss l = 0.2 1"));
     Ok(())
 }
 
@@ -350,11 +355,11 @@ fn rounding_is_not_significance() -> Outcome {
     }
     let said = said(&place)?;
     assert!(
-        said.contains("Accuracy of the most probable class: no difference from cross entropy beyond chance")
+        said.contains("- accuracy: none (smallest p = ")
             && said.contains(
-                "not tested at r = 0.3: the difference is -5.0 % in every pair, and a test needs some spread"
+                "not tested for SimLoss r = 0.3: the difference is -5.0 points in every pair, and a test needs spread"
             )
-            && !said.contains("worse than cross entropy"),
+            && !said.contains("lower for"),
         "{said}"
     );
     Ok(())
@@ -365,7 +370,7 @@ fn what_the_test_part_chooses_is_corrected_for_it() -> Outcome {
     let place = four()?;
     let base = [1.0, 1.1, 0.9, 1.04];
     let mut leads = vec![];
-    // How much r = 0.3 is better by its most probable class. Every other answer differs by chance.
+    // How much r = 0.3 is better under the argmax. Every other decoder differs by chance.
     for gain in [[0.10, 0.13, 0.09, 0.08], [0.105, 0.1, 0.11, 0.1], [-0.105, -0.1, -0.11, -0.1]] {
         for (loss, noise) in LOSSES.into_iter().zip([0.01, -0.01, 0.02]) {
             rewritten(&place, loss, |i, _, test| {
@@ -380,19 +385,21 @@ fn what_the_test_part_chooses_is_corrected_for_it() -> Outcome {
             })?;
         }
         let said = said(&place)?;
-        let lead = said.split_once("- MAE, class: ").and_then(|(_, rest)| rest.split_once(" - ")).map(|(lead, _)| lead);
+        let begin = "- MAE: cross entropy, best decoder: ";
+        let lead = said.split_once(begin).and_then(|(_, rest)| rest.split_once(" - ")).map(|(lead, _)| lead);
         leads.push(lead.ok_or(said.clone())?.to_owned());
-        let alone = "Mean absolute error of the most probable class: better than cross entropy at r = 0.3";
+        assert!(said.contains("Holm's correction covers the 18 comparisons of a metric."), "{said}");
+        let alone = "- MAE: lower for SimLoss r = 0.3";
         assert_eq!(said.contains(alone), gain[0] > 0.0, "{said}");
     }
-    assert!(leads.iter().all(|lead| lead.starts_with(
-        "the best answer of plain cross entropy is the most probable class, 1.010. The best SimLoss under its most \
-         probable class, as published (r = 0."
-    )));
-    assert!(leads.iter().all(|lead| lead.ends_with("p is corrected for that (Holm, a family of 18).")), "{leads:?}");
-    assert!(leads[0].contains("(r = 0.3) has 0.910: no difference beyond chance (corrected p ."), "{leads:?}");
-    assert!(leads[1].contains("(r = 0.3) has 0.906: it beats plain cross entropy's best answer (corrected p ."));
-    assert!(leads[2].contains("(r = 0.3) has 1.114: plain cross entropy's best answer beats it (corrected p ."));
+    assert!(leads.iter().all(|lead| lead.starts_with("1.010, argmax; SimLoss, argmax (published): ")), "{leads:?}");
+    let verdict = |lead: &str, of: &str| {
+        let rest = lead.split_once(of).and_then(|(_, rest)| rest.split_once(')'));
+        rest.map_or_else(String::new, |(p, _)| p.split_once(", ").map_or("none", |(_, verdict)| verdict).to_owned())
+    };
+    assert_eq!(verdict(&leads[0], "0.910, r = 0.3 (p "), "none", "{leads:?}");
+    assert_eq!(verdict(&leads[1], "0.906, r = 0.3 (p "), "better", "{leads:?}");
+    assert_eq!(verdict(&leads[2], "1.114, r = 0.3 (p "), "worse", "{leads:?}");
     Ok(())
 }
 
@@ -410,19 +417,16 @@ fn what_is_compared_is_of_the_same_seeds() -> Outcome {
     fs::remove_dir_all(place.path("o/runs/order-r0.6/seed-1"))?;
     let said = said(&place)?;
     for part in [
-        "the best answer of plain cross entropy is the most probable class, 1.100. The best SimLoss under its most \
-         probable class, as published (r = 0.6) has 1.202: ",
-        "r = 0.6 would be chosen among SimLoss, with 1.202 (cross entropy 1.100, which is better); on the test samples \
-         it has accuracy",
-        "MAE, class 1.202 (cross entropy 1.100)",
+        "- MAE: cross entropy, best decoder: 1.100, argmax; SimLoss, argmax (published): 1.202, r = 0.6",
+        "Validation MAE selects SimLoss r = 0.6 (1.202; cross entropy 1.100).",
         "1.202 ± 0.098 (3)",
-        "In brackets: of how many seeds, where not of all.",
+        "in parentheses, the number of seeds where some are missing",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert!(!said.contains("better number") && !said.contains("it beats"), "{said}");
+    assert!(!said.contains(", better)") && !said.contains("lower for"), "{said}");
     let page = place.read("o/report.html")?;
-    assert!(page.contains("1.202 ± 0.098 (3)") && page.contains("In brackets: of how many seeds"));
+    assert!(page.contains("1.202 ± 0.098 (3)") && page.contains("in parentheses, the number of seeds"));
     Ok(())
 }
 
@@ -436,14 +440,13 @@ fn likelihood_is_worse_only_where_it_is() -> Outcome {
         })?;
     }
     let said = said(&place)?;
-    let price = "NLL is 0.171 for cross entropy and no worse for any SimLoss, at most 0.155 (r = 0.6), ECE is 0.050 for \
-                 cross entropy and at worst 0.060 (r = 0.6). No other measure here shows what gets worse.";
-    assert!(said.contains(price), "{said}");
+    let cost = "and only NLL and ECE show the cost. Largest: ECE 0.060 for SimLoss r = 0.6 (cross entropy 0.050).";
+    assert!(said.contains(cost), "{said}");
     rewritten(&place, LOSSES[2], |_, _, test| test.scores.calibration = Some(0.05))?;
     let said = self::said(&place)?;
-    let next =
-        "for any SimLoss, at most 0.050 (r = 0.6). Where probabilities matter, take proper SimLoss (--losses proper)";
-    assert!(said.contains(next), "{said}");
+    let none =
+        "Here, NLL and ECE are not worse than those of cross entropy. Where probabilities matter, use proper SimLoss";
+    assert!(said.contains(none), "{said}");
     Ok(())
 }
 
@@ -459,8 +462,8 @@ fn runs_without_a_value_leave_the_others_theirs() -> Outcome {
     let right: Vec<Vec<u64>> = (0..4).map(|y| (0..4).map(|c| if y == c { 4 } else { 0 }).collect()).collect();
     let losses = ["cross-entropy", "superclass-r0.3", "superclass-r0.6"];
     for (rightly, expected) in [
-        (1, "in brackets"),
-        (3, "wrong classes): not tested; only 1 of 4 pairs of runs have wrong answers in both, and a test needs two."),
+        (1, "in parentheses"),
+        (3, "fsa: not tested: only 1 of 4 pairs of runs have wrong predictions in both, and a test needs two"),
     ] {
         for (loss, near) in losses.into_iter().zip([1, 2, 3]) {
             rewritten(&place, loss, |i, _, test| {
@@ -472,7 +475,7 @@ fn runs_without_a_value_leave_the_others_theirs() -> Outcome {
         }
         let said = said(&place)?;
         assert!(said.to_lowercase().contains(expected), "{said}");
-        assert_eq!(said.contains("wrong classes): not tested"), rightly == 3, "{said}");
+        assert_eq!(said.contains("FSA: not tested"), rightly == 3, "{said}");
     }
     Ok(())
 }
@@ -485,10 +488,10 @@ fn what_is_cross_entropy_is_not_called_simloss() -> Outcome {
     place
         .simloss(&format!("{line} o"))
         .success()
-        .stdout(contains("no similarity: cross entropy alone").and(contains("SimLoss by class order").not()))
+        .stdout(contains("Similarity: none, only cross entropy.").and(contains("class order").not()))
         .stderr(contains("note: r = 0 leaves no two classes similar: that is cross entropy, which is trained anyway"));
     let others = place.simloss(&format!("{line} p --baselines smoothing=0.1")).success();
-    others.stdout(contains("no SimLoss: cross entropy, and with other truths"));
+    others.stdout(contains("none, only cross entropy with other targets or losses"));
     Ok(())
 }
 
@@ -555,15 +558,15 @@ fn every_plot_has_marks() -> Outcome {
     let found = plots(&page);
     let titles: Vec<&str> = found.iter().map(|(title, _)| &title[..]).collect();
     for title in [
-        "Accuracy of the most probable class",
+        "Accuracy of the argmax",
         "Mean absolute error",
-        "Mean squared error of the most probable class",
+        "Mean squared error of the argmax",
         "Learning curves",
         "Training loss",
         "True and predicted classes",
         "Mean prediction for class 1",
         "Calibration, cross entropy",
-        "Calibration, proper, r = ",
+        "Calibration, proper SimLoss r = ",
         "Similarity, r = 0.3",
     ] {
         let begins = |other: &str| title.starts_with("Similarity") && other.starts_with("Similarity");
@@ -580,12 +583,9 @@ fn every_plot_has_marks() -> Outcome {
             && !plain.contains("<script")
             && !plain.contains("url(")
     );
-    assert!(page.contains("MAE, class: the best answer of plain cross entropy is the "));
+    assert!(page.contains("<th scope=\"col\">cross entropy, best decoder</th>"));
     let table = place.read("o/report.md")?;
-    assert!(
-        table.contains("| loss | runs | accuracy | MAE, class | MAE, expected | MSE, class | NLL | ECE |"),
-        "{table}"
-    );
+    assert!(table.contains("| Loss | Runs | accuracy | MAE | MAE, expected value | MSE | NLL | ECE |"), "{table}");
     assert!(table.contains("| label smoothing 0.1 | 2 |"), "{table}");
 
     // Groups: the least risk of a wrong one, and their confusion.
@@ -602,9 +602,13 @@ fn every_plot_has_marks() -> Outcome {
     place
         .simloss(&format!("{line} --hidden 8 --out p"))
         .success()
-        .stdout(contains("least superclass risk").and(contains("SA: the best answer of plain cross entropy")));
+        .stdout(contains("- SA: cross entropy, best decoder: "));
     let page = place.read("p/report.html")?;
-    assert!(page.contains("cross entropy, superclasses") && page.contains("g1 +1"));
+    assert!(
+        page.contains("cross entropy, superclasses")
+            && page.contains("g1 +1")
+            && page.contains("minimum superclass risk")
+    );
     assert!(plots(&page).iter().all(|(_, marks)| *marks > 1), "{:?}", plots(&page));
     // What stands beside a record is computed again where it is missing, to the same bytes.
     let details = "p/runs/superclass-r0.3/seed-2/details.json";

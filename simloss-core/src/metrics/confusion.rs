@@ -61,13 +61,30 @@ impl<B: AsRef<[u64]> + AsMut<[u64]>> ConfusionTable<B> {
     ///
     /// # Errors
     /// [`Error::Classes`] unless `classes` is from 2 to 65,535, [`Error::Length`] for `counts` that are too short.
-    pub fn in_memory(mut counts: B, classes: usize) -> Result<Self, Error> {
+    pub fn in_memory(counts: B, classes: usize) -> Result<Self, Error> {
+        let mut table = Self::from_counts(counts, classes)?;
+        table.counts.as_mut().fill(0);
+        Ok(table)
+    }
+
+    /// Samples counted before: `counts` of at least `classes * classes` numbers, row of the true class first.
+    ///
+    /// # Errors
+    /// As [`in_memory`](Self::in_memory).
+    ///
+    /// ```
+    /// use simloss_core::metrics::ConfusionTable;
+    /// let confusion = ConfusionTable::from_counts(vec![3, 1, 0, 4], 2)?;
+    /// assert_eq!(confusion.accuracy().value(), Some(0.875));
+    /// assert!(ConfusionTable::from_counts(vec![3, 1, 0], 2).is_err());
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    pub fn from_counts(counts: B, classes: usize) -> Result<Self, Error> {
         let (found, expected) = (counts.as_ref().len(), check_classes(classes)? * classes);
-        match counts.as_mut().get_mut(..expected) {
-            Some(counts) => counts.fill(0),
-            None => return Err(Error::Length { what: "the counts of a confusion matrix", expected, found }),
+        match found < expected {
+            true => Err(Error::Length { what: "the counts of a confusion matrix", expected, found }),
+            false => Ok(ConfusionTable { counts, classes }),
         }
-        Ok(ConfusionTable { counts, classes })
     }
 
     /// One sample: its true class and the answer.

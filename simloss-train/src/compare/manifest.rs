@@ -183,7 +183,7 @@ impl Facts {
     pub(crate) fn of_run(losses: &[LossDescription], run: &Record) -> (Self, Vec<&'static str>) {
         let (kind, data) = (kind(losses), &run.data);
         let mut missing =
-            vec!["how many samples each class has", "the score of always answering the most frequent class"];
+            vec!["how many samples each class has", "the score of always predicting the most frequent class"];
         let samples = match run.network.image_size() {
             Some([height, width]) => Samples::Image { height, width, network: run.network.clone() },
             None => {
@@ -258,18 +258,19 @@ pub(crate) fn named(kind: &Kind, description: &LossDescription) -> (String, Stri
     });
     let title = parameter.unwrap_or_else(|| description.similarity.clone());
     match (description.loss, description.truth) {
-        (LossKind::SimLoss, Truth::Class) => (title, folder, Role::SimLoss),
-        (LossKind::SimLoss, Truth::Soft) => (format!("soft labels, {title}"), format!("{folder}-soft"), Role::Baseline),
+        (LossKind::SimLoss, Truth::Class) => (format!("SimLoss {title}"), folder, Role::SimLoss),
+        (LossKind::SimLoss, Truth::Soft) => (format!("SORD {title}"), format!("{folder}-soft"), Role::Baseline),
         (LossKind::SimLoss, Truth::Smoothed(share)) => {
             (format!("label smoothing {share}"), format!("smoothing-{share}"), Role::Baseline)
         }
-        (LossKind::Proper, _) => (format!("proper, {title}"), format!("{folder}-proper"), Role::Proper),
+        (LossKind::Proper, _) => (format!("proper SimLoss {title}"), format!("{folder}-proper"), Role::Proper),
         (LossKind::Emd, _) => ("squared EMD".to_owned(), "emd".to_owned(), Role::Baseline),
     }
 }
 
 /// What a loss is compared as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// What all are compared with.
     CrossEntropy,
@@ -282,8 +283,8 @@ pub enum Role {
 }
 
 impl Role {
-    /// The losses among which the validation parts choose, each on its own.
-    pub(crate) const CHOSEN: [Role; 2] = [Role::SimLoss, Role::Proper];
+    /// The roles among whose losses the validation set selects one each.
+    pub(crate) const SELECTED: [Role; 2] = [Role::SimLoss, Role::Proper];
 
     /// What it is called in sentences.
     pub(crate) const fn name(self) -> &'static str {
@@ -291,7 +292,7 @@ impl Role {
             Role::CrossEntropy => "cross entropy",
             Role::SimLoss => "SimLoss",
             Role::Proper => "proper SimLoss",
-            Role::Baseline => "a baseline",
+            Role::Baseline => "baselines",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What runs are compared by: one number per run.
+//! Metrics that losses are compared by: one number a run.
 
 use crate::{
     Error,
@@ -6,34 +6,35 @@ use crate::{
     run::record::{Outcome, Selection},
     similarity::{AnySimilarity, Kind, Source, rebuilt, spec::LossDescription},
 };
-use simloss_core::{Label, metrics::ConfusionTable, similarity::Similarity};
+use serde::{Serialize, Serializer};
+use simloss_core::{metrics::ConfusionTable, similarity::Similarity};
 
-/// A number that a run's test part gives.
+/// A metric of a run on its test set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// Share of right classes, of the most probable class.
+pub enum Metric {
+    /// Fraction of test samples whose argmax is the true class.
     Accuracy,
-    /// Mean absolute error of the most probable class's value.
-    ClassError,
+    /// Mean absolute error of the argmax's value.
+    Mae,
     /// Mean absolute error of the expected value.
-    ExpectedError,
-    /// Mean squared error of the most probable class's value.
-    ClassSquaredError,
-    /// Mean distance round the circle, in classes, of the most probable class.
+    ExpectedMae,
+    /// Mean squared error of the argmax's value.
+    Mse,
+    /// Mean distance around the circle of the argmax, in classes.
     CircularError,
-    /// Share of right superclasses.
+    /// Fraction of correct superclasses.
     SuperclassAccuracy,
-    /// Share of right superclasses among wrong classes.
+    /// Fraction of correct superclasses among wrong classes.
     FailedSuperclassAccuracy,
-    /// Mean similarity of the most probable class to the true one.
+    /// Mean similarity of the argmax to the true class.
     Similarity,
     /// Negative log-likelihood.
-    Likelihood,
+    Nll,
     /// Expected calibration error.
-    Calibration,
+    Ece,
 }
 
-/// Which way is better.
+/// Which direction is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     /// More.
@@ -42,84 +43,126 @@ pub enum Better {
     Lower,
 }
 
-impl Measure {
-    /// A few letters for the head of a column.
-    pub fn short(self) -> &'static str {
+impl Metric {
+    /// Its name in files, the same as in published records.
+    pub const fn key(self) -> &'static str {
         match self {
-            Measure::Accuracy => "accuracy",
-            Measure::ClassError => "MAE, class",
-            Measure::ExpectedError => "MAE, expected",
-            Measure::ClassSquaredError => "MSE, class",
-            Measure::CircularError => "error, circle",
-            Measure::SuperclassAccuracy => "SA",
-            Measure::FailedSuperclassAccuracy => "FSA",
-            Measure::Similarity => "similarity",
-            Measure::Likelihood => "NLL",
-            Measure::Calibration => "ECE",
+            Metric::Accuracy => "accuracy",
+            Metric::Mae => "mae",
+            Metric::ExpectedMae => "mae_expectation",
+            Metric::Mse => "mse",
+            Metric::CircularError => "circular_error",
+            Metric::SuperclassAccuracy => "sa",
+            Metric::FailedSuperclassAccuracy => "fsa",
+            Metric::Similarity => "similarity",
+            Metric::Nll => "nll",
+            Metric::Ece => "ece",
         }
     }
 
-    /// What it is, in a phrase.
-    pub fn long(self) -> &'static str {
+    /// Its name in tables.
+    pub const fn short(self) -> &'static str {
         match self {
-            Measure::Accuracy => "accuracy of the most probable class",
-            Measure::ClassError => "mean absolute error of the most probable class",
-            Measure::ExpectedError => "mean absolute error of the expected value",
-            Measure::ClassSquaredError => "mean squared error of the most probable class",
-            Measure::CircularError => "mean distance round the circle of the most probable class",
-            Measure::SuperclassAccuracy => "superclass accuracy of the most probable class",
-            Measure::FailedSuperclassAccuracy => "failed superclass accuracy (right superclass among wrong classes)",
-            Measure::Similarity => "mean similarity of the most probable class to the true one",
-            Measure::Likelihood => "negative log-likelihood",
-            Measure::Calibration => "expected calibration error, 15 bins",
+            Metric::Accuracy => "accuracy",
+            Metric::Mae => "MAE",
+            Metric::ExpectedMae => "MAE, expected value",
+            Metric::Mse => "MSE",
+            Metric::CircularError => "circular error",
+            Metric::SuperclassAccuracy => "SA",
+            Metric::FailedSuperclassAccuracy => "FSA",
+            Metric::Similarity => "similarity",
+            Metric::Nll => "NLL",
+            Metric::Ece => "ECE",
         }
     }
 
-    /// Which way is better.
-    pub fn better(self) -> Better {
+    /// Its name in a sentence.
+    pub const fn phrase(self) -> &'static str {
         match self {
-            Measure::Accuracy
-            | Measure::SuperclassAccuracy
-            | Measure::FailedSuperclassAccuracy
-            | Measure::Similarity => Better::Higher,
-            Measure::ClassError
-            | Measure::ExpectedError
-            | Measure::ClassSquaredError
-            | Measure::CircularError
-            | Measure::Likelihood
-            | Measure::Calibration => Better::Lower,
+            Metric::ExpectedMae => "MAE of the expected value",
+            Metric::SuperclassAccuracy => "superclass accuracy",
+            Metric::FailedSuperclassAccuracy => "failed superclass accuracy",
+            other => other.short(),
         }
     }
 
-    /// Whether its differences from cross entropy are tested. (That likelihood and calibration get worse is no question.)
-    pub fn is_tested(self) -> bool {
-        !matches!(self, Measure::Likelihood | Measure::Calibration)
+    /// Its name in full.
+    pub const fn long(self) -> &'static str {
+        match self {
+            Metric::Accuracy => "accuracy of the argmax",
+            Metric::Mae => "mean absolute error of the argmax",
+            Metric::ExpectedMae => "mean absolute error of the expected value",
+            Metric::Mse => "mean squared error of the argmax",
+            Metric::CircularError => "mean distance around the circle of the argmax, in classes",
+            Metric::SuperclassAccuracy => "superclass accuracy of the argmax",
+            Metric::FailedSuperclassAccuracy => "superclass accuracy among wrong classes",
+            Metric::Similarity => "mean similarity of the argmax to the true class",
+            Metric::Nll => "negative log-likelihood",
+            Metric::Ece => "expected calibration error, 15 bins",
+        }
+    }
+
+    /// Which direction is better.
+    pub const fn better(self) -> Better {
+        match self {
+            Metric::Accuracy | Metric::SuperclassAccuracy | Metric::FailedSuperclassAccuracy | Metric::Similarity => {
+                Better::Higher
+            }
+            Metric::Mae | Metric::ExpectedMae | Metric::Mse | Metric::CircularError | Metric::Nll | Metric::Ece => {
+                Better::Lower
+            }
+        }
+    }
+
+    /// Whether `difference` from a reference is an improvement.
+    pub const fn improves(self, difference: f64) -> bool {
+        match self.better() {
+            Better::Higher => difference > 0.0,
+            Better::Lower => difference < 0.0,
+        }
+    }
+
+    /// Whether it is a fraction, written in percent.
+    pub const fn is_fraction(self) -> bool {
+        matches!(self, Metric::Accuracy | Metric::SuperclassAccuracy | Metric::FailedSuperclassAccuracy)
+    }
+
+    /// Whether the family of tests includes it. NLL and ECE are shown with intervals instead: SimLoss is not a proper
+    /// scoring rule, so that they degrade is expected.
+    pub const fn is_tested(self) -> bool {
+        !matches!(self, Metric::Nll | Metric::Ece)
     }
 }
 
-/// The measures that make sense for some classes and a similarity, and what they need.
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.key())
+    }
+}
+
+/// The metrics that make sense for some classes and a similarity, and what they need.
 #[derive(Clone, Debug)]
-pub struct Measures {
-    list: Vec<Measure>,
+pub struct Metrics {
+    list: Vec<Metric>,
     superclasses: Option<Vec<u16>>,
     reference: Option<AnySimilarity>,
 }
 
-impl Measures {
+impl Metrics {
     /// Those of a comparison.
     ///
     /// # Errors
     /// [`Error::Core`] and [`Error::Similarity`] for a similarity that cannot be built again.
     pub(crate) fn of(facts: &Facts, losses: &[LossDescription]) -> Result<Self, Error> {
-        let mut list = vec![Measure::Accuracy];
+        let mut list = vec![Metric::Accuracy];
         let mut reference = None;
         if matches!(facts.kind, Kind::Circular) {
-            list.push(Measure::CircularError);
+            list.push(Metric::CircularError);
         } else if facts.ordered {
-            list.extend([Measure::ClassError, Measure::ExpectedError, Measure::ClassSquaredError]);
+            list.extend([Metric::Mae, Metric::ExpectedMae, Metric::Mse]);
         }
         if facts.superclasses.is_some() {
-            list.extend([Measure::SuperclassAccuracy, Measure::FailedSuperclassAccuracy]);
+            list.extend([Metric::SuperclassAccuracy, Metric::FailedSuperclassAccuracy]);
         }
         if let Some(source @ Source::Matrix(_)) = facts.source() {
             // The least lower bound keeps the most of the file.
@@ -127,10 +170,10 @@ impl Measures {
             let ours = losses.iter().filter(|loss| named(&facts.kind, loss).2 == Role::SimLoss);
             let least = ours.min_by(|a, b| bound(a).total_cmp(&bound(b)));
             reference = least.map(|loss| rebuilt(&source, facts.class_names.len(), loss)).transpose()?;
-            list.push(Measure::Similarity);
+            list.push(Metric::Similarity);
         }
-        list.extend([Measure::Likelihood, Measure::Calibration]);
-        Ok(Measures { list, superclasses: facts.superclasses.clone(), reference })
+        list.extend([Metric::Nll, Metric::Ece]);
+        Ok(Metrics { list, superclasses: facts.superclasses.clone(), reference })
     }
 
     /// The superclass of each class, where classes are grouped.
@@ -138,47 +181,47 @@ impl Measures {
         self.superclasses.as_deref()
     }
 
-    /// The measures, in the order of the columns.
-    pub fn list(&self) -> &[Measure] {
+    /// The metrics, in the order of the columns.
+    pub fn list(&self) -> &[Metric] {
         &self.list
     }
 
     /// What should choose among losses.
     pub fn selection(&self) -> Selection {
-        if self.list.contains(&Measure::ClassError) { Selection::Mae } else { Selection::Accuracy }
+        if self.list.contains(&Metric::Mae) { Selection::Mae } else { Selection::Accuracy }
     }
 
     /// The number of one run; `None` where nothing was counted.
     ///
     /// # Errors
     /// [`Error::Core`] for a confusion matrix of other classes.
-    pub fn value(&self, measure: Measure, outcome: &Outcome) -> Result<Option<f64>, Error> {
+    pub fn value(&self, metric: Metric, outcome: &Outcome) -> Result<Option<f64>, Error> {
         let test = &outcome.test;
         let confusion = || confusion(&test.confusion);
-        Ok(match measure {
-            Measure::Accuracy => test.scores.argmax.accuracy,
-            Measure::ClassError => test.scores.argmax.mae,
-            Measure::ExpectedError => test.expectation.mae,
-            Measure::ClassSquaredError => test.scores.argmax.mse,
-            Measure::CircularError => {
+        Ok(match metric {
+            Metric::Accuracy => test.scores.argmax.accuracy,
+            Metric::Mae => test.scores.argmax.mae,
+            Metric::ExpectedMae => test.expectation.mae,
+            Metric::Mse => test.scores.argmax.mse,
+            Metric::CircularError => {
                 let classes = test.confusion.len();
                 let distance = |y: usize, c: usize| y.abs_diff(c).min(classes - y.abs_diff(c)) as f64;
                 confusion()?.mean(distance)?.value()
             }
-            Measure::SuperclassAccuracy => match &self.superclasses {
+            Metric::SuperclassAccuracy => match &self.superclasses {
                 Some(of) => confusion()?.superclass_accuracy(of)?.value(),
                 None => None,
             },
-            Measure::FailedSuperclassAccuracy => match &self.superclasses {
+            Metric::FailedSuperclassAccuracy => match &self.superclasses {
                 Some(of) => confusion()?.failed_superclass_accuracy(of)?.value(),
                 None => None,
             },
-            Measure::Similarity => match &self.reference {
+            Metric::Similarity => match &self.reference {
                 Some(s) => confusion()?.similarity(s, &mut vec![0.0; s.classes()])?.value(),
                 None => None,
             },
-            Measure::Likelihood => test.scores.likelihood,
-            Measure::Calibration => test.scores.calibration,
+            Metric::Nll => test.scores.likelihood,
+            Metric::Ece => test.scores.calibration,
         })
     }
 }
@@ -191,13 +234,9 @@ pub fn selection(kind: &Kind, ordered: bool) -> Selection {
 /// The core's confusion table of recorded counts.
 pub(crate) fn confusion(counts: &[Vec<u64>]) -> Result<ConfusionTable<Vec<u64>>, Error> {
     let classes = counts.len();
-    let mut table = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
-    for (y, row) in counts.iter().enumerate() {
-        for (c, &n) in row.iter().enumerate() {
-            for _ in 0..n {
-                table.update(Label::new(y, classes)?, Label::new(c, classes)?)?;
-            }
-        }
+    if let Some(row) = counts.iter().find(|row| row.len() != classes) {
+        let what = "a row of a confusion matrix";
+        return Err(simloss_core::Error::Length { what, expected: classes, found: row.len() }.into());
     }
-    Ok(table)
+    Ok(ConfusionTable::from_counts(counts.concat(), classes)?)
 }

@@ -14,27 +14,23 @@
 //! | `report.html` | the report |
 //!
 //! # Many machines
-//! Runs know nothing of each other, so each may be a process of its own ([`Plan::list`] names them, [`one`] trains one),
-//! and [`gather`] makes a comparison of those that are finished. Two processes never write one run, nor one comparison:
+//! Runs know nothing of each other, so each may be a process of its own ([`Plan::list`] names them, [`one`](crate::compare::schedule::one) trains one),
+//! and [`gather`](crate::compare::schedule::gather) makes a comparison of those that are finished. Two processes never write one run, nor one comparison:
 //! their folders are locked.
-//!
-//! Runs on a table compute with one thread each, and as many run at a time as there are threads; runs on images, one
-//! after the other, compute with all of them. Results do not depend on it.
 
 use crate::{
     Error,
     compare::{
-        analysis::{Comparison, recorded, seeds},
+        comparison::{Comparison, recorded, seeds},
         manifest::{Facts, MANIFEST, Majority, Manifest, REPORTS, RUNS, Samples, named, run_folder},
     },
-    compute::{lanes::InstructionSet, loss::AnyLoss, task::Task},
+    compute::{lanes::InstructionSet, task::Task},
     data::Split,
     files,
     run::{
-        diagnostics::{self, Details},
-        progress::Progress,
+        diagnostics::Details,
         record::{Record, Selection, Settings},
-        train::{self, Objective, OutDir, run},
+        train,
     },
     similarity::{
         AnySimilarity, Candidate, Kind, Source,
@@ -46,10 +42,6 @@ use simloss_core::{Label, metrics::ConfusionTable};
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
 };
 
 /// What to compare, on what, and where to write.
@@ -100,18 +92,18 @@ pub enum Existing {
 }
 
 /// A run that is finished.
-type Finished = (Record, Details);
+pub(super) type Finished = (Record, Details);
 
-struct Contender<'a> {
-    title: String,
+pub(super) struct Contender<'a> {
+    pub(super) title: String,
     folder: String,
-    formula: Formula<'a>,
-    description: LossDescription,
+    pub(super) formula: Formula<'a>,
+    pub(super) description: LossDescription,
 }
 
 /// What a contender trains with.
 #[derive(Clone, Copy)]
-enum Formula<'a> {
+pub(super) enum Formula<'a> {
     /// Cross entropy, perhaps with another truth, which soft labels are made of the similarity for.
     CrossEntropy(Option<&'a AnySimilarity>),
     SimLoss(&'a AnySimilarity),
@@ -120,10 +112,10 @@ enum Formula<'a> {
 }
 
 /// A run by its place: the loss and the seed.
-type Job = (usize, usize);
+pub(super) type Job = (usize, usize);
 
 impl Plan {
-    fn contenders(&self) -> Vec<Contender<'_>> {
+    pub(super) fn contenders(&self) -> Vec<Contender<'_>> {
         let mut all = vec![];
         let mut add = |description: &LossDescription, formula| {
             let (title, folder, _) = named(&self.kind, description);
@@ -149,17 +141,17 @@ impl Plan {
     }
 
     /// All runs. Seed by seed: what is finished first is a comparison, of fewer seeds.
-    fn jobs(&self, contenders: &[Contender<'_>]) -> Vec<Job> {
+    pub(super) fn jobs(&self, contenders: &[Contender<'_>]) -> Vec<Job> {
         (0..self.seeds).flat_map(|seed| (0..contenders.len()).map(move |loss| (loss, seed))).collect()
     }
 
     /// The name of a run: its folder below that of all.
-    fn name(&self, contender: &Contender<'_>, seed: u64) -> String {
+    pub(super) fn name(&self, contender: &Contender<'_>, seed: u64) -> String {
         format!("{}/seed-{seed}", contender.folder)
     }
 
     /// The record of a run, if it is finished.
-    fn finished(&self, contender: &Contender<'_>, seed: u64) -> Result<Option<Record>, Error> {
+    pub(super) fn finished(&self, contender: &Contender<'_>, seed: u64) -> Result<Option<Record>, Error> {
         let asked = Settings { seed, ..self.settings.clone() };
         let run = run_folder(&self.out, &contender.folder, seed);
         let data = self.task.data().fingerprint();
@@ -178,14 +170,14 @@ impl Plan {
     }
 
     /// The folder with the runs.
-    fn runs(&self) -> PathBuf {
+    pub(super) fn runs(&self) -> PathBuf {
         self.out.join(RUNS)
     }
 
     /// Makes the folder ready for processes that train one run each, and names the runs that are not finished.
     ///
     /// # Errors
-    /// As [`compare`], before the first run.
+    /// As [`compare`](crate::compare::schedule::compare), before the first run.
     pub fn list(&self) -> Result<Vec<String>, Error> {
         self.check()?;
         let contenders = self.contenders();
@@ -200,7 +192,7 @@ impl Plan {
         Ok(names)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         self.settings.check()?;
         if self.settings.selection == Selection::Mae && !self.task.ordered() {
             return Err(Error::Usage(
@@ -213,7 +205,7 @@ impl Plan {
         Ok(())
     }
 
-    fn splits(&self) -> Result<Vec<Split>, Error> {
+    pub(super) fn splits(&self) -> Result<Vec<Split>, Error> {
         self.seeds().iter().map(|&seed| self.task.data().split(seed)).collect()
     }
 
@@ -224,7 +216,7 @@ impl Plan {
 
     /// Makes the output folder ready and this process's own as long as the file that is returned is open, or says why
     /// it cannot be.
-    fn prepare(&self, contenders: &[Contender<'_>], splits: &[Split]) -> Result<fs::File, Error> {
+    pub(super) fn prepare(&self, contenders: &[Contender<'_>], splits: &[Split]) -> Result<fs::File, Error> {
         let (manifest, runs, seeds) = (self.out.join(MANIFEST), self.runs(), self.seeds());
         let resumed = self.existing == Existing::Resume && self.is_begun(contenders);
         if runs.exists() && !manifest.exists() && !resumed {
@@ -257,12 +249,12 @@ impl Plan {
     }
 
     /// What is written of it, for reports.
-    fn manifest(&self, contenders: &[Contender<'_>], facts: Facts) -> Manifest {
+    pub(super) fn manifest(&self, contenders: &[Contender<'_>], facts: Facts) -> Manifest {
         let losses = contenders.iter().map(|contender| contender.description.clone()).collect();
         Manifest::new(facts, losses, self.settings.clone(), self.seeds, self.command.clone())
     }
 
-    fn facts(&self, splits: &[Split]) -> Result<Facts, Error> {
+    pub(super) fn facts(&self, splits: &[Split]) -> Result<Facts, Error> {
         let data = self.task.data();
         let mut class_samples = vec![0; data.class_names().len()];
         data.labels().iter().for_each(|y| class_samples[y.index()] += 1);
@@ -295,7 +287,7 @@ impl Plan {
     }
 
     /// The superclass of each class, where the similarity or the data say so.
-    fn superclasses(&self) -> Option<Vec<u16>> {
+    pub(super) fn superclasses(&self) -> Option<Vec<u16>> {
         match &self.source {
             Source::Superclass(of) => Some(of.clone()),
             _ => self.task.data().superclasses(),
@@ -303,7 +295,11 @@ impl Plan {
     }
 
     /// The comparison of what is finished, job by job.
-    fn comparison(self, splits: &[Split], finished: Vec<Option<(Record, Details)>>) -> Result<Comparison, Error> {
+    pub(super) fn comparison(
+        self,
+        splits: &[Split],
+        finished: Vec<Option<(Record, Details)>>,
+    ) -> Result<Comparison, Error> {
         let contenders = self.contenders();
         let of = |loss: usize| finished.iter().skip(loss).step_by(contenders.len()).cloned();
         let finished = |loss: usize| of(loss).map(|run| run.map(|(record, details)| (record, Some(details)))).collect();
@@ -320,178 +316,6 @@ fn folders(of: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(of).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let paths = entries.map_err(Error::file("read", of))?.into_iter().map(|entry| entry.path());
     Ok(paths.filter(|path| path.is_dir()).collect())
-}
-
-/// Runs what is planned and not yet there.
-///
-/// # Errors
-/// [`Error::Exists`] for a folder that holds a comparison; [`Error::Interrupted`]; those of [`run()`].
-pub fn compare(plan: Plan, progress: &Progress<'_>) -> Result<Comparison, Error> {
-    plan.check()?;
-    let contenders = plan.contenders();
-    let (seeds, splits) = (plan.seeds(), plan.splits()?);
-    let _lock = plan.prepare(&contenders, &splits)?;
-
-    let jobs = plan.jobs(&contenders);
-    progress.started(jobs.len());
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Finished>>> = Mutex::new(vec![None; jobs.len()]);
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let work = || {
-        while !progress.stopped() {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(loss, seed)) = jobs.get(job) else { return };
-            match plan.train(&contenders[loss], seeds[seed], &splits[seed], progress) {
-                Ok(finished) => held(&results)[job] = Some(finished),
-                Err(error) => {
-                    // The first failure ends the others, which then report that they were interrupted.
-                    held(&failure).get_or_insert(error);
-                    progress.stop();
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..plan.at_a_time().min(jobs.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    progress.finished();
-    let interrupted = || Error::Interrupted { folder: Some(plan.out.clone()) };
-    match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        Some(Error::Interrupted { .. }) => return Err(interrupted()),
-        Some(error) => return Err(error),
-        None => {}
-    }
-    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if results.iter().any(Option::is_none) {
-        return Err(interrupted());
-    }
-    drop(contenders);
-    plan.comparison(&splits, results)
-}
-
-/// Runs the one run of this name, as [`Plan::list`] gives it, and nothing else.
-///
-/// # Errors
-/// [`Error::Usage`] for a name that the plan does not have, [`Error::Busy`] where another process is at it; those of
-/// [`run()`].
-pub fn one(plan: &Plan, name: &str, progress: &Progress<'_>) -> Result<Record, Error> {
-    plan.check()?;
-    let contenders = plan.contenders();
-    let seeds = plan.seeds();
-    let found =
-        plan.jobs(&contenders).into_iter().find(|&(loss, seed)| plan.name(&contenders[loss], seeds[seed]) == name);
-    let Some((loss, seed)) = found else {
-        return Err(Error::Usage(format!("there is no run {name} in this comparison; --list names them")));
-    };
-    let split = plan.task.data().split(seeds[seed])?;
-    if !plan.out.join(MANIFEST).exists() {
-        // Where --list was not asked for, so that there is a report of this run, too.
-        fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
-        plan.manifest(&contenders, plan.facts(&plan.splits()?)?).write(&plan.out)?;
-    }
-    progress.started(1);
-    let record = plan.train(&contenders[loss], seeds[seed], &split, progress);
-    progress.finished();
-    Ok(record?.0)
-}
-
-/// The comparison of those runs that are finished.
-///
-/// # Errors
-/// [`Error::Usage`] where none is; [`Error::OtherRun`] for runs on other data or with another loss; [`Error::File`] and
-/// [`Error::Format`].
-pub fn gather(plan: Plan) -> Result<Comparison, Error> {
-    plan.check()?;
-    let contenders = plan.contenders();
-    let (seeds, splits) = (plan.seeds(), plan.splits()?);
-    let mut records = vec![];
-    for (loss, seed) in plan.jobs(&contenders) {
-        let (contender, split) = (&contenders[loss], &splits[seed]);
-        let record = plan.finished(contender, seeds[seed])?;
-        let details = record.map(|record| {
-            let details = plan.details(contender, seeds[seed], split, &record, plan.settings.threads)?;
-            Ok::<_, Error>((record, details))
-        });
-        records.push(details.transpose()?);
-    }
-    if records.iter().all(Option::is_none) {
-        let runs = plan.runs();
-        return Err(Error::Usage(format!("{} holds no finished run of this comparison", runs.display())));
-    }
-    drop(contenders);
-    plan.comparison(&splits, records)
-}
-
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-impl Plan {
-    /// Runs at a time. A batch of images is work enough for all threads, one of a table is not.
-    fn at_a_time(&self) -> usize {
-        match self.task {
-            Task::Table(_) => self.settings.threads,
-            Task::Images { .. } => 1,
-        }
-    }
-
-    fn train(
-        &self,
-        contender: &Contender<'_>,
-        seed: u64,
-        split: &Split,
-        progress: &Progress<'_>,
-    ) -> Result<Finished, Error> {
-        let threads = (self.settings.threads / self.at_a_time()).max(1);
-        let settings = Settings { seed, threads, ..self.settings.clone() };
-        let dir = self.runs().join(self.name(contender, seed));
-        let out = OutDir { dir, resume: self.existing == Existing::Resume };
-        let data = self.task.data();
-        let alone = (self.at_a_time() == 1).then(|| format!("{}, seed {seed}", contender.title));
-        let mut watch = progress.watch(alone);
-        let Contender { description, formula, .. } = contender;
-        let groups = match &self.source {
-            Source::Superclass(of) => Some(&of[..]),
-            _ => None,
-        };
-        let classes = data.class_names().len();
-        let (loss, similarity) = match *formula {
-            Formula::CrossEntropy(similarity) => (AnyLoss::cross_entropy(classes)?, similarity),
-            Formula::SimLoss(similarity) => (AnyLoss::simloss(similarity.clone()), None),
-            Formula::Proper(similarity) => (AnyLoss::proper(similarity.clone())?, None),
-            Formula::Emd => (AnyLoss::squared_emd(classes)?, None),
-        };
-        let objective = Objective { loss, description, similarity, groups };
-        let record = run(&settings, objective, data, split, Some(&out), &mut watch)?;
-        let details = self.details(contender, seed, split, &record, threads)?;
-        progress.run_done(watch.trained());
-        Ok((record, details))
-    }
-
-    /// What else is known of a finished run.
-    fn details(
-        &self,
-        contender: &Contender<'_>,
-        seed: u64,
-        split: &Split,
-        record: &Record,
-        threads: usize,
-    ) -> Result<Details, Error> {
-        let dir = self.runs().join(self.name(contender, seed));
-        let superclasses = self.superclasses();
-        diagnostics::of(&diagnostics::Finished {
-            dir: &dir,
-            record,
-            data: self.task.data(),
-            ordered: self.task.ordered(),
-            superclasses: superclasses.as_deref(),
-            split,
-            threads,
-        })
-    }
 }
 
 fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {

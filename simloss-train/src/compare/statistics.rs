@@ -14,16 +14,20 @@
 //! | `d_z`, the effect size of paired differences | D. Lakens, "Calculating and reporting effect sizes", Frontiers in Psychology 4:863, 2013, equation 6 |
 //! | [`holm`]: `p'_(i) = max over j <= i of min(1, (k - j + 1) p_(j))`, `p` ascending, `k` of them | S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979 |
 
+use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A corrected p value below this is called a difference.
 pub const SIGNIFICANCE: f64 = 0.05;
 
+/// The confidence of an interval.
+pub const CONFIDENCE: f64 = 1.0 - SIGNIFICANCE;
+
 /// By how much of the greatest value equal results may differ: their scores are computed in `f32`.
 const ROUNDING: f64 = 16.0 * f32::EPSILON as f64;
 
 /// Mean and spread of some results.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// How many.
     pub count: usize,
@@ -48,10 +52,13 @@ impl Summary {
 }
 
 /// What a paired test says.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Paired {
     /// The differences.
     pub difference: Summary,
+    /// The 95% confidence interval of their mean: `m ± t s sqrt(1/n + n_test/n_train)`, `t` the 97.5% quantile of Student's
+    /// distribution with `n - 1` degrees of freedom. It excludes 0 exactly where `p` is below 0.05.
+    pub interval: [f64; 2],
     /// Two-sided p value of no difference, before any correction for several tests.
     pub p: f64,
     /// The effect size `d_z`; 0 where all differences are 0, but for rounding.
@@ -85,15 +92,18 @@ pub fn paired(values: &[f64], reference: &[f64], test_to_train: f64) -> Option<P
     // spread, such noise would make any difference sure.
     let noise = ROUNDING * values.iter().chain(reference).fold(0.0, |most: f64, x| most.max(x.abs()));
     if differences.iter().all(|d| d.abs() <= noise) {
-        return Some(Paired { difference, p: 1.0, effect: 0.0 });
+        return Some(Paired { difference, interval: [difference.mean; 2], p: 1.0, effect: 0.0 });
     }
     let effect = difference.mean / difference.deviation;
-    let t = effect / (1.0 / difference.count as f64 + test_to_train).sqrt();
+    let error = (1.0 / difference.count as f64 + test_to_train).sqrt();
+    let t = effect / error;
     if difference.deviation <= noise || !t.is_finite() {
         return None;
     }
     let student = StudentsT::new(0.0, 1.0, (difference.count - 1) as f64).ok()?;
-    Some(Paired { difference, p: (2.0 * student.sf(t.abs())).min(1.0), effect })
+    let half = student.inverse_cdf(0.5 + 0.5 * CONFIDENCE) * error * difference.deviation;
+    let interval = [difference.mean - half, difference.mean + half];
+    Some(Paired { difference, interval, p: (2.0 * student.sf(t.abs())).min(1.0), effect })
 }
 
 /// Holm's correction: p values of one family of tests, in the order given.
@@ -133,6 +143,8 @@ mod tests {
         assert!(close(test.p, 0.002833, 5e-7), "{test:?}");
         assert!(close(test.difference.mean, -1.58, 1e-12));
         assert!(close(test.effect, -4.0621 / 10f64.sqrt(), 2e-5));
+        // 95 percent confidence interval: -2.4598858 -0.7001142.
+        assert!(close(test.interval[0], -2.4598858, 1e-6) && close(test.interval[1], -0.7001142, 1e-6), "{test:?}");
     }
 
     #[test]

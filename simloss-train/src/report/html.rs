@@ -1,55 +1,53 @@
-//! Pages: one file each, nothing fetched, light, dark and print.
+//! An analysis as a page, and the page of a similarity: one file each, nothing fetched, for light, dark and print.
 //!
 //! Names that come from files are escaped by the template; only drawings, which escape their own text, go in as they are.
 
 use crate::{
     Error, VERSION,
     compare::{
-        analysis::{Cell, Comparison, Series},
-        manifest::{MARKDOWN, Role as Compared, Samples},
-        metric::Measure,
+        analysis::Analysis,
+        loss_result::LossResult,
+        manifest::{Role as Compared, Samples},
+        metric::Metric,
         statistics::{SIGNIFICANCE, Summary},
     },
     files,
     report::{
-        plot::{Chart, HeatMap, Line, Look, Role},
-        text::{self, Claim, brackets, counted, p_value},
+        figures::{self, Figure, shown},
+        format::{capitalized, counted, difference, p_value},
+        plot::{HeatMap, Role},
+        words,
     },
-    run::{
-        diagnostics::{Details, Trust},
-        record::Selection,
-    },
-    similarity::{describe::Description, rebuilt, spec::Link},
+    run::record::Selection,
+    similarity::describe::Description,
 };
 use askama::Template;
 use std::path::Path;
 
-/// Up to so many classes have their confusion written in a table; more are drawn.
+/// Up to so many classes have their confusion matrix in a table; larger ones are drawn.
 const TABULATED: usize = 16;
+/// Class names that the list of facts shows.
+const LISTED: usize = 40;
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Report {
     version: &'static str,
-    name: String,
-    honest: String,
+    title: String,
+    verdict: String,
     subject: String,
     similarity: String,
-    findings: Vec<String>,
-    seeds: usize,
-    tested: bool,
-    significance: f64,
-    brackets: &'static str,
-    prepared: &'static str,
-    heads: Vec<Head>,
-    rows: Vec<Row>,
-    tests: Vec<Test>,
-    claims: Vec<Claim>,
+    differences: Vec<Figure>,
+    compact: Table,
+    caveats: Vec<String>,
+    claims: Option<Table>,
+    all: Table,
+    tests: Vec<Table>,
+    contests: Option<Table>,
+    decoders: Table,
     figures: Vec<Figure>,
-    answers_caption: String,
-    answer_heads: Vec<String>,
-    answers: Vec<Row>,
     confusions: Vec<Confusion>,
+    prepared: &'static str,
     facts: Vec<(String, String)>,
 }
 
@@ -63,15 +61,16 @@ struct Page {
     facts: Vec<(String, String)>,
 }
 
-struct Head {
-    text: &'static str,
-    title: &'static str,
+/// A table with a caption; its first column names the rows.
+struct Table {
+    caption: String,
+    heads: Vec<Head>,
+    rows: Vec<Row>,
 }
 
-/// The paired tests of one measure.
-struct Test {
-    measure: String,
-    rows: Vec<Row>,
+struct Head {
+    text: String,
+    title: &'static str,
 }
 
 struct Row {
@@ -85,27 +84,25 @@ struct Field {
     class: &'static str,
 }
 
+impl Head {
+    fn of(text: impl Into<String>) -> Self {
+        Head { text: text.into(), title: "" }
+    }
+}
+
 impl Field {
     fn plain(text: impl Into<String>) -> Self {
-        Field { text: text.into(), class: "" }
+        Field { text: unbroken(&text.into()), class: "" }
+    }
+
+    fn long(text: impl Into<String>) -> Self {
+        Field { text: text.into(), class: "long" }
     }
 
     fn p(p: Option<f64>) -> Self {
         let class = if p.is_some_and(|p| p < SIGNIFICANCE) { "p sure" } else { "p" };
         Field { text: p.map_or_else(String::new, p_value), class }
     }
-}
-
-struct Figure {
-    title: String,
-    svg: String,
-    caption: String,
-    keys: Vec<Key>,
-}
-
-struct Key {
-    class: &'static str,
-    text: String,
 }
 
 struct Confusion {
@@ -129,15 +126,40 @@ struct ConfusionCell {
     text: String,
 }
 
-/// Writes the report of a comparison as a page, and its table in Markdown, each whole or not at all.
+/// The page.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Draw`], [`Error::Core`].
-pub fn write(comparison: &Comparison) -> Result<(), Error> {
-    let page = report(comparison)?;
-    let table = comparison.out.join(MARKDOWN);
-    files::replace(&table, &[text::markdown(comparison)?.as_bytes()])?;
-    files::replace(&comparison.report(), &[render("the report", &page)?.as_bytes()])
+/// [`Error::Draw`].
+pub fn render(analysis: &Analysis) -> Result<String, Error> {
+    let page = Report {
+        version: VERSION,
+        title: words::title(analysis),
+        verdict: unbroken(&words::verdict(analysis)),
+        subject: words::subject(analysis),
+        similarity: words::similarity(analysis),
+        differences: figures::differences(analysis)?,
+        compact: compact(analysis),
+        caveats: words::caveats(analysis).iter().map(|caveat| unbroken(caveat)).collect(),
+        claims: claims(analysis),
+        all: all(analysis),
+        tests: tests(analysis),
+        contests: contests(analysis),
+        decoders: decoders(analysis),
+        figures: figures::all(analysis)?,
+        confusions: confusions(analysis)?,
+        prepared: match &analysis.facts.samples {
+            Samples::Row { .. } => {
+                "Splits keep the proportions of the classes. Features are standardized with the mean and standard deviation \
+                 of the training set."
+            }
+            Samples::Image { .. } => {
+                "Sets that the data name are kept; the others are drawn in one shuffle. Images are resized and divided by \
+                 255. Only training images are augmented, as stated below."
+            }
+        },
+        facts: facts(analysis),
+    };
+    filled("the report", &page)
 }
 
 /// Writes the page of a similarity, whole or not at all.
@@ -151,384 +173,186 @@ pub(crate) fn write_similarity(
     description: &Description,
     facts: Vec<(String, String)>,
 ) -> Result<(), Error> {
-    let (svg, caption) = heat_map(names, description)?;
+    let (svg, caption) = figures::heat_map(names, description)?;
     let page = Page { version: VERSION, title: title.to_owned(), caption, svg, facts };
-    files::replace(path, &[render("the page of a similarity", &page)?.as_bytes()])
+    files::replace(path, &[filled("the page of a similarity", &page)?.as_bytes()])
 }
 
-fn render(what: &'static str, page: &impl Template) -> Result<String, Error> {
+fn filled(what: &'static str, page: &impl Template) -> Result<String, Error> {
     page.render().map_err(|problem| Error::Draw { what, problem: problem.to_string() })
-}
-
-fn report(comparison: &Comparison) -> Result<Report, Error> {
-    let chosen = comparison.all_chosen();
-    let tested = comparison.series.len() > 1 && comparison.seeds > 1;
-    let (heads, rows) = results(comparison)?;
-    let (answer_heads, answers) = answers(comparison);
-    let answered = text::answered(comparison);
-    let errors = answered.contains(&Measure::ClassError);
-    let mut answers_caption = "Test samples, mean ± standard deviation".to_owned();
-    for &role in &Compared::CHOSEN {
-        if let (Some(chosen), 2..) = (comparison.chosen_of(role), comparison.of_role(role).count()) {
-            let title = &comparison.series[chosen].title;
-            answers_caption.push_str(&format!("; {title} was chosen among {} on the validation samples", role.name()));
-        }
-    }
-    answers_caption.push('.');
-    if !chosen.is_empty() {
-        answers_caption.push_str(&format!(
-            " p: paired test of the {} of a loss and cross entropy under one answer, corrected over all of them.",
-            if errors { "MAE" } else { answered.last().map_or("accuracy", |measure| measure.short()) }
-        ));
-    }
-    if errors {
-        answers_caption.push_str(" The median class is the one of least expected error (minimum risk).");
-    }
-    if answered.contains(&Measure::SuperclassAccuracy) {
-        answers_caption.push_str(" Least superclass risk: the answer whose superclass is the most probable one.");
-    }
-    let mut confusions = vec![confusion(comparison, 0, "plain-tone")?];
-    for (chosen, tone) in toned(comparison).skip(1) {
-        confusions.push(confusion(comparison, chosen, tone)?);
-    }
-    confusions.extend(superclass_confusions(comparison)?);
-    let honest = text::plain_with_other_answers(comparison);
-    let mut findings = text::findings(comparison)?;
-    findings.retain(|finding| !honest.contains(finding));
-    Ok(Report {
-        version: VERSION,
-        name: comparison.facts.name.to_owned(),
-        subject: sentence(&text::subject(comparison)),
-        similarity: sentence(&text::similarity(comparison)),
-        honest: unbroken(&honest.join(" ")),
-        findings: findings.iter().map(|finding| unbroken(finding)).collect(),
-        seeds: comparison.seeds,
-        tested,
-        significance: SIGNIFICANCE,
-        brackets: brackets(comparison)?,
-        prepared: match &comparison.facts.samples {
-            Samples::Row { .. } => {
-                "Splits keep the proportions of the classes. Features are scaled to mean 0 and deviation 1 on the training \
-                 part."
-            }
-            Samples::Image { .. } => {
-                "Parts that the data name are kept, the others drawn in one shuffle. Images are resized and divided by \
-                 255; training images alone are augmented, where that is said below."
-            }
-        },
-        heads,
-        rows,
-        tests: tests(comparison)?,
-        claims: text::claims(comparison)?,
-        figures: figures(comparison)?,
-        answers_caption,
-        answer_heads,
-        answers,
-        confusions,
-        facts: facts(comparison),
-    })
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// How a series stands out: it is the reference, or it was chosen.
-fn class(comparison: &Comparison, series: usize) -> &'static str {
-    match series {
-        0 => "reference",
-        i if Some(i) == comparison.chosen() => "chosen",
-        i if Some(i) == comparison.chosen_of(Compared::Proper) => "chosen-proper",
-        _ => "",
-    }
-}
-
-/// What is shown beside each other: cross entropy, the chosen SimLoss and the chosen proper SimLoss, each with its colour in
-/// drawings and its class in the page.
-fn drawn_series(comparison: &Comparison) -> impl Iterator<Item = (usize, Role, &'static str)> {
-    let all = [
-        (Some(0), Role::Plain, "plain"),
-        (comparison.chosen(), Role::SimLoss, "simloss"),
-        (comparison.chosen_of(Compared::Proper), Role::Proper, "proper"),
-    ];
-    all.into_iter().filter_map(|(i, role, class)| Some((i?, role, class)))
-}
-
-/// The same with the tones of tables.
-fn toned(comparison: &Comparison) -> impl Iterator<Item = (usize, &'static str)> {
-    drawn_series(comparison).map(|(i, role, _)| {
-        (
-            i,
-            match role {
-                Role::Proper => "proper-tone",
-                Role::SimLoss => "simloss-tone",
-                Role::Plain | Role::Second => "plain-tone",
-            },
-        )
-    })
-}
-
-fn results(comparison: &Comparison) -> Result<(Vec<Head>, Vec<Row>), Error> {
-    let measures = comparison.measures.list();
-    let heads = measures.iter().map(|measure| Head { text: measure.short(), title: measure.long() }).collect();
-    let mut rows: Vec<Row> = comparison
-        .series
-        .iter()
-        .enumerate()
-        .map(|(i, series)| Row { title: series.title.clone(), class: class(comparison, i), fields: vec![] })
-        .collect();
-    for &measure in measures {
-        for (row, cell) in rows.iter_mut().zip(comparison.cells(measure)?) {
-            row.fields.push(match cell {
-                None => Field::plain("–"),
-                Some(cell) => Field {
-                    text: counted(measure, &cell.summary, comparison.seeds),
-                    class: if cell.is_significant() { "sure" } else { "" },
-                },
-            });
-        }
-    }
-    Ok((heads, rows))
-}
-
-fn tests(comparison: &Comparison) -> Result<Vec<Test>, Error> {
-    let mut tests = vec![];
-    for &measure in comparison.measures.list().iter().filter(|measure| measure.is_tested()) {
-        let mut rows = vec![];
-        for (i, (series, cell)) in comparison.series.iter().zip(comparison.cells(measure)?).enumerate() {
-            let Some((paired, corrected)) = cell.and_then(|cell| cell.test.zip(cell.corrected)) else { continue };
-            let fields = vec![
-                Field::plain(signed(counted(measure, &paired.difference, comparison.seeds), paired.difference.mean)),
-                Field::plain(signed(format!("{:.2}", paired.effect), paired.effect)),
-                Field::plain(p_value(paired.p)),
-                Field::p(Some(corrected)),
-            ];
-            rows.push(Row { title: series.title.clone(), class: class(comparison, i), fields });
-        }
-        if !rows.is_empty() {
-            tests.push(Test { measure: sentence(measure.long()), rows });
-        }
-    }
-    Ok(tests)
-}
-
-/// A number with its sign, the minus as long as the plus.
-fn signed(text: String, x: f64) -> String {
-    match text.strip_prefix('-') {
-        Some(rest) => format!("−{rest}"),
-        None if x > 0.0 => format!("+{text}"),
-        None => text,
-    }
 }
 
 /// Text whose short formulas stay on one line.
 fn unbroken(text: &str) -> String {
-    text.replace(" = ", "\u{a0}=\u{a0}").replace(" ± ", "\u{a0}±\u{a0}").replace(" %", "\u{a0}%")
+    text.replace(" = ", "\u{a0}=\u{a0}").replace(" ± ", "\u{a0}±\u{a0}").replace(" < ", "\u{a0}<\u{a0}")
 }
 
-fn answers(comparison: &Comparison) -> (Vec<String>, Vec<Row>) {
-    let measures = text::answered(comparison);
-    let name = |measure: &Measure| if *measure == Measure::ClassError { "MAE" } else { measure.short() };
-    let heads_of = |loss: &str| measures.iter().map(|m| format!("{loss}: {}", name(m))).collect::<Vec<_>>();
-    let mut heads = heads_of("cross entropy");
-    for chosen in comparison.all_chosen() {
-        heads.extend(heads_of(&comparison.series[chosen].title));
-        heads.push("p".into());
+/// How a loss stands out: it is the reference, or it was selected.
+fn class(analysis: &Analysis, loss: usize) -> &'static str {
+    let is = |role| analysis.selected(role).is_some_and(|selected| selected.loss == loss);
+    match loss {
+        0 => "reference",
+        _ if is(Compared::SimLoss) => "chosen",
+        _ if is(Compared::Proper) => "chosen-proper",
+        _ => "",
     }
-    let rows = text::answers(comparison)
-        .into_iter()
-        .map(|answer| {
-            let written = |numbers: &[Option<Summary>]| -> Vec<Field> {
-                let all = measures.iter().zip(numbers);
-                let text = |s: Summary, m| counted(m, &s, comparison.seeds);
-                all.map(|(&m, s)| Field::plain(s.map_or_else(String::new, |s| text(s, m)))).collect()
+}
+
+fn cell(analysis: &Analysis, metric: Metric, loss: usize) -> Field {
+    match analysis.metric(metric).and_then(|result| result.cells.get(loss)?.as_ref()) {
+        None => Field::plain("–"),
+        Some(cell) => Field {
+            text: counted(metric, &cell.summary, analysis.seeds.len()),
+            class: if cell.is_significant() { "sure" } else { "" },
+        },
+    }
+}
+
+fn compact(analysis: &Analysis) -> Table {
+    let shown = words::compact(analysis);
+    let mut heads = vec![Head::of("Test set")];
+    heads.extend(shown.iter().map(|&i| Head::of(unbroken(&analysis.losses[i].title))));
+    let compared = analysis.losses.len() > 1;
+    if compared {
+        heads.push(Head::of("Significant change, all losses"));
+    }
+    let rows = analysis.metrics.iter().map(|result| {
+        let mut fields: Vec<Field> = shown.iter().map(|&i| cell(analysis, result.metric, i)).collect();
+        if compared {
+            fields.push(Field::long(words::change(analysis, result)));
+        }
+        Row { title: result.metric.short().to_owned(), class: "", fields }
+    });
+    let caption = [Some(words::legend(analysis).replace("*: ", "Marked: ")), words::selection(analysis)];
+    let caption = caption.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Table { caption: unbroken(&caption), heads, rows: rows.collect() }
+}
+
+fn claims(analysis: &Analysis) -> Option<Table> {
+    let rows = analysis.claims.iter().map(|of| Row {
+        title: words::claim(of.claim).to_owned(),
+        class: "",
+        fields: vec![Field::long(words::decided(of.verdict)), Field::long(words::evidence(analysis, of))],
+    });
+    let heads = ["Claim", "Here", "Evidence"].map(Head::of).into_iter().collect();
+    let caption = "Claims of arXiv 2003.03182 about the means of its runs.".to_owned();
+    (!analysis.claims.is_empty()).then(|| Table { caption, heads, rows: rows.collect() })
+}
+
+fn all(analysis: &Analysis) -> Table {
+    let metrics = analysis.metrics.iter().map(|result| result.metric);
+    let mut heads = vec![Head::of("Loss"), Head::of("Runs")];
+    heads.extend(metrics.clone().map(|metric| Head { text: metric.short().to_owned(), title: metric.long() }));
+    let rows = analysis.losses.iter().enumerate().map(|(i, loss)| {
+        let mut fields = vec![Field::plain(loss.runs.len().to_string())];
+        fields.extend(metrics.clone().map(|metric| cell(analysis, metric, i)));
+        Row { title: loss.title.clone(), class: class(analysis, i), fields }
+    });
+    let caption = words::legend(analysis).replace("*: ", "Marked: ");
+    Table { caption, heads, rows: rows.collect() }
+}
+
+fn tests(analysis: &Analysis) -> Vec<Table> {
+    let tables = analysis.metrics.iter().map(|result| {
+        let metric = result.metric;
+        let rows = analysis.losses.iter().zip(&result.cells).enumerate().filter_map(|(i, (loss, cell))| {
+            let cell = cell.as_ref()?;
+            let test = cell.test?;
+            let signed = |x: f64| difference(metric, x).replace('-', "−");
+            let [low, high] = test.interval.map(signed);
+            let fields = vec![
+                Field::plain(signed(test.difference.mean)),
+                Field::plain(format!("{low} to {high}")),
+                Field::plain(format!("{:.2}", test.effect).replace('-', "−")),
+                Field::plain(p_value(test.p)),
+                Field::p(cell.corrected),
+            ];
+            Some(Row { title: loss.title.clone(), class: class(analysis, i), fields })
+        });
+        let heads = ["Loss", "difference", "95% interval", "d_z", "p", "p, corrected"].map(Head::of);
+        Table { caption: capitalized(metric.long()), heads: heads.into_iter().collect(), rows: rows.collect() }
+    });
+    tables.filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn contests(analysis: &Analysis) -> Option<Table> {
+    let heads = std::iter::once("Test set").chain(words::CONTEST).map(Head::of).collect();
+    let rows = analysis.contests.iter().map(|contest| Row {
+        title: contest.metric.short().to_owned(),
+        class: "",
+        fields: words::contest(analysis, contest).into_iter().map(Field::plain).collect(),
+    });
+    let caption = "The best decoder and parameter of each loss, selected on the test set. p is corrected for that.";
+    (!analysis.contests.is_empty()).then(|| Table { caption: caption.to_owned(), heads, rows: rows.collect() })
+}
+
+fn decoders(analysis: &Analysis) -> Table {
+    let decoded = &analysis.decoded;
+    let mut heads = vec![Head::of("Decoder")];
+    let titles = std::iter::once("cross entropy")
+        .chain(analysis.selected.iter().map(|selected| &analysis.losses[selected.loss].title[..]));
+    for (i, title) in titles.enumerate() {
+        heads.extend(decoded.metrics.iter().map(|m| Head::of(unbroken(&format!("{title}: {}", m.short())))));
+        if i > 0 {
+            heads.push(Head::of("p"));
+        }
+    }
+    let numbers = |of: &[Option<Summary>]| -> Vec<Field> {
+        let written = decoded.metrics.iter().zip(of);
+        let seeds = analysis.seeds.len();
+        let text = |(&m, s): (&Metric, &Option<Summary>)| s.map_or_else(String::new, |s| counted(m, &s, seeds));
+        written.map(|pair| Field::plain(text(pair))).collect()
+    };
+    let rows = decoded.rows.iter().map(|row| {
+        let mut fields = numbers(&row.reference);
+        for (selected, p) in &row.selected {
+            fields.extend(numbers(selected));
+            fields.push(Field::p(*p));
+        }
+        let title = row.decoder.map_or("most frequent class", |decoder| decoder.name()).to_owned();
+        Row { title, class: "", fields }
+    });
+    let what = decoded.metrics.last().map_or("accuracy", |metric| metric.short());
+    let mut caption = "Test set, mean ± standard deviation over seeds.".to_owned();
+    if !analysis.selected.is_empty() {
+        caption
+            .push_str(&format!(" p: paired test of {what} against cross entropy under the same decoder, corrected."));
+    }
+    if decoded.metrics.contains(&Metric::Mae) {
+        caption.push_str(" The median has the smallest expected absolute error.");
+    }
+    Table { caption, heads, rows: rows.collect() }
+}
+
+fn confusions(analysis: &Analysis) -> Result<Vec<Confusion>, Error> {
+    let toned = || {
+        shown(analysis).map(|(loss, role, _)| {
+            let tone = match role {
+                Role::Proper => "proper-tone",
+                Role::SimLoss => "simloss-tone",
+                Role::Plain | Role::Second => "plain-tone",
             };
-            let mut fields = written(&answer.plain);
-            for of in &answer.chosen {
-                fields.extend(written(&of.numbers));
-                fields.push(Field::p(of.p));
-            }
-            Row { title: answer.name.into(), class: "", fields }
+            (loss, tone)
         })
-        .collect();
-    (heads, rows)
-}
-
-fn figures(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
-    let mut figures = vec![];
-    let measures = comparison.measures.list();
-    let with_parameter = |role| comparison.series.iter().filter(|s| s.role == role && s.parameter.is_some()).count();
-    if Compared::CHOSEN.iter().any(|&role| with_parameter(role) > 1) {
-        let both = [Measure::ClassError, Measure::ExpectedError];
-        for &measure in measures {
-            let shown: &[Measure] = match measure {
-                Measure::ClassError => &both,
-                // Drawn with the error of the class.
-                Measure::ExpectedError => continue,
-                _ => &[measure],
-            };
-            figures.extend(grid(comparison, shown)?);
-        }
-    }
-    figures.extend(learning(comparison)?);
-    figures.extend(losses(comparison)?);
-    figures.extend(distributions(comparison)?);
-    figures.extend(of_one_class(comparison)?);
-    figures.extend(reliability(comparison)?);
-    figures.extend(chosen_maps(comparison)?);
-    Ok(figures)
-}
-
-/// Those of them that have runs.
-fn shown(comparison: &Comparison) -> Vec<(&Series, Role, &'static str)> {
-    let known = drawn_series(comparison).filter_map(|(i, role, class)| Some((comparison.series.get(i)?, role, class)));
-    known.filter(|(series, ..)| !series.records.is_empty()).collect()
-}
-
-/// The loss that each is trained with, epoch by epoch.
-fn losses(comparison: &Comparison) -> Result<Option<Figure>, Error> {
-    let (mut lines, mut keys) = (vec![], vec![]);
-    for (series, role, class) in shown(comparison) {
-        for record in &series.records {
-            let points = record.epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, epoch.train_loss?, 0.0)));
-            lines.push(Line { role, points: points.collect(), look: Look::Shade(70) });
-        }
-        keys.push(Key { class, text: series.title.clone() });
-    }
-    let chart = Chart { x: "epoch".into(), y: "training loss".into(), lines, percent: false };
-    let caption = "Mean loss of the training samples, one line a run. Each loss is measured in itself: heights of \
-                   different losses say nothing about each other.";
-    Ok(chart.svg()?.map(|svg| Figure { title: "Training loss".into(), svg, caption: caption.into(), keys }))
-}
-
-/// How often each class of an order is answered, and how often it is true.
-fn distributions(comparison: &Comparison) -> Result<Option<Figure>, Error> {
-    if !comparison.measures.list().contains(&Measure::ClassError) {
-        return Ok(None);
-    }
-    let values = &comparison.facts.class_values;
-    let line = |role, counts: Vec<u64>| {
-        let all = counts.iter().sum::<u64>().max(1) as f64;
-        let points = values.iter().zip(counts).map(|(&x, n)| (x, n as f64 / all, 0.0)).collect();
-        Line { role, points, look: Look::Trend }
     };
-    let (mut lines, mut keys) = (vec![], vec![]);
-    for (i, role, class) in drawn_series(comparison) {
-        let Some(series) = comparison.series.get(i).filter(|s| !s.records.is_empty()) else { continue };
-        let confusion = comparison.confusion(i)?;
-        if lines.is_empty() {
-            lines.push(line(Role::Second, confusion.iter().map(|row| row.iter().sum()).collect()));
-            keys.push(Key { class: "second", text: "true".into() });
-        }
-        lines.push(line(role, (0..values.len()).map(|c| confusion.iter().map(|row| row[c]).sum()).collect()));
-        keys.push(Key { class, text: series.title.clone() });
+    let names = &analysis.facts.class_names;
+    let mut all = vec![];
+    for (loss, tone) in toned() {
+        all.push(drawn(&loss.title, tone, names, &loss.confusion)?);
     }
-    let chart = Chart { x: "class".into(), y: "share of test samples".into(), lines, percent: true };
-    let caption = "How often each class is the most probable one, and how often it is true, all test parts together.";
-    Ok(chart.svg()?.map(|svg| Figure {
-        title: "True and predicted classes".into(),
-        svg,
-        caption: caption.into(),
-        keys,
-    }))
-}
-
-/// What networks say, on average, of samples of one class in an order.
-fn of_one_class(comparison: &Comparison) -> Result<Option<Figure>, Error> {
-    if !comparison.measures.list().contains(&Measure::ClassError) {
-        return Ok(None);
-    }
-    let data = &comparison.facts;
-    let Some(one) = comparison.series.iter().flat_map(Series::known).map(|d| &d.of_one_class).next() else {
-        return Ok(None);
-    };
-    let (mut lines, mut keys) = (vec![], vec![]);
-    let drawn = comparison.series.iter().filter(|s| s.role != Compared::Baseline && s.known().next().is_some());
-    for series in drawn {
-        let runs = series.known().count() as f64;
-        let mean = |c: usize| series.known().map(|d| d.of_one_class.probabilities[c]).sum::<f64>() / runs;
-        let points = data.class_values.iter().enumerate().map(|(c, &x)| (x, mean(c), 0.0)).collect();
-        let (role, class) = match series.role {
-            Compared::CrossEntropy | Compared::Baseline => (Role::Plain, "plain"),
-            Compared::SimLoss => (Role::SimLoss, "simloss"),
-            Compared::Proper => (Role::Proper, "proper"),
-        };
-        // The greater the parameter, the stronger the line.
-        let look = series.parameter.map_or(Look::Trend, |x| Look::Shade(25 + (75.0 * x.clamp(0.0, 1.0)) as u8));
-        lines.push(Line { role, points, look });
-        if keys.iter().all(|key: &Key| key.class != class) {
-            let name = series.role.name();
-            let text = if class == "plain" {
-                name.to_owned()
-            } else {
-                let name = sentence(name);
-                format!("{name}, the stronger the greater its parameter")
-            };
-            keys.push(Key { class, text });
+    if let Some(of) = &analysis.facts.superclasses {
+        for (loss, tone) in toned() {
+            all.push(superclasses(loss, tone, names, of)?);
         }
     }
-    let name = &data.class_names[one.class];
-    let chart = Chart { x: "class".into(), y: "mean probability".into(), lines, percent: true };
-    let caption = format!(
-        "What the networks say of test samples of class {name}, the most frequent one: the mean of their probabilities."
-    );
-    Ok(chart.svg()?.map(|svg| Figure { title: format!("Mean prediction for class {name}"), svg, caption, keys }))
+    Ok(all)
 }
 
-/// Confidence against the share that is right, before and after temperature scaling, of both losses.
-fn reliability(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
-    let mut figures = vec![];
-    for (series, role, class) in shown(comparison) {
-        let pooled = |of: fn(&Details) -> &Trust| {
-            let bins = series.known().next().map_or(0, |d| of(d).bins.len());
-            let points = (0..bins).filter_map(|b| {
-                let all = series.known().filter_map(|d| of(d).bins.get(b));
-                let (samples, right, confidence) = all.fold((0u64, 0u64, 0.0), |(n, r, c), bin| {
-                    (n + bin.samples, r + bin.right, c + bin.confidence * bin.samples as f64)
-                });
-                (samples > 0).then(|| (confidence / samples as f64, right as f64 / samples as f64, 0.0))
-            });
-            points.collect::<Vec<_>>()
-        };
-        let lines = vec![
-            Line { role: Role::Second, points: vec![(0.0, 0.0, 0.0), (1.0, 1.0, 0.0)], look: Look::Dashed },
-            Line { role, points: pooled(|d| &d.before), look: Look::Points },
-            Line { role, points: pooled(|d| &d.after), look: Look::Shade(45) },
-        ];
-        let mean = |of: &dyn Fn(&Details) -> Option<f64>| {
-            let values: Option<Vec<f64>> = series.known().map(of).collect();
-            values.and_then(|values| Summary::of(&values)).map_or(f64::NAN, |summary| summary.mean)
-        };
-        let caption = format!(
-            "Test samples by confidence. Scaled by the temperature that fits the validation samples best (mean {:.2}), the \
-             ECE goes from {:.3} to {:.3} and the NLL from {:.3} to {:.3}; no answer changes.",
-            mean(&|d| Some(d.temperature)),
-            mean(&|d| d.before.calibration),
-            mean(&|d| d.after.calibration),
-            mean(&|d| d.before.likelihood),
-            mean(&|d| d.after.likelihood),
-        );
-        let keys = vec![
-            Key { class, text: "as trained (points)".into() },
-            Key { class, text: "after temperature scaling (pale)".into() },
-            Key { class: "second level", text: "as confident as right".into() },
-        ];
-        let chart = Chart { x: "confidence".into(), y: "share that is right".into(), lines, percent: true };
-        let title = format!("Calibration, {}", series.title);
-        figures.extend(chart.svg()?.map(|svg| Figure { title, svg, caption, keys }));
-    }
-    Ok(figures)
-}
-
-/// Confusions of superclasses, where classes are grouped.
-fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Error> {
-    let Some(of) = comparison.measures.superclasses() else { return Ok(vec![]) };
+fn superclasses(loss: &LossResult, tone: &'static str, names: &[String], of: &[u16]) -> Result<Confusion, Error> {
     let mut groups: Vec<u16> = of.to_vec();
     groups.sort_unstable();
     groups.dedup();
     let place = |class: usize| groups.binary_search(&of[class]).unwrap_or(0);
-    let names = &comparison.facts.class_names;
     let name = |group: &u16| {
         let mut members = names.iter().zip(of).filter(|(_, other)| *other == group).map(|(name, _)| name.as_str());
         let first = members.next().unwrap_or_default().to_owned();
@@ -538,201 +362,47 @@ fn superclass_confusions(comparison: &Comparison) -> Result<Vec<Confusion>, Erro
         }
     };
     let names: Vec<String> = groups.iter().map(name).collect();
-    let mut found = vec![];
-    for (i, tone) in toned(comparison) {
-        let Some(series) = comparison.series.get(i) else { continue };
-        let mut counts = vec![vec![0u64; groups.len()]; groups.len()];
-        for (y, row) in comparison.confusion(i)?.iter().enumerate() {
-            row.iter().enumerate().for_each(|(c, n)| counts[place(y)][place(c)] += n);
-        }
-        found.push(drawn(&format!("{}, superclasses", series.title), tone, &names, &counts)?);
+    let mut counts = vec![vec![0u64; groups.len()]; groups.len()];
+    for (y, row) in loss.confusion.iter().enumerate() {
+        row.iter().enumerate().for_each(|(c, n)| counts[place(y)][place(c)] += n);
     }
-    Ok(found)
-}
-
-/// A measure, or two of one unit, over the grid.
-fn grid(comparison: &Comparison, shown: &[Measure]) -> Result<Option<Figure>, Error> {
-    let Some(&first) = shown.first() else { return Ok(None) };
-    let descriptions = || comparison.series.iter().filter_map(|series| Some(&series.records.first()?.loss));
-    let is_order = descriptions().any(|loss| loss.reduction_factor.is_some());
-    let parameter = match () {
-        () if is_order => "reduction factor r",
-        () if descriptions().any(|loss| matches!(loss.link, Link::Exp(_))) => "steepness b",
-        () => "lower bound l",
-    };
-    let (mut lines, mut keys) = (vec![], vec![]);
-    for (i, &measure) in shown.iter().enumerate() {
-        let cells = comparison.cells(measure)?;
-        let of = |x: f64, cell: &Cell| (x, cell.summary.mean, cell.summary.deviation);
-        let plain = cells.first().and_then(Option::as_ref);
-        let what = match (shown.len(), i) {
-            (1, _) => "",
-            (_, 0) => ", most probable class",
-            _ => ", expected value",
-        };
-        for &of_role in &Compared::CHOSEN {
-            let (role, class) = match (of_role, i) {
-                (Compared::SimLoss, 0) => (Role::SimLoss, "simloss"),
-                (Compared::SimLoss, _) => (Role::Second, "second"),
-                (_, 0) => (Role::Proper, "proper"),
-                // Four bands in one plot are too many.
-                _ => continue,
-            };
-            let mut points: Vec<(f64, f64, f64)> = comparison
-                .series
-                .iter()
-                .zip(&cells)
-                .filter(|(series, _)| series.role == of_role)
-                .filter_map(|(series, cell)| Some(of(series.parameter?, cell.as_ref()?)))
-                .collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            if points.is_empty() {
-                continue;
-            }
-            if let Some(plain) = plain {
-                // r = 0 is cross entropy: the line begins there.
-                if is_order && points.first().is_some_and(|p| p.0 > 0.0) {
-                    points.insert(0, of(0.0, plain));
-                }
-            }
-            keys.push(Key { class, text: format!("{}{what}", sentence(of_role.name())) });
-            lines.push(Line { role, points, look: Look::Points });
-        }
-        if let Some(plain) = plain {
-            let role = if i == 0 { Role::Plain } else { Role::Second };
-            lines.push(Line { role, points: vec![(0.0, plain.summary.mean, 0.0)], look: Look::Level });
-            let class = if i == 0 { "plain level" } else { "second level" };
-            keys.push(Key { class, text: format!("cross entropy{what}") });
-        }
-    }
-    // The level lines stand on top of the bands.
-    lines.sort_by_key(|line| line.look == Look::Level);
-    let percent = matches!(first, Measure::Accuracy | Measure::SuperclassAccuracy | Measure::FailedSuperclassAccuracy);
-    let y = if shown.len() > 1 { "mean absolute error" } else { first.short() };
-    let title = if shown.len() > 1 { "Mean absolute error".into() } else { sentence(first.long()) };
-    let better = match first.better() {
-        crate::compare::metric::Better::Higher => "Higher is better.",
-        crate::compare::metric::Better::Lower => "Lower is better.",
-    };
-    let chart = Chart { x: parameter.into(), y: y.into(), lines, percent };
-    let caption = format!("{better} Bands: one standard deviation over the seeds. Numbers: the table of results.");
-    Ok(chart.svg()?.map(|svg| Figure { title, svg, caption, keys }))
-}
-
-/// What chooses the epoch, epoch by epoch, for cross entropy and the chosen losses.
-fn learning(comparison: &Comparison) -> Result<Option<Figure>, Error> {
-    let errors = comparison.choice() == Selection::Mae;
-    let (mut lines, mut trends, mut keys) = (vec![], vec![], vec![]);
-    for (series, role, class) in drawn_series(comparison) {
-        let Some(series) = comparison.series.get(series) else { continue };
-        let curves: Vec<Vec<f64>> = series
-            .records
-            .iter()
-            .map(|record| {
-                let scores = record.epochs.iter().map(|epoch| &epoch.validation.argmax);
-                scores.filter_map(|s| if errors { s.mae } else { s.accuracy }).collect()
-            })
-            .collect();
-        let threads = curves.iter().map(|curve| {
-            let points = curve.iter().enumerate().map(|(i, &y)| (i as f64 + 1.0, y, 0.0)).collect();
-            Line { role, points, look: Look::Thread }
-        });
-        lines.extend(threads);
-        // A mean over runs that stopped at different epochs would jump: it ends with the first that stops.
-        let shortest = curves.iter().map(Vec::len).min().unwrap_or(0);
-        let mean = (0..shortest).filter_map(|i| {
-            let summary = Summary::of(&curves.iter().map(|curve| curve[i]).collect::<Vec<_>>())?;
-            Some((i as f64 + 1.0, summary.mean, 0.0))
-        });
-        trends.push(Line { role, points: mean.collect(), look: Look::Trend });
-        keys.push(Key { class, text: series.title.clone() });
-    }
-    lines.extend(trends);
-    let y = if errors { "validation MAE" } else { "validation accuracy" };
-    let chart = Chart { x: "epoch".into(), y: y.into(), lines, percent: !errors };
-    let caption = "Thin lines: one run each; strong lines: their mean, up to the first run that stops. The epoch with \
-                   the best value is kept.";
-    Ok(chart.svg()?.map(|svg| Figure { title: "Learning curves".into(), svg, caption: caption.into(), keys }))
-}
-
-fn confusion(comparison: &Comparison, series: usize, tone: &'static str) -> Result<Confusion, Error> {
-    let counts = comparison.confusion(series)?;
-    drawn(&comparison.series[series].title, tone, &comparison.facts.class_names, &counts)
+    drawn(&format!("{}, superclasses", loss.title), tone, &names, &counts)
 }
 
 /// Counts as a heat map, or as a table where classes are few.
 fn drawn(title: &str, tone: &'static str, names: &[String], counts: &[Vec<u64>]) -> Result<Confusion, Error> {
     let title = title.to_owned();
-    let share = |row: &[u64], n: u64| n as f64 / row.iter().sum::<u64>().max(1) as f64;
+    let fraction = |row: &[u64], n: u64| n as f64 / row.iter().sum::<u64>().max(1) as f64;
     if names.len() > TABULATED {
-        let entries: Vec<f32> = counts.iter().flat_map(|row| row.iter().map(|&n| share(row, n) as f32)).collect();
-        let map = HeatMap { names, entries: &entries, rows: "true class", columns: "answer" };
+        let entries: Vec<f32> = counts.iter().flat_map(|row| row.iter().map(|&n| fraction(row, n) as f32)).collect();
+        let map = HeatMap { names, entries: &entries, rows: "true class", columns: "prediction" };
         return Ok(Confusion { title, tone, svg: Some(map.svg()?), names: vec![], rows: vec![] });
     }
-    let rows = counts
-        .iter()
-        .zip(names)
-        .enumerate()
-        .map(|(y, (row, name))| ConfusionRow {
-            name: name.clone(),
-            samples: row.iter().sum(),
-            cells: row
-                .iter()
-                .enumerate()
-                .map(|(c, &n)| {
-                    let share = share(row, n);
-                    let text = if n == 0 { "·".into() } else { format!("{:.0} %", 100.0 * share) };
-                    ConfusionCell { share: format!("{share:.3}"), strong: share > 0.7, own: c == y, text }
-                })
-                .collect(),
-        })
-        .collect();
-    Ok(Confusion { title, tone, svg: None, names: names.to_vec(), rows })
+    let cell = |y: usize, c: usize, fraction: f64, n: u64| ConfusionCell {
+        share: format!("{fraction:.3}"),
+        strong: fraction > 0.7,
+        own: c == y,
+        text: if n == 0 { "·".into() } else { format!("{:.0}%", 100.0 * fraction) },
+    };
+    let rows = counts.iter().zip(names).enumerate().map(|(y, (row, name))| ConfusionRow {
+        name: name.clone(),
+        samples: row.iter().sum(),
+        cells: row.iter().enumerate().map(|(c, &n)| cell(y, c, fraction(row, n), n)).collect(),
+    });
+    Ok(Confusion { title, tone, svg: None, names: names.to_vec(), rows: rows.collect() })
 }
 
-fn heat_map(names: &[String], description: &Description) -> Result<(String, String), Error> {
-    let map = HeatMap { names, entries: &description.entries, rows: "true class", columns: "class" };
-    let [least, mean, most] = description.row_sums;
-    let caption = format!(
-        "S[true class, class], from 0 (no colour) to 1. Row sums from {least:.2} to {most:.2}, mean {mean:.2}: 1 is \
-         cross entropy, {} would mean that no class is wrong.",
-        description.classes
-    );
-    Ok((map.svg()?, caption))
-}
-
-/// The similarities of the chosen losses; once, where that is the same.
-fn chosen_maps(comparison: &Comparison) -> Result<Vec<Figure>, Error> {
-    let names = &comparison.facts.class_names;
-    let (mut figures, mut seen): (Vec<Figure>, Vec<Option<String>>) = (vec![], vec![]);
-    for i in comparison.all_chosen() {
-        let series = &comparison.series[i];
-        let Some(loss) = series.records.first().map(|record| &record.loss) else { continue };
-        if seen.contains(&loss.fingerprint) {
-            continue;
-        }
-        let Some(source) = comparison.facts.source() else { continue };
-        let (svg, caption) = heat_map(names, &Description::of(&rebuilt(&source, names.len(), loss)?)?)?;
-        seen.push(loss.fingerprint.clone());
-        let title = loss.parameter().unwrap_or_else(|| loss.similarity.clone());
-        figures.push(Figure { title: format!("Similarity, {title}"), svg, caption, keys: vec![] });
-    }
-    Ok(figures)
-}
-
-fn facts(comparison: &Comparison) -> Vec<(String, String)> {
-    let (settings, data) = (&comparison.settings, &comparison.facts);
-    let record = comparison.series.first().and_then(|series| series.records.first());
+fn facts(analysis: &Analysis) -> Vec<(String, String)> {
+    let (settings, data) = (&analysis.settings, &analysis.facts);
     let counts = data.class_samples.iter().map(|n| format!(" ({n})")).chain(std::iter::repeat(String::new()));
-    let classes: Vec<String> =
-        data.class_names.iter().zip(counts).take(40).map(|(name, count)| format!("{name}{count}")).collect();
-    let more = if data.class_names.len() > 40 { ", …" } else { "" };
+    let classes = data.class_names.iter().zip(counts).take(LISTED).map(|(name, count)| format!("{name}{count}"));
+    let more = if data.class_names.len() > LISTED { ", …" } else { "" };
     let features = match &data.samples {
         Samples::Row { features, .. } if features.is_empty() => format!("{} numbers", data.width),
         Samples::Row { features, .. } => features.join(", "),
         Samples::Image { height, width, .. } => {
             let augmented = settings.augmentation.map_or_else(String::new, |padding| {
-                format!("; for training, random crops with a padding of {padding}, half of them mirrored")
+                format!("; training images are cropped at random with a padding of {padding}, and half are mirrored")
             });
             format!("red, green and blue of {width} x {height} pixels, divided by 255{augmented}")
         }
@@ -745,42 +415,35 @@ fn facts(comparison: &Comparison) -> Vec<(String, String)> {
         Samples::Image { network, .. } => network.name(),
     };
     let choice = match settings.selection {
-        Selection::Mae => "least validation MAE",
-        Selection::Accuracy => "greatest validation accuracy",
-        Selection::Loss => "least validation loss",
+        Selection::Mae => "lowest validation MAE",
+        Selection::Accuracy => "highest validation accuracy",
+        Selection::Loss => "lowest validation loss",
     };
-    let seeds = comparison.seeds();
+    let seeds = match analysis.seeds.as_slice() {
+        [first, .., last] => format!("{first} to {last}"),
+        other => other.iter().map(u64::to_string).collect(),
+    };
+    let training = format!(
+        "Adam, learning rate {}, batch size {}, at most {} epochs",
+        settings.rate, settings.batch, settings.epochs
+    );
+    let best = match settings.patience {
+        Some(patience) => format!("{choice}; training stops after {patience} epochs without improvement"),
+        None => choice.to_owned(),
+    };
     let mut facts = vec![
         ("Data", format!("{}, SHA-256 {}", data.name, data.fingerprint)),
-        ("Classes (samples)", classes.join(", ") + more),
+        ("Classes (samples)", classes.collect::<Vec<_>>().join(", ") + more),
         ("Features", features),
-        ("Network", network + &record.map_or_else(String::new, |record| format!(", {} parameters", record.parameters))),
-        (
-            "Training",
-            format!("Adam, rate {}, batch {}, at most {} epochs", settings.rate, settings.batch, settings.epochs),
-        ),
-        (
-            "Epoch kept",
-            match settings.patience {
-                Some(patience) => format!("{choice}; stops after {patience} epochs without a better one"),
-                None => choice.to_owned(),
-            },
-        ),
-        (
-            "Seeds",
-            match seeds.as_slice() {
-                [first, .., last] => format!("{first} to {last}"),
-                other => other.iter().map(u64::to_string).collect(),
-            },
-        ),
-        ("Similarity", text::similarity(comparison)),
+        ("Network", format!("{network}, {} parameters", analysis.parameters)),
+        ("Training", training),
+        ("Best epoch", best),
+        ("Seeds", seeds),
+        ("Similarity", words::similarity(analysis)),
     ];
-    if let Some(first) = comparison.series.first() {
-        let best: Vec<f64> =
-            first.records.iter().filter_map(|r| r.result.as_ref()).map(|r| r.best_epoch as f64).collect();
-        if let Some(summary) = Summary::of(&best) {
-            facts.push(("Best epoch of cross entropy, mean", format!("{:.0}", summary.mean)));
-        }
+    let epochs = analysis.losses.first().into_iter().flat_map(|loss| &loss.runs).map(|run| run.best_epoch as f64);
+    if let Some(summary) = Summary::of(&epochs.collect::<Vec<_>>()) {
+        facts.push(("Best epoch of cross entropy, mean", format!("{:.0}", summary.mean)));
     }
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -77,10 +77,10 @@ pub(crate) struct Chart {
 
 const SIZE: (u32, u32) = (520, 320);
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws on `size`, and names what could not be drawn.
-fn draw(
+pub(super) fn draw(
     what: &'static str,
     size: (u32, u32),
     on: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,

@@ -1,162 +1,20 @@
-//! What came of a comparison, as data: a table for a spreadsheet, and one small file that says everything.
-//!
-//! | file | contents |
-//! |---|---|
-//! | `results.csv` | one row a run: loss, seed, and every measure of the test part |
-//! | `results.json` | [`Results`]: data, network, settings, and every run with all its scores, without its epochs |
-//!
-//! Everything in them but the [`Machine`] is the same on every machine.
+//! Published records: a JSON file with one line for each run, enough to compare it with others without this program.
 
 use crate::{
-    Error, VERSION,
-    compare::{
-        analysis::Comparison,
-        manifest::{RESULTS_CSV, RESULTS_JSON},
-        metric::Measure,
-    },
-    compute::{lanes::InstructionSet, network::Kind},
+    Error,
+    compare::{comparison::Comparison, metric::Metric},
+    compute::network::Kind,
     error::Expected,
-    eval::scores::{Answers, Scores, Test},
+    eval::scores::{Answers, Scores},
     files,
     run::{
         diagnostics::{Details, OneClass, Trust},
-        record::{DataDescription, Ended, Record, Settings},
+        record::{Record, Settings},
     },
-    similarity::spec::{Link, LossDescription, LossKind, Truth},
+    similarity::spec::{Link, LossKind, Truth},
 };
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap, path::Path};
-
-/// A comparison without its epochs and confusions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Results {
-    /// The version of this program.
-    pub version: String,
-    /// Where it ran.
-    pub machine: Machine,
-    /// The data; the split is that of the first seed.
-    pub data: DataDescription,
-    /// The network.
-    pub network: Kind,
-    /// The number of its parameters.
-    pub parameters: usize,
-    /// How it was trained; the seed is the first.
-    pub settings: Settings,
-    /// Every run: loss by loss, seed by seed.
-    pub runs: Vec<Run>,
-}
-
-/// Where a comparison ran, which changes no result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// The processor.
-    pub processor: String,
-    /// Its instructions that were used.
-    pub instructions: String,
-    /// Threads for all runs.
-    pub threads: usize,
-    /// The operating system and architecture.
-    pub system: String,
-}
-
-impl Machine {
-    fn this(threads: usize) -> Result<Self, Error> {
-        let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let name = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        Ok(Machine {
-            processor: name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
-            instructions: format!("{:?}", InstructionSet::chosen()?),
-            threads,
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        })
-    }
-}
-
-/// One run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// The loss.
-    pub loss: LossDescription,
-    /// The seed.
-    pub seed: u64,
-    /// Epochs trained.
-    pub epochs: usize,
-    /// The one that was kept, counted from 1.
-    pub best_epoch: usize,
-    /// Why training ended.
-    pub ended: Ended,
-    /// Scores of the validation part after the epoch that was kept.
-    pub validation: Option<Scores>,
-    /// Scores of the test part, under every decoder.
-    pub test: Test,
-    /// Superclass accuracy of the most probable class on the test part, where classes are grouped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub superclass_accuracy: Option<f64>,
-    /// The same among wrong classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed_superclass_accuracy: Option<f64>,
-}
-
-impl Results {
-    /// Those of a comparison; `None` where it has no run.
-    ///
-    /// # Errors
-    /// [`Error::Core`] for confusion matrices of other classes.
-    pub fn of(comparison: &Comparison) -> Result<Option<Self>, Error> {
-        let mut runs = vec![];
-        let all = comparison.series.iter().flat_map(|series| &series.records);
-        for record in all.clone() {
-            let Some(outcome) = Comparison::outcome(record) else { continue };
-            let best = outcome.best_epoch;
-            runs.push(Run {
-                loss: record.loss.clone(),
-                seed: record.settings.seed,
-                epochs: record.epochs.len(),
-                best_epoch: best,
-                ended: outcome.ended,
-                validation: record
-                    .epochs
-                    .iter()
-                    .find(|epoch| epoch.epoch == best)
-                    .map(|epoch| epoch.validation.clone()),
-                test: Test { confusion: vec![], ..outcome.test.clone() },
-                superclass_accuracy: comparison.measures.value(Measure::SuperclassAccuracy, outcome)?,
-                failed_superclass_accuracy: comparison.measures.value(Measure::FailedSuperclassAccuracy, outcome)?,
-            });
-        }
-        let Some(first) = all.into_iter().next() else { return Ok(None) };
-        let settings = comparison.settings.clone();
-        Ok(Some(Results {
-            version: VERSION.to_owned(),
-            machine: Machine::this(settings.threads)?,
-            data: first.data.clone(),
-            network: first.network.clone(),
-            parameters: first.parameters,
-            settings,
-            runs,
-        }))
-    }
-}
-
-/// Writes both files, each whole or not at all.
-///
-/// # Errors
-/// [`Error::File`]; [`Error::Core`] for confusion matrices of other classes.
-pub(crate) fn write(comparison: &Comparison) -> Result<(), Error> {
-    let path = |name: &str| comparison.out.join(name);
-    let table = path(RESULTS_CSV);
-    files::replace(&table, &[&csv(comparison).map_err(|e| Error::format(&table, Expected::written("a table"))(&e))?])?;
-    let Some(results) = Results::of(comparison)? else { return Ok(()) };
-    results.save(&path(RESULTS_JSON))
-}
-
-impl Results {
-    fn save(&self, path: &Path) -> Result<(), Error> {
-        let text =
-            serde_json::to_vec_pretty(self).map_err(|e| Error::format(path, Expected::written("results"))(&e))?;
-        files::replace(path, &[&text, b"\n"])
-    }
-}
 
 /// A run in a published record: all that is needed to compare it with others, without this program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -255,7 +113,7 @@ impl Line {
         details: Option<&Details>,
         called: &str,
     ) -> Result<Option<Self>, Error> {
-        let Some(outcome) = Comparison::outcome(record) else { return Ok(None) };
+        let Some(outcome) = &record.result else { return Ok(None) };
         let (best, test, loss) = (outcome.best_epoch, &outcome.test, &record.loss);
         let scores = |scores: &Scores| {
             figures([
@@ -282,10 +140,10 @@ impl Line {
             }
             found.extend(figures([("rps", test.scores.ranked), ("kappa", test.scores.argmax.kappa)]));
         }
-        let measure = |measure| comparison.measures.value(measure, outcome);
+        let value = |metric| comparison.metrics.value(metric, outcome);
         found.extend(figures([
-            ("sa", measure(Measure::SuperclassAccuracy)?),
-            ("fsa", measure(Measure::FailedSuperclassAccuracy)?),
+            ("sa", value(Metric::SuperclassAccuracy)?),
+            ("fsa", value(Metric::FailedSuperclassAccuracy)?),
             ("sa_least_risk", details.and_then(|of| of.superclass_of_least_risk)),
             ("temperature", details.map(|of| of.temperature)),
             ("nll_scaled", details.and_then(|of| of.after.likelihood)),
@@ -397,23 +255,4 @@ fn with_runs(comparison: &Comparison, path: &Path, called: &str, text: Option<Ve
     let text = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
     let text = text.map_err(|e| wrong(&e))?;
     Ok(format!("[\n{}\n]\n", text.join(",\n")).into_bytes())
-}
-
-fn csv(comparison: &Comparison) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let mut csv = csv::Writer::from_writer(vec![]);
-    let measures = comparison.measures.list();
-    csv.write_record(["loss", "seed", "best_epoch"].into_iter().chain(measures.iter().map(|m| m.short())))?;
-    for series in &comparison.series {
-        for record in &series.records {
-            let Some(outcome) = Comparison::outcome(record) else { continue };
-            let mut row = vec![series.title.clone(), record.settings.seed.to_string()];
-            row.push(outcome.best_epoch.to_string());
-            for &measure in measures {
-                let value = comparison.measures.value(measure, outcome)?;
-                row.push(value.map_or_else(String::new, |x| x.to_string()));
-            }
-            csv.write_record(row)?;
-        }
-    }
-    Ok(csv.into_inner()?)
 }

@@ -2,10 +2,11 @@
 
 use super::each_row;
 use crate::Error;
+use serde::Serialize;
 use simloss_core::similarity::{Similarity, similarity};
 
 /// A similarity in a few numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Description {
     /// Classes.
     pub classes: usize,

@@ -26,7 +26,7 @@ use crate::{
         Model,
         checkpoint::{self, Checkpoint},
     },
-    report::text::columns,
+    report::format::columns,
     similarity::{
         Kind,
         proper::{self, AnyProper},

@@ -11,10 +11,12 @@ use crate::{
         TrainFolderCommand, commands::classes,
     },
     compare::{
-        analysis::Comparison,
+        analysis::Analysis,
+        comparison::Comparison,
         manifest::named,
         metric,
-        plan::{Existing, Plan, Proper, compare, gather, one},
+        plan::{Existing, Plan, Proper},
+        schedule::{compare, gather, one},
     },
     compute::{network::Kind as Network, task::Task},
     data::{
@@ -22,7 +24,7 @@ use crate::{
         table::{self, Columns, Table},
         wine,
     },
-    report::{html, records, text},
+    report::{self, records, terminal},
     run::{
         progress::Progress,
         record::{Selection, Settings},
@@ -418,11 +420,11 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Writes the results and the report, and says what stands in it.
+/// Writes the report and returns what to print.
 fn said(comparison: &Comparison) -> Result<String, Error> {
-    records::write(comparison)?;
-    html::write(comparison)?;
-    let mut text = text::text(comparison)?;
+    let analysis = Analysis::of(comparison)?;
+    report::write(&analysis, &comparison.out)?;
+    let mut text = terminal::render(&analysis);
     let _ = writeln!(text, "\nReport:             {}", comparison.report().display());
     let _ = writeln!(text, "Records and models: {}", comparison.runs().display());
     Ok(text)
