@@ -250,6 +250,11 @@ fn a_folder_of_a_version_before_is_reported() -> Outcome {
     after.retain(|path, _| !path.ends_with("lock"));
     assert!(before == after);
     place.simloss("report old").success().stdout(contains("Left out").not());
+    // Its states, whose fingerprints have another format, go on to the bits of a run in one piece.
+    let longer = "train table old/g.csv --label grade -r 0.5 --seeds 2 --epochs 3 --hidden 2 --threads 1 --out";
+    place.simloss(&format!("{longer} old --resume")).success();
+    place.simloss(&format!("{longer} new")).success();
+    assert!(runs(&place, "old")? == runs(&place, "new")?);
     Ok(())
 }
 

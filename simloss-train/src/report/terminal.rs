@@ -30,7 +30,9 @@ pub fn render(analysis: &Analysis) -> String {
     if let Some(selection) = words::selection(analysis) {
         add(&selection, "");
     }
-    if analysis.losses.len() > 1 {
+    if let Some(why) = words::none_tested(analysis) {
+        add(&why, "");
+    } else if analysis.losses.len() > 1 {
         add("", "");
         add("Significant changes", "");
         for result in analysis.metrics.iter().filter(|result| result.metric.is_tested()) {

@@ -63,9 +63,8 @@ fn differences(analysis: &Analysis) -> Option<String> {
     if roles.is_empty() {
         roles.push(Role::Baseline);
     }
-    if tested.is_empty() {
-        let why = analysis.metrics.iter().flat_map(|result| result.untested.iter().map(move |of| (result, of))).next();
-        return why.map(|(result, (why, _))| format!("No difference is tested: {}.", reason(result.metric, *why)));
+    if let Some(why) = none_tested(analysis) {
+        return Some(why);
     }
     let (mut said, mut same) = (vec![], vec![]);
     for role in roles {
@@ -110,6 +109,17 @@ fn differences(analysis: &Analysis) -> Option<String> {
         ));
     }
     Some(said.join(" "))
+}
+
+/// Why no metric of any loss is tested, where that has one reason.
+pub(crate) fn none_tested(analysis: &Analysis) -> Option<String> {
+    let tested = || analysis.metrics.iter().filter(|result| result.metric.is_tested());
+    if tested().any(|result| result.cells.iter().flatten().any(|cell| cell.corrected.is_some())) {
+        return None;
+    }
+    let mut reasons = tested().flat_map(|result| result.untested.iter().map(|(why, _)| reason(result.metric, *why)));
+    let first = reasons.next()?;
+    reasons.all(|other| other == first).then(|| format!("No difference is tested: {first}."))
 }
 
 /// What the selected losses do to likelihood and calibration.

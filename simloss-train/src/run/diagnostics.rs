@@ -137,7 +137,7 @@ pub(crate) fn read(dir: &Path, record: &Record) -> Option<Details> {
     let text = std::fs::read(dir.join("details.json")).ok()?;
     let found: Details = serde_json::from_slice(&text).ok()?;
     let best_epoch = record.result.as_ref().map_or(0, |result| result.best_epoch);
-    (found.run == record.fingerprint() && found.best_epoch == best_epoch).then_some(found)
+    (record.is_fingerprint(&found.run) && found.best_epoch == best_epoch).then_some(found)
 }
 
 /// Those of a finished run, read where they are there, else computed and written.

@@ -1,6 +1,7 @@
 //! One training: written as it goes, resumed to the same bits.
 
 pub mod diagnostics;
+mod fingerprint;
 pub mod progress;
 pub mod record;
 pub mod train;

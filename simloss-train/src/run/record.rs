@@ -6,14 +6,13 @@
 use crate::{
     Error,
     compute::{network::Kind, task::Data},
-    data::{Split, hex},
+    data::Split,
     error::Expected,
     eval::scores::{Scores, Test},
     files::{self, Safe},
     similarity::spec::{Difference, LossDescription},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What chooses the best epoch, on the validation part.
@@ -183,14 +182,6 @@ const RECORD: Expected =
     Expected::new("a record", "remove the folder it is in to train this run again, or use the version that wrote it");
 
 impl Record {
-    /// SHA-256 over what determines the bits of every epoch: all that was asked for, but for the number of epochs.
-    pub(crate) fn fingerprint(&self) -> String {
-        let Record { version, settings, loss, data, network, .. } = self;
-        let settings = Settings { epochs: 0, threads: 0, ..settings.clone() };
-        let asked = format!("{version:?} {settings:?} {loss:?} {:?} {:?} {network:?}", data.fingerprint, data.split);
-        hex(&Sha256::digest(asked))
-    }
-
     /// Reads a record.
     ///
     /// # Errors

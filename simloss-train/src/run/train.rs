@@ -512,7 +512,9 @@ impl<'a> Folder<'a> {
             }
             let path = self.state();
             if path.try_exists().map_err(Error::file("read", &path))? {
-                *state = State::load(&path, &state.run, state.parameters.len())?;
+                let mut found = State::load(&path, |run| record.is_fingerprint(run), state.parameters.len())?;
+                found.run.clone_from(&state.run);
+                *state = found;
                 record.epochs = before.epochs;
                 if record.epochs.len() < state.epoch || state.best_epoch > state.epoch {
                     return Err(Error::format(&path, STATE)(&"it is ahead of the record beside it"));
