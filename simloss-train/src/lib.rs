@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files -> table, wine, images -> task -> run (engine, lanes: the core's train_step) -> record, model
-//!                                      -> compare (grid x seeds) -> statistics -> results, summary, report
+//!                                      -> compare (grid x seeds) -> analysis -> report (one renderer a format)
 //! ```
 //!
 //! Nothing here computes on weights, logits or probabilities: that is the core's. What is here reads files, splits and
@@ -15,7 +15,8 @@
 //! | you want | it is |
 //! |---|---|
 //! | to train one network | [`run::train::run`], with [`run::record::Settings`]; out comes a [`run::record::Record`] |
-//! | to compare losses over seeds | [`compare::plan::compare`] with a [`compare::plan::Plan`]; [`compare::statistics::paired`] for the test alone |
+//! | to compare losses over seeds | [`compare::schedule::compare`] with a [`compare::plan::Plan`]; [`compare::statistics::paired`] for the test alone |
+//! | a report of what is finished | [`compare::analysis::Analysis`] of a [`compare::comparison::Comparison`]; [`report::write`] |
 //! | a table, or images, from files | [`data::table::read`]; [`data::images::folder`], [`data::images::cifar`]; the embedded [`data::wine::table`] |
 //! | a similarity from options and files | [`similarity::Request`] |
 //! | the core's `train_step` on all processors | [`compute::engine::Threads`], an `Engine` of the core |
@@ -35,8 +36,8 @@
 //! | [`model`] | a trained network: its file, PyTorch's layout, and its head for a device |
 //! | [`eval`] | what a network says of samples, and how good that is |
 //! | [`run`] | one training, written as it goes, resumed to the same bits |
-//! | [`compare`] | many trainings, and what is more than chance |
-//! | [`report`] | what is written of them, a file for each form |
+//! | [`compare`] | many runs, their analysis, and which differences are significant |
+//! | [`report`] | an analysis in each format |
 //! | [`cli`] | what may be said on the command line, and what is then done |
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests judge by the platform's functions
 

@@ -29,8 +29,8 @@ use crate::{
     files,
     run::{
         diagnostics::Details,
+        folder,
         record::{Record, Selection, Settings},
-        train,
     },
     similarity::{
         AnySimilarity, Candidate, Kind, Source,
@@ -228,7 +228,7 @@ impl Plan {
         if self.existing == Existing::Keep && manifest.exists() {
             return Err(Error::Exists { path: self.out.clone() });
         }
-        let lock = train::lock(&self.out)?;
+        let lock = folder::lock(&self.out)?;
         if self.existing == Existing::Resume {
             // Other runs are refused before anything says that these are here.
             for (loss, seed) in self.jobs(contenders) {
@@ -238,7 +238,7 @@ impl Plan {
         if self.existing == Existing::Replace && runs.exists() {
             // A run that a process of its own still writes is not removed under it.
             for run in folders(&runs)?.iter().map(|loss| folders(loss)).collect::<Result<Vec<_>, _>>()?.concat() {
-                train::lock(&run)?;
+                folder::lock(&run)?;
             }
             // Only what a comparison wrote is removed.
             REPORTS.iter().try_for_each(|name| files::remove(&self.out.join(name)))?;

@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 mod fingerprint;
+pub(crate) mod folder;
 pub mod progress;
 pub mod record;
 pub mod train;

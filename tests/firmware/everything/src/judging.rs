@@ -265,7 +265,7 @@ fn confusions() -> Outcome {
     let (mut values, mut superclasses) = (numbers(), Memory::<u16>::of(1));
     let mut table = ConfusionTable::in_memory(counts.part(), size())?;
     ConfusionTable::update(&mut table, label()?, label()?)?;
-    ConfusionTable::merge(&mut table, &ConfusionTable::in_memory(others.part(), size())?)?;
+    ConfusionTable::merge(&mut table, &ConfusionTable::from_counts(others.part(), size())?)?;
     black_box((ConfusionTable::classes(&table), ConfusionTable::counts(&table)));
     black_box((ConfusionTable::share(&table, |a, b| a > b), ConfusionTable::mean(&table, |_, _| number())?));
     black_box((ConfusionTable::accuracy(&table), ConfusionTable::within(&table, size())));
