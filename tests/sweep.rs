@@ -254,7 +254,10 @@ fn a_folder_of_a_version_before_is_reported() -> Outcome {
     let longer = "train table old/g.csv --label grade -r 0.5 --seeds 2 --epochs 3 --hidden 2 --threads 1 --out";
     place.simloss(&format!("{longer} old --resume")).success();
     place.simloss(&format!("{longer} new")).success();
-    assert!(runs(&place, "old")? == runs(&place, "new")?);
+    let [mut old, mut new] = [runs(&place, "old")?, runs(&place, "new")?];
+    // Details that are still right are kept, with their fingerprint.
+    [&mut old, &mut new].map(|runs| runs.retain(|path, _| !path.ends_with("details.json")));
+    assert!(old.len() == 3 * 2 * 5 && old == new);
     Ok(())
 }
 
