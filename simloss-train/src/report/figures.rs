@@ -74,7 +74,7 @@ pub(super) fn differences(analysis: &Analysis) -> Result<Vec<Figure>, Error> {
             Better::Lower => "to the left",
         };
         let unit = if metric.is_fraction() { ", percentage points" } else { "" };
-        let axis = format!("{} minus that of cross entropy{unit}", metric.short());
+        let axis = format!("difference from cross entropy{unit}");
         let forest = Forest { axis, bars: bars.collect(), points: metric.is_fraction() };
         let caption = format!("Better {better}. Mean difference over paired seeds, 95% confidence interval.");
         figures.extend(Figure::of(forest.svg()?, capitalized(metric.long()), caption, vec![]));
