@@ -156,8 +156,8 @@ enum Shape {
     Wrong,
     /// Another class leads, the true one is further back than all others.
     WrongScattered,
-    /// A neighbour of the true class, similar to it, leads by a gap.
-    NeighbourRight,
+    /// A neighbor of the true class, similar to it, leads by a gap.
+    NeighborRight,
     /// Normal, with a deviation of 1 to 100.
     Normal,
     /// Uniform over the whole range.
@@ -168,11 +168,11 @@ enum Shape {
     TwoLevels,
     /// A straight slope away from the true class: what `S = r^d` has to hold against.
     Slope,
-    /// As [`NeighbourRight`](Self::NeighbourRight), with the others further back by gaps of their own.
-    NeighbourScattered,
+    /// As [`NeighborRight`](Self::NeighborRight), with the others further back by gaps of their own.
+    NeighborScattered,
     /// The class that is least like the true one leads by a gap.
     Opposite,
-    /// A neighbour leads the true class by little; the others have probabilities from 1e-9 to 1e-1.
+    /// A neighbor leads the true class by little; the others have probabilities from 1e-9 to 1e-1.
     NearTwins,
 }
 
@@ -183,7 +183,7 @@ const SHAPES: [Shape; 12] = [
     Shape::RightScattered,
     Shape::Wrong,
     Shape::WrongScattered,
-    Shape::NeighbourRight,
+    Shape::NeighborRight,
     Shape::Normal,
     Shape::Uniform,
     Shape::LogGaps,
@@ -208,8 +208,8 @@ enum Kind {
     Sparse,
     /// All entries the largest number below 1.
     AlmostOnes,
-    /// One neighbour the largest number below 1, all others 0.
-    AlmostOneNeighbour,
+    /// One neighbor the largest number below 1, all others 0.
+    AlmostOneNeighbor,
     /// Entries even in their logarithm, from the smallest subnormal to 1.
     Logarithmic,
     /// Entries around the smallest normal number, half of them subnormal.
@@ -229,7 +229,7 @@ const KINDS: [Kind; 13] = [
     Kind::Drawn,
     Kind::Sparse,
     Kind::AlmostOnes,
-    Kind::AlmostOneNeighbour,
+    Kind::AlmostOneNeighbor,
     Kind::Logarithmic,
     Kind::Smallest,
     Kind::Ones,
@@ -261,8 +261,8 @@ pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
     let kind = KINDS[index / SHAPES.len() % KINDS.len()];
     let classes = random.pick(&CLASSES);
     let y = random.below(classes);
-    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
-    let logits = logits(shape, Around { classes, y, neighbour, opposite: neighbour }, &GAPS, &mut random);
+    let neighbor = if y + 1 < classes { y + 1 } else { y - 1 };
+    let logits = logits(shape, Around { classes, y, neighbor, opposite: neighbor }, &GAPS, &mut random);
     Case {
         name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
         logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
@@ -281,13 +281,13 @@ struct Around {
     classes: usize,
     y: usize,
     /// A class similar to `y`.
-    neighbour: usize,
+    neighbor: usize,
     /// One as unlike it as any.
     opposite: usize,
 }
 
 fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -> Vec<f64> {
-    let Around { classes, y, neighbour, opposite } = around;
+    let Around { classes, y, neighbor, opposite } = around;
     let top = if random.below(4) == 0 { random.between(-1e4, 1e4) } else { random.pick(&TOPS) };
     let gap_below = gap(gaps, random);
     // A class that is not y.
@@ -302,9 +302,9 @@ fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -
         }
         Shape::Right if c == y => top,
         Shape::Wrong if c == other => top,
-        Shape::NeighbourRight if c == neighbour => top,
+        Shape::NeighborRight if c == neighbor => top,
         Shape::Opposite if c == opposite => top,
-        Shape::Right | Shape::Wrong | Shape::NeighbourRight | Shape::Opposite => top - gap_below,
+        Shape::Right | Shape::Wrong | Shape::NeighborRight | Shape::Opposite => top - gap_below,
         Shape::RightScattered if c == y => top,
         Shape::WrongScattered if c == other => top,
         Shape::RightScattered => top - gap_below - random.between(0.0, 30.0),
@@ -315,9 +315,9 @@ fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -
         Shape::LogGaps => top - gap(gaps, random),
         Shape::TwoLevels => top - gap_below * random.below(2) as f64,
         Shape::Slope => top - slope * (classes - c.abs_diff(y)) as f64,
-        Shape::NeighbourScattered | Shape::NearTwins if c == neighbour => top,
-        Shape::NeighbourScattered if c == y => top - gap_below,
-        Shape::NeighbourScattered => top - gap_below - gap(gaps, random),
+        Shape::NeighborScattered | Shape::NearTwins if c == neighbor => top,
+        Shape::NeighborScattered if c == y => top - gap_below,
+        Shape::NeighborScattered => top - gap_below - gap(gaps, random),
         Shape::NearTwins if c == y => top - random.between(0.0, 4.0),
         // Between -ln 1e-1 and -ln 1e-9.
         Shape::NearTwins => top - random.between(2.3, 20.7),
@@ -330,7 +330,7 @@ fn similarity<T: Real>(kind: Kind, classes: usize, y: usize, random: &mut SplitM
     let almost_one = 1.0 - power_of_two(-scalar.digits());
     let normal = scalar.normal_exponent();
     let near_one = 1.0 - power_of_two(-20);
-    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
+    let neighbor = if y + 1 < classes { y + 1 } else { y - 1 };
     let mut entries = |entry: &mut dyn FnMut(usize, &mut SplitMix64) -> f64| {
         let of_class = |c| T::round(if c == y { 1.0 } else { entry(c, random) });
         Similarity::Entries((0..classes).map(of_class).collect())
@@ -339,7 +339,7 @@ fn similarity<T: Real>(kind: Kind, classes: usize, y: usize, random: &mut SplitM
         Kind::Drawn => entries(&mut |_, random| random.unit()),
         Kind::Sparse => entries(&mut |_, random| if random.below(10) == 0 { random.unit() } else { 0.0 }),
         Kind::AlmostOnes => entries(&mut |_, _| almost_one),
-        Kind::AlmostOneNeighbour => entries(&mut |c, _| if c == neighbour { almost_one } else { 0.0 }),
+        Kind::AlmostOneNeighbor => entries(&mut |c, _| if c == neighbor { almost_one } else { 0.0 }),
         Kind::Logarithmic => entries(&mut |_, random| random.magnitude(scalar.least_exponent(), 0).min(1.0)),
         Kind::Smallest => entries(&mut |_, random| match random.below(4) {
             0 => power_of_two(normal),

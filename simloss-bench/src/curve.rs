@@ -354,12 +354,12 @@ fn draw(lines: &[Line]) -> Result<String, Box<dyn std::error::Error>> {
             .x_desc("images in a batch")
             .y_desc("microseconds an image")
             .draw()?;
-        for (name, points, colour) in &series {
-            let colour = *colour;
+        for (name, points, color) in &series {
+            let color = *color;
             chart
-                .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3))?
+                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3))?
                 .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         }
         chart
             .configure_series_labels()

@@ -162,7 +162,7 @@ mod tests {
             let exponent = random.below(290) as i32 - 155;
             let mut x = (1.0 + random.unit()) * 2.0_f64.powi(exponent);
             if random.below(4) == 0 {
-                // Exact halves between neighbours, where ties go to even.
+                // Exact halves between neighbors, where ties go to even.
                 x = f64::from_bits(x.to_bits() & !((1 << 28) - 1) | (1 << 28));
             }
             let x = if random.below(2) == 0 { x } else { -x };

@@ -52,7 +52,7 @@ impl Scalar {
         }
     }
 
-    /// Exponent of the spacing between neighbours in `[2^exponent, 2^(exponent + 1))`.
+    /// Exponent of the spacing between neighbors in `[2^exponent, 2^(exponent + 1))`.
     ///
     /// `max(exponent - digits + 1, least_exponent)`: the spacing of subnormals is the floor.
     pub fn spacing_exponent(self, exponent: i64) -> i64 {

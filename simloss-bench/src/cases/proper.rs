@@ -97,7 +97,7 @@ const MOST_GIVEN: usize = 40;
 const GAPS: [f64; 15] = [0.0, 1e-7, 1.0, 4.0, 8.0, 12.0, 17.0, 25.0, 40.0, 60.0, 88.0, 104.0, 300.0, 1e3, 1e4];
 
 /// What only these losses find hard.
-const MORE_SHAPES: [Shape; 3] = [Shape::NeighbourScattered, Shape::Opposite, Shape::NearTwins];
+const MORE_SHAPES: [Shape; 3] = [Shape::NeighborScattered, Shape::Opposite, Shape::NearTwins];
 
 /// Kinds of similarities.
 #[derive(Clone, Copy, Debug)]
@@ -154,8 +154,8 @@ pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
         Similarity::Dense(entries) if random.below(4) > 0 => most_alike(entries, classes),
         _ => y,
     };
-    let (neighbour, opposite) = around(&similarity, classes, y, &mut random);
-    let logits = logits(shape, Around { classes, y, neighbour, opposite }, &GAPS, &mut random);
+    let (neighbor, opposite) = around(&similarity, classes, y, &mut random);
+    let logits = logits(shape, Around { classes, y, neighbor, opposite }, &GAPS, &mut random);
     Case {
         name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
         logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
@@ -184,9 +184,9 @@ fn around<T: Real>(similarity: &Similarity<T>, classes: usize, y: usize, random:
         Similarity::Dense(entries) => entries[y * classes..][..classes].iter().map(|&s| s.into()).collect(),
     };
     let others = (0..classes).filter(|&c| c != y);
-    let neighbour = others.clone().fold(next, |most, c| if row[c] > row[most] { c } else { most });
+    let neighbor = others.clone().fold(next, |most, c| if row[c] > row[most] { c } else { most });
     let opposite = others.fold(next, |least, c| if row[c] < row[least] { c } else { least });
-    (neighbour, opposite)
+    (neighbor, opposite)
 }
 
 fn similarity<T: Real>(kind: Kind, random: &mut SplitMix64) -> (Similarity<T>, usize) {
