@@ -37,12 +37,12 @@ fn ours<T: Platform + Send>() {
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f32() {
+fn losses_and_gradients_keep_their_bounds_in_f32() {
     ours::<f32>();
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f64() {
+fn losses_and_gradients_keep_their_bounds_in_f64() {
     ours::<f64>();
 }
 
@@ -76,7 +76,7 @@ fn probabilities_are_within_their_bounds() -> Outcome {
 }
 
 #[test]
-fn lanes_have_the_bits_of_one_sample_at_a_time() -> Outcome {
+fn lanes_match_single_samples() -> Outcome {
     compare_lanes(SEED, PAIRS)?;
     Ok(())
 }
@@ -173,7 +173,7 @@ fn products<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn entries_without_cancellation_are_right_beside_themselves() -> Outcome {
+fn entries_without_cancellation_are_accurate() -> Outcome {
     products::<f32>()?;
     products::<f64>()
 }
@@ -226,7 +226,7 @@ fn stored<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn similarities_and_their_complements_are_rounded_once() -> Outcome {
+fn similarities_and_complements_are_rounded_once() -> Outcome {
     stored::<f32>()?;
     stored::<f64>()
 }

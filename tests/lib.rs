@@ -1,6 +1,7 @@
 //! Shared helpers of the tests in this folder: golden values, lanes, any similarity at run time, a reference in `f64`.
 #![allow(clippy::disallowed_methods)] // the platform's functions judge
 
+pub mod documents;
 pub mod lanes;
 pub mod reference;
 

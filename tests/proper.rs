@@ -57,12 +57,12 @@ fn ours<T: Platform + Send>() {
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f32() {
+fn losses_and_gradients_keep_their_bounds_in_f32() {
     ours::<f32>();
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f64() {
+fn losses_and_gradients_keep_their_bounds_in_f64() {
     ours::<f64>();
 }
 
@@ -186,7 +186,7 @@ fn golden_values<T: Number>() -> Outcome {
 }
 
 #[test]
-fn golden_values_are_reached_by_every_similarity_that_says_them() -> Outcome {
+fn every_similarity_reaches_the_golden_values() -> Outcome {
     golden_values::<f32>()?;
     golden_values::<f64>()
 }
@@ -231,7 +231,7 @@ fn trees_and_sparse_rows<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn trees_of_unequal_depth_and_sparse_rows_are_within_the_bounds() -> Outcome {
+fn unequal_trees_and_sparse_rows_keep_the_bounds() -> Outcome {
     trees_and_sparse_rows::<f32>()?;
     trees_and_sparse_rows::<f64>()
 }
@@ -362,7 +362,7 @@ fn sizes<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn losses_are_from_0_to_their_most_and_gradients_sum_to_nothing() -> Outcome {
+fn losses_have_limits_and_gradients_sum_to_zero() -> Outcome {
     sizes::<f32>()?;
     sizes::<f64>()
 }
@@ -485,7 +485,7 @@ fn extremes<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn the_farthest_logits_give_numbers() -> Outcome {
+fn the_largest_logits_give_finite_numbers() -> Outcome {
     extremes::<f32>()?;
     extremes::<f64>()
 }
