@@ -21,7 +21,7 @@ use simloss_core::{
     similarity::{DenseTable, Identity, SparseSimilarity, Taxonomy},
 };
 use simloss_tests::{
-    AnySimilarity, Judged, doubles,
+    AnySimilarity, Evaluated, doubles,
     reference::{self, Sample},
 };
 
@@ -202,13 +202,13 @@ fn one() -> impl Strategy<Value = One> {
 }
 
 /// A loss and its gradient of one sample.
-fn judge<T: Scalar>(loss: &impl Loss<T>, logits: &[T], y: usize) -> Result<Judged<T>, Error> {
+fn judge<T: Scalar>(loss: &impl Loss<T>, logits: &[T], y: usize) -> Result<Evaluated<T>, Error> {
     let label = Label::new(y, logits.len())?;
     let (mut scratch, mut gradient) = (vec![T::ZERO; logits.len()], vec![T::ZERO; logits.len()]);
     let value = loss.gradient_of_slice(logits, label, &mut scratch, &mut gradient)?;
     let alone = loss.value_of_slice(logits, label, &mut scratch, &mut vec![T::ZERO; logits.len()])?;
     assert_eq!(value.to_f64().to_bits(), alone.to_f64().to_bits(), "the value depends on whether a gradient is wanted");
-    Ok(Judged { losses: vec![value], gradient })
+    Ok(Evaluated { losses: vec![value], gradient })
 }
 
 fn reference<T: Scalar>(s: &AnySimilarity<T>, logits: &[T], y: usize) -> Result<Sample, Error> {

@@ -1,8 +1,8 @@
-//! Inputs at which floats fail: the same ones for the same seed, for either scalar.
+//! Inputs that are hard for floats. Equal seeds give equal inputs, for either scalar.
 //!
-//! A case is a shape of logits, a similarity row and a true class. Shapes and similarities are
-//! dealt in turn, so that any [`PAIRS`] consecutive cases meet every shape with every similarity;
-//! the rest (number of classes, true class, gaps, offsets) is drawn.
+//! A case is a shape of logits, a similarity row, and a true class. Shapes and similarities alternate, so that any [`PAIRS`]
+//! consecutive cases contain every shape with every similarity. The rest (number of classes, true class, gaps, offsets) is
+//! random.
 
 pub mod proper;
 
@@ -11,7 +11,7 @@ use std::fmt;
 use crate::oracle::Row;
 use crate::real::{Real, power_of_two};
 
-/// SplitMix64 (Steele, Lea, Flood 2014): five lines, good enough for inputs, the same for ever.
+/// SplitMix64 (Steele, Lea, Flood 2014): five lines, good enough for inputs, and it never changes.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
@@ -74,14 +74,14 @@ pub enum Similarity<T> {
     Circular(T),
     /// The row of the true class; some entries may be subnormal, which means 0.
     Entries(Vec<T>),
-    /// A measure of likeness to the true class and a lower bound: general similarity.
+    /// Similarities to the true class and a lower bound: general similarity.
     General(Vec<T>, T),
 }
 
 /// One input of the loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case<T> {
-    /// What is hard about it, with the seed and index that make it again.
+    /// The difficulty, with the seed and index that reproduce the case.
     pub name: String,
     /// The logits z, of magnitude at most 1e4.
     pub logits: Vec<T>,
@@ -111,7 +111,7 @@ impl<T: Real> Case<T> {
 }
 
 impl<T: Real> fmt::Display for Case<T> {
-    /// The case in decimal and in bits, all of it.
+    /// The whole case, in decimal and in bits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: z = [{}]", self.name, decimal_and_bits(&self.logits))?;
         match &self.similarity {
@@ -126,7 +126,7 @@ impl<T: Real> fmt::Display for Case<T> {
     }
 }
 
-/// Numbers in decimal and in bits, for records that name an input beyond doubt.
+/// Numbers in decimal and in bits, for records that identify an input exactly.
 pub fn decimal_and_bits<T: Real>(numbers: &[T]) -> String {
     let texts: Vec<String> = numbers.iter().map(|x| format!("{x:?} ({:#x})", x.bits())).collect();
     texts.join(", ")
@@ -134,11 +134,11 @@ pub fn decimal_and_bits<T: Real>(numbers: &[T]) -> String {
 
 const CLASSES: [usize; 16] = [2, 2, 3, 4, 5, 7, 8, 9, 10, 16, 33, 90, 96, 100, 257, 1000];
 
-/// Gaps between logits: equal, almost equal, and where exp leaves f32's fractions, its normal
-/// numbers, its subnormal numbers and the design's scaled range.
+/// Gaps between logits: equal, almost equal, and where exp leaves the fractions, the normal numbers, and the subnormal
+/// numbers of f32, and the scaled range of the algorithm.
 const GAPS: [f64; 12] = [0.0, 1e-7, 1e-3, 1.0, 17.0, 40.0, 70.0, 80.0, 88.0, 104.0, 150.0, 1e4];
 
-/// Where the largest logit lies before the shape is laid under it.
+/// The largest logit, from which the shape descends.
 const TOPS: [f64; 8] = [0.0, 0.0, 1.0, -1.0, 12.345, -312.6, 5_000.0, 9_999.7];
 
 /// Shapes of logits.
@@ -146,33 +146,33 @@ const TOPS: [f64; 8] = [0.0, 0.0, 1.0, -1.0, 12.345, -312.6, 5_000.0, 9_999.7];
 enum Shape {
     /// All equal.
     Ties,
-    /// All within a step or so of each other.
+    /// All within about one step of each other.
     NearTies,
-    /// The true class leads by one gap, all others level.
+    /// The true class leads by one gap; all others are equal.
     Right,
-    /// The true class leads by a gap, the others further back by gaps of their own.
+    /// The true class leads by a gap; the others trail by different gaps.
     RightScattered,
-    /// Another class leads by a gap, all others level with the true one.
+    /// Another class leads by a gap; all others equal the true one.
     Wrong,
-    /// Another class leads, the true one is further back than all others.
+    /// Another class leads; the true one trails all others.
     WrongScattered,
     /// A neighbor of the true class, similar to it, leads by a gap.
     NeighborRight,
-    /// Normal, with a deviation of 1 to 100.
+    /// Normal, with a standard deviation of 1 to 100.
     Normal,
     /// Uniform over the whole range.
     Uniform,
-    /// Every class its own gap, even in its logarithm.
+    /// A different gap for every class, log-uniform.
     LogGaps,
-    /// Half of the classes level at the top, half of them a gap below.
+    /// Half of the classes equal at the top, half of them a gap below.
     TwoLevels,
-    /// A straight slope away from the true class: what `S = r^d` has to hold against.
+    /// A linear slope away from the true class, the hard case for `S = r^d`.
     Slope,
-    /// As [`NeighborRight`](Self::NeighborRight), with the others further back by gaps of their own.
+    /// As [`NeighborRight`](Self::NeighborRight), with the others trailing by different gaps.
     NeighborScattered,
-    /// The class that is least like the true one leads by a gap.
+    /// The class least similar to the true one leads by a gap.
     Opposite,
-    /// A neighbor leads the true class by little; the others have probabilities from 1e-9 to 1e-1.
+    /// A neighbor leads the true class slightly; the others have probabilities from 1e-9 to 1e-1.
     NearTwins,
 }
 
@@ -197,12 +197,12 @@ enum Kind {
     Identity,
     /// Class order, r from a list.
     Order,
-    /// Class order, r drawn.
+    /// Class order, random r.
     OrderDrawn,
     /// Class order, r within 2^-20 to 2^-3 of 1.
     OrderNearOne,
     Circular,
-    /// Entries drawn from [0, 1].
+    /// Random entries from [0, 1].
     Drawn,
     /// Nine of ten entries 0.
     Sparse,
@@ -210,13 +210,13 @@ enum Kind {
     AlmostOnes,
     /// One neighbor the largest number below 1, all others 0.
     AlmostOneNeighbor,
-    /// Entries even in their logarithm, from the smallest subnormal to 1.
+    /// Log-uniform entries, from the smallest subnormal to 1.
     Logarithmic,
     /// Entries around the smallest normal number, half of them subnormal.
     Smallest,
     /// All entries 1: the loss is 0.
     Ones,
-    /// Measures from -1 to 1, and at the very lower bound, stretched by that bound.
+    /// Similarities from -1 to 1, some equal to the lower bound, scaled by that bound.
     General,
 }
 
@@ -236,13 +236,12 @@ const KINDS: [Kind; 13] = [
     Kind::General,
 ];
 
-/// Number of consecutive cases in which every shape meets every similarity.
+/// Number of consecutive cases that contain every shape with every similarity.
 pub const PAIRS: usize = SHAPES.len() * KINDS.len();
 
 /// `count` hard cases of a seed.
 ///
-/// Guarantees: the cases of a smaller count are the first of a larger one; logits are finite, of
-/// magnitude at most 1e4; `S[y,y] = 1`.
+/// Guarantees: a larger count starts with the cases of a smaller one; logits are finite, of magnitude at most 1e4; `S[y,y] = 1`.
 ///
 /// ```
 /// use simloss_bench::cases::hard;
@@ -255,7 +254,7 @@ pub fn hard<T: Real>(seed: u64, count: usize) -> impl Iterator<Item = Case<T>> {
 
 /// The hard case with this index of a seed.
 pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
-    // One generator per case: a case does not depend on how those before it were drawn.
+    // One generator per case: a case does not depend on earlier ones.
     let mut random = SplitMix64::new(SplitMix64::new(seed).next_u64() ^ index as u64);
     let shape = SHAPES[index % SHAPES.len()];
     let kind = KINDS[index / SHAPES.len() % KINDS.len()];
@@ -282,7 +281,7 @@ struct Around {
     y: usize,
     /// A class similar to `y`.
     neighbor: usize,
-    /// One as unlike it as any.
+    /// One of the least similar classes.
     opposite: usize,
 }
 
@@ -394,7 +393,7 @@ mod tests {
             tiny += u32::from(loss > 0.0 && loss < 1e-6);
             large += u32::from(loss > 60.0);
         }
-        // If the cases turned soft, most losses would be of the order of 1.
+        // With easy cases, most losses would be of the order of 1.
         assert!(zero >= 36 && tiny >= 36 && large >= 24, "{zero} zero, {tiny} tiny, {large} large");
     }
 

@@ -8,7 +8,7 @@ use simloss_core::{
     number::{BlockSum, Scalar, Value},
 };
 use simloss_tests::{
-    AnySimilarity, Judged, bits, config, doubles, each_in, labels,
+    AnySimilarity, Evaluated, bits, config, doubles, each_in, labels,
     lanes::{Array, Token},
     reduce_in,
 };
@@ -120,11 +120,11 @@ impl<T: Scalar> Built<T> {
         Targets { truth, sample_weights: self.sample_weights.as_deref() }
     }
 
-    fn each(&self) -> Result<Judged<T>, Error> {
+    fn each(&self) -> Result<Evaluated<T>, Error> {
         each_in::<T, _>((), &self.criterion()?, &self.logits, &self.targets())
     }
 
-    fn reduce(&self, reduction: Reduction) -> Result<Judged<T>, Error> {
+    fn reduce(&self, reduction: Reduction) -> Result<Evaluated<T>, Error> {
         reduce_in::<T, _>((), &self.criterion()?, reduction, &self.logits, &self.targets())
     }
 }
@@ -141,7 +141,7 @@ fn samples_do_not_see_each_other<T: Format>(batch: &Batch) -> Law {
 }
 
 fn weighted_losses_keep_their_bounds<T: Format>(batch: &Batch) -> Law {
-    let Judged { losses, gradient } = batch.build::<T>()?.each()?;
+    let Evaluated { losses, gradient } = batch.build::<T>()?.each()?;
     let many = batch.soft.is_some() || batch.smoothing > 0.0;
     for (i, (loss, row)) in losses.iter().zip(gradient.chunks(batch.classes)).enumerate() {
         let (loss, row, weight) = (loss.to_f64(), doubles(row), batch.weight(i, f64::from(batch.smoothing)));
@@ -236,14 +236,14 @@ fn equal_weights_do_not_count<T: Format>(batch: &Batch, power: i32) -> Law {
         let got = built.reduce(Reduction::Sum)?;
         let weight = T::from_f32(weight);
         let times = |numbers: &[T]| numbers.iter().map(|x| x.mul(weight)).collect::<Vec<T>>();
-        let expected = Judged { losses: times(&sum.losses), gradient: times(&sum.gradient) };
+        let expected = Evaluated { losses: times(&sum.losses), gradient: times(&sum.gradient) };
         prop_assert!(agree(&expected, &got), "{:?} is not {:?}", got, expected);
     }
     Ok(())
 }
 
 /// Equal, but for numbers so small that a power of two costs them digits.
-fn agree<T: Format>(a: &Judged<T>, b: &Judged<T>) -> bool {
+fn agree<T: Format>(a: &Evaluated<T>, b: &Evaluated<T>) -> bool {
     let tiny = T::MIN_POSITIVE.to_f64() * 65_536.0;
     let near = |(a, b): (&T, &T)| a == b || (a.to_f64().abs() < tiny && b.to_f64().abs() < tiny);
     a.losses.iter().zip(&b.losses).all(near) && a.gradient.iter().zip(&b.gradient).all(near)
@@ -273,7 +273,7 @@ fn targets_say_the_same_in_two_ways<T: Format>(batch: &Batch) -> Law {
 /// One sample per lane: the bits of one sample at a time, with groups that the batch does not fill.
 fn lanes_have_the_bits_of_scalars<V: Value<Scalar: Format>>(t: V::Token, batch: &Batch) -> Law {
     let built = batch.build::<V::Scalar>()?;
-    let same = |what: &str, a: Judged<V::Scalar>, b: Judged<V::Scalar>| -> Law {
+    let same = |what: &str, a: Evaluated<V::Scalar>, b: Evaluated<V::Scalar>| -> Law {
         prop_assert_eq!(bits(&a.losses), bits(&b.losses), "losses of {} in {} lanes", what, V::WIDTH);
         prop_assert_eq!(bits(&a.gradient), bits(&b.gradient), "gradient of {} in {} lanes", what, V::WIDTH);
         Ok(())

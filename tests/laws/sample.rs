@@ -8,11 +8,11 @@ use simloss_core::{
     number::Scalar,
     similarity::similarity,
 };
-use simloss_tests::{AnySimilarity, Judged, bits, config, doubles};
+use simloss_tests::{AnySimilarity, Evaluated, bits, config, doubles};
 
 fn loss_and_gradient_are_bounded<T: Format>(one: &One) -> Law {
     let s = one.kind.build::<T>(one.classes)?;
-    let Judged { losses, gradient } = judge(&SimLoss::new(&s), &narrow::<T>(&one.logits), one.truth)?;
+    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &narrow::<T>(&one.logits), one.truth)?;
     let (loss, gradient) = (losses[0].to_f64(), doubles(&gradient));
     prop_assert!(loss >= 0.0 && loss.is_finite() && !loss.is_sign_negative(), "a loss of {loss}");
     let total = sum(&gradient);
@@ -24,7 +24,7 @@ fn loss_and_gradient_are_bounded<T: Format>(one: &One) -> Law {
 
 fn loss_and_gradient_are_accurate(one: &One) -> Law {
     let s = one.kind.build::<f32>(one.classes)?;
-    let Judged { losses, gradient } = judge(&SimLoss::new(&s), &one.logits, one.truth)?;
+    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &one.logits, one.truth)?;
     let exact = reference(&s, &one.logits, one.truth)?;
     let error = (f64::from(losses[0]) - exact.loss).abs();
     prop_assert!(error <= f32::loss_bound(exact.loss), "{} for {}", losses[0], exact.loss);
