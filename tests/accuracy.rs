@@ -4,15 +4,15 @@
 //! levels, entries), not what the core stores.
 
 use simloss_bench::{
-    bounds::{Bound, Implementation, Quantity, judge},
+    bounds::{Bound, Implementation, Quantity, check},
     cases::{PAIRS, SplitMix64, case, hard},
+    error_stats::ErrorStats,
     exact::Exact,
     instructions::compare_lanes,
     measure::{elementary, losses},
     oracle::{self, GradientEntry, Row},
     peers::Platform,
     subject::{answer, cross_entropy, simloss},
-    tally::Tally,
     ulp,
 };
 use simloss_core::{
@@ -28,43 +28,43 @@ const SEED: u64 = 11;
 /// Loss and gradient of ours, of all shapes of logits with all kinds of rows, three times.
 fn ours<T: Platform + Send>() {
     for row in losses::<T>(&[Implementation::Simloss, Implementation::Cce], SEED, 3 * PAIRS) {
-        let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
-        let (name, tally) = (row.implementation.name(), &row.tally);
-        let (quantity, ulp) = (row.quantity.name(), tally.max_ulp);
-        assert!(verdict.is_fine(), "{quantity} of {name}: {ulp} ulp: {}", tally.worst);
+        let verdict = check(row.implementation, row.quantity, row.scalar, row.stats.max_ulp);
+        let (name, stats) = (row.implementation.name(), &row.stats);
+        let (quantity, ulp) = (row.quantity.name(), stats.max_ulp);
+        assert!(verdict.is_fine(), "{quantity} of {name}: {ulp} ulp: {}", stats.worst);
         assert!(ulp > 1.0, "{quantity} of {name}: a worst of {ulp} ulp: the cases have become soft");
     }
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f32() {
+fn losses_and_gradients_keep_their_bounds_in_f32() {
     ours::<f32>();
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f64() {
+fn losses_and_gradients_keep_their_bounds_in_f64() {
     ours::<f64>();
 }
 
 #[test]
 fn elementary_functions_are_within_their_bounds() {
     for row in elementary::<f32>(SEED, 1_000).into_iter().chain(elementary::<f64>(SEED, 1_000)) {
-        let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
-        assert!(verdict.is_fine(), "{}: {} ulp: {}", row.quantity.name(), row.tally.max_ulp, row.tally.worst);
+        let verdict = check(row.implementation, row.quantity, row.scalar, row.stats.max_ulp);
+        assert!(verdict.is_fine(), "{}: {} ulp: {}", row.quantity.name(), row.stats.max_ulp, row.stats.worst);
     }
 }
 
 fn probabilities<T: Platform>() -> Outcome {
-    let mut tally = Tally::default();
+    let mut stats = ErrorStats::default();
     for case in hard::<T>(SEED, 3 * PAIRS) {
         let mut found = vec![T::ZERO; case.classes()];
         softmax_into(&case.logits, &mut found)?;
         for (k, (p, exact)) in found.into_iter().zip(oracle::softmax(&case.logits)).enumerate() {
-            tally.value(p, &exact, || format!("class {k} of {}", case.name));
+            stats.value(p, &exact, || format!("class {k} of {}", case.name));
         }
     }
-    let ulp = tally.max_ulp;
-    assert!(Bound::of(Quantity::Softmax, T::SCALAR).holds(ulp), "{ulp} ulp: {}", tally.worst);
+    let ulp = stats.max_ulp;
+    assert!(Bound::of(Quantity::Softmax, T::SCALAR).holds(ulp), "{ulp} ulp: {}", stats.worst);
     assert!(ulp > 1.0, "a worst of {ulp} ulp: the cases have become soft");
     Ok(())
 }
@@ -76,7 +76,7 @@ fn probabilities_are_within_their_bounds() -> Outcome {
 }
 
 #[test]
-fn lanes_have_the_bits_of_one_sample_at_a_time() -> Outcome {
+fn lanes_match_single_samples() -> Outcome {
     compare_lanes(SEED, PAIRS)?;
     Ok(())
 }
@@ -85,7 +85,7 @@ fn lanes_have_the_bits_of_one_sample_at_a_time() -> Outcome {
 fn with<T: Platform, S: Similarity<T>>(s: &S, row: impl Fn(usize) -> Row) -> Outcome {
     let classes = s.classes();
     let loss = SimLoss::new(s);
-    let (mut losses, mut gradients) = (Tally::default(), Tally::default());
+    let (mut losses, mut gradients) = (ErrorStats::default(), ErrorStats::default());
     for index in 0..2 * PAIRS {
         let mut logits = case::<T>(SEED, index).logits;
         logits.truncate(classes);
@@ -99,9 +99,9 @@ fn with<T: Platform, S: Similarity<T>>(s: &S, row: impl Fn(usize) -> Row) -> Out
         gradients.gradient(Quantity::Gradient, &got, &exact_gradient, |k| format!("class {k} of case {index}"));
     }
     assert!(losses.inputs > 100, "only {} cases", losses.inputs);
-    for (quantity, tally) in [(Quantity::Loss, losses), (Quantity::Gradient, gradients)] {
-        let holds = Bound::of(quantity, T::SCALAR).holds(tally.max_ulp);
-        assert!(holds, "{}: {} ulp: {}", quantity.name(), tally.max_ulp, tally.worst);
+    for (quantity, stats) in [(Quantity::Loss, losses), (Quantity::Gradient, gradients)] {
+        let holds = Bound::of(quantity, T::SCALAR).holds(stats.max_ulp);
+        assert!(holds, "{}: {} ulp: {}", quantity.name(), stats.max_ulp, stats.worst);
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ fn sparse_rows_and_taxonomies_are_within_the_bounds() -> Outcome {
 /// `p + q`: the gradient of a sample that is right by 40 does not vanish.
 fn products<T: Platform>() -> Outcome {
     let bound = Bound::of(Quantity::Gradient, T::SCALAR);
-    let (mut tally, mut judged) = (Tally::default(), 0);
+    let (mut stats, mut checked) = (ErrorStats::default(), 0);
     for case in hard::<T>(SEED, 3 * PAIRS) {
         let identity = Row::identity(case.classes(), case.y);
         for (got, row) in [(simloss(&case)?, case.row()), (cross_entropy(&case)?, identity)] {
@@ -161,19 +161,19 @@ fn products<T: Platform>() -> Outcome {
                 if is_known && (s.is_zero() || s == Exact::from(1.0)) {
                     let alone = GradientEntry { p: exact.value.abs(), q: Exact::ZERO, value: exact.value };
                     let distance = ulp::gradient_distance(got.gradient[k], &alone, bound.floor);
-                    tally.note(distance, 0.0, || format!("class {k} of {}", case.name));
-                    judged += 1;
+                    stats.note(distance, 0.0, || format!("class {k} of {}", case.name));
+                    checked += 1;
                 }
             }
         }
     }
-    assert!(judged > 1_000, "only {judged} entries");
-    assert!(bound.holds(tally.max_ulp), "{} ulp: {}", tally.max_ulp, tally.worst);
+    assert!(checked > 1_000, "only {checked} entries");
+    assert!(bound.holds(stats.max_ulp), "{} ulp: {}", stats.max_ulp, stats.worst);
     Ok(())
 }
 
 #[test]
-fn entries_without_cancellation_are_right_beside_themselves() -> Outcome {
+fn entries_without_cancellation_are_accurate() -> Outcome {
     products::<f32>()?;
     products::<f64>()
 }
@@ -226,7 +226,7 @@ fn stored<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn similarities_and_their_complements_are_rounded_once() -> Outcome {
+fn similarities_and_complements_are_rounded_once() -> Outcome {
     stored::<f32>()?;
     stored::<f64>()
 }

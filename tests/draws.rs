@@ -1,12 +1,14 @@
 //! The story over several draws of the device's samples, tuned by each loss, on the host: the rounds are those that the
 //! device runs (`tuning`), and draw 1 must give the figures that `docs/records/story.json` has of the device.
 
+mod samples;
+mod show;
+
 use crate::{
-    HELD_OUT, LONGEST, Outcome, RATE, ROUNDS, SEED, Story, Wines, choose, darker, images, less_light, scaled,
+    HELD_OUT, LONGEST, Outcome, RATE, ROUNDS, SEED, Story,
     tuning::{self, Memory, Settings, Watch},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use simloss_core::{
     Error, Label,
     decoders::{Probabilities, argmax, median},
@@ -14,18 +16,13 @@ use simloss_core::{
     loss::{Criterion, CrossEntropy, Loss, ProperSimLoss, SimLoss, SquaredEmd, Targets, soft_label_into, softmax_into},
     metrics::{ConfusionTable, Mean},
     similarity::OrderTable,
-    standardise_into,
     train::{Evaluation, Network, Round, RowMajor, Serial, Work, eval_step},
 };
 use simloss_train::{
     VERSION,
     compare::statistics::{Summary, holm, paired},
-    model::{
-        checkpoint::{self, Checkpoint},
-        firmware::{Head, features},
-    },
 };
-use std::{collections::BTreeMap, fs, path::Path, thread};
+use std::{collections::BTreeMap, fs, path::Path};
 
 const DRAWS: usize = 10;
 /// What the device does.
@@ -404,110 +401,15 @@ fn play<N: Layer<f32> + Copy>(
     Ok(Drifted { trained: start.trained.to_owned(), before: scores(&before)?, drifted: scores(&drifted)?, tuned })
 }
 
-fn wines(folder: &Path) -> Outcome<Samples> {
-    let wines = Wines::new(folder)?;
-    let data = &wines.table.data;
-    let all: Vec<u32> = (0..data.samples() as u32).collect();
-    let mut starts = vec![];
-    for trained in ["cce", "order"] {
-        let read = checkpoint::read(&folder.join(format!("{trained}.safetensors")))?;
-        let Checkpoint { network, parameters, standardiser, .. } = read;
-        let scale = standardiser.ok_or("the model has no scale")?;
-        let scaled = |row: &[f32]| -> Outcome<Vec<f32>> {
-            let mut features = vec![0.0; row.len()];
-            standardise_into(row, scale.mean(), scale.deviation(), &mut features)?;
-            Ok(features)
-        };
-        let before = all.iter().map(|&i| scaled(wines.row(i))).collect::<Outcome<Vec<_>>>()?.concat();
-        let after = all.iter().map(|&i| scaled(&wines.drifted(i)?)).collect::<Outcome<Vec<_>>>()?.concat();
-        let head = Head::of(&network, 2)?;
-        let parameters = parameters[head.before..].to_vec();
-        starts.push(Features { trained, parameters, widths: head.widths, before, after });
-    }
-    let deals = seeds().into_iter().map(|draw| {
-        let [seen, judged] = wines.deal(draw);
-        Deal { seen, judged }
-    });
-    Ok(Samples {
-        labels: wines.labels(&all),
-        values: data.class_values().iter().map(|&value| value as f32).collect(),
-        deals: deals.collect(),
-        starts,
-        drift: Wines::drift(),
-    })
-}
-
-fn faces(folder: &Path) -> Outcome<Samples> {
-    let set = images(folder)?;
-    let Checkpoint { network, parameters, .. } = checkpoint::read(&folder.join("order.safetensors"))?;
-    let head = Head::of(&network, 1)?;
-    // Of one image at a time: all of them are a gigabyte.
-    let of = |pixels: &(dyn Fn(u32) -> Vec<u8> + Sync)| {
-        let image = |i| features(&network, &head, &parameters, &pixels(i).into_iter().map(scaled).collect::<Vec<_>>());
-        set.all().into_iter().map(image).collect::<Result<Vec<_>, _>>().map(|rows| rows.concat())
-    };
-    let (before, after) = thread::scope(|scope| {
-        let before = scope.spawn(|| of(&|i| set.pixels_of(i).to_vec()));
-        let after = of(&|i| darker(&set, i));
-        (before.join(), after)
-    });
-    let before = before.map_err(|_| "the features before the drift were not computed")??;
-    let deals = seeds().into_iter().map(|draw| {
-        let mut seen = set.all();
-        let judged = choose(&mut seen, draw);
-        Deal { seen, judged }
-    });
-    Ok(Samples {
-        labels: set.labels().to_vec(),
-        values: set.class_values().iter().map(|&value| value as f32).collect(),
-        deals: deals.collect(),
-        starts: vec![Features {
-            trained: "order",
-            parameters: parameters[head.before..].to_vec(),
-            widths: head.widths,
-            before,
-            after: after?,
-        }],
-        drift: less_light(),
-    })
-}
-
 fn seeds() -> Vec<u64> {
     (SEED..).take(DRAWS).collect()
-}
-
-/// JSON with a line for each object that holds no other one.
-fn lines(value: &Value, depth: usize, to: &mut String) {
-    fn holds(value: &Value) -> bool {
-        match value {
-            Value::Object(all) => all.values().any(|value| value.is_object() || holds(value)),
-            Value::Array(all) => all.iter().any(Value::is_object),
-            _ => false,
-        }
-    }
-    let (ends, all): (_, Vec<(String, &Value)>) = match value {
-        Value::Object(all) if holds(value) => {
-            (['{', '}'], all.iter().map(|(name, value)| (format!("\"{name}\": "), value)).collect())
-        }
-        Value::Array(all) if holds(value) => (['[', ']'], all.iter().map(|value| (String::new(), value)).collect()),
-        _ => {
-            *to += &value.to_string();
-            return;
-        }
-    };
-    to.push(ends[0]);
-    for (i, (name, value)) in all.iter().enumerate() {
-        *to += &format!("{}\n{}{name}", if i == 0 { "" } else { "," }, "  ".repeat(depth + 1));
-        lines(value, depth + 1, to);
-    }
-    *to += &format!("\n{}{}", "  ".repeat(depth), ends[1]);
 }
 
 /// Plays a story over all draws, prints it, and compares it with the record or writes it there.
 pub fn draws(name: &str, folder: &Path, record: Option<&Path>, overwrite: bool) -> Outcome {
     let (samples, factors): (_, &[f32]) = match name {
-        "wine" => (wines(folder)?, &[0.5]),
-        "faces" => (faces(folder)?, &[0.8, 0.9]),
+        "wine" => (samples::wines(folder)?, &[0.5]),
+        "faces" => (samples::faces(folder)?, &[0.8, 0.9]),
         _ => return Err(format!("no story is called {name}; there are wine and faces").into()),
     };
     let device: BTreeMap<String, Story> = serde_json::from_str(DEVICE)?;
@@ -543,7 +445,7 @@ pub fn draws(name: &str, folder: &Path, record: Option<&Path>, overwrite: bool) 
         overlap,
         networks,
     };
-    print(name, &drawn);
+    show::print(name, &drawn);
 
     let Some(path) = record else { return Ok(()) };
     let mut all: BTreeMap<String, Drawn> = match path.exists() {
@@ -553,61 +455,11 @@ pub fn draws(name: &str, folder: &Path, record: Option<&Path>, overwrite: bool) 
     if overwrite {
         all.insert(name.to_owned(), drawn);
         let mut text = String::new();
-        lines(&serde_json::to_value(&all)?, 0, &mut text);
+        show::lines(&serde_json::to_value(&all)?, 0, &mut text);
         fs::write(path, text + "\n")?;
     } else if all.get(name) != Some(&drawn) {
-        differ(all.get(name), &drawn)?;
+        show::differ(all.get(name), &drawn)?;
         return Err(format!("{} has other figures of {name}; --overwrite accepts these", path.display()).into());
     }
     Ok(())
-}
-
-/// Prints the first line that differs.
-fn differ(recorded: Option<&Drawn>, drawn: &Drawn) -> Outcome {
-    let text = |drawn: &Drawn| -> Outcome<String> {
-        let mut text = String::new();
-        lines(&serde_json::to_value(drawn)?, 0, &mut text);
-        Ok(text)
-    };
-    let Some(recorded) = recorded else {
-        eprintln!("the record has nothing of this story");
-        return Ok(());
-    };
-    let (recorded, drawn) = (text(recorded)?, text(drawn)?);
-    let mut both = recorded.lines().zip(drawn.lines());
-    if let Some((recorded, drawn)) = both.find(|(recorded, drawn)| recorded != drawn) {
-        eprintln!(
-            "record {}
-now    {}",
-            recorded.trim(),
-            drawn.trim()
-        );
-    }
-    Ok(())
-}
-
-/// Means over the draws, and Holm's p of the difference from cross entropy.
-fn print(name: &str, drawn: &Drawn) {
-    for network in &drawn.networks {
-        println!("\n{name}, trained by {}: mean, standard deviation, p against cross entropy", network.trained);
-        print!("{:<36}", "");
-        MEASURES.iter().for_each(|(measure, _)| print!("{measure:>26}"));
-        println!("  rounds kept");
-        let row = |what: &str, scores: &Scores, tests: Option<&Tests>| {
-            print!("{what:<36}");
-            for (measure, _) in MEASURES {
-                let p = tests.and_then(|tests| tests[measure].holm).map_or(String::new(), |p| format!("{p:.4}"));
-                print!("{:>10.4}{:>8.4}{p:>8}", scores[measure].mean, scores[measure].std);
-            }
-        };
-        for (what, scores) in [("before drift", &network.before), ("after drift", &network.drifted)] {
-            row(what, scores, None);
-            println!();
-        }
-        for Tuned { loss, r, rate, rounds_kept, adapted, against } in &network.tuned {
-            let r = r.map_or(String::new(), |r| format!(", r = {r}"));
-            row(&format!("{loss}{r}, rate {rate}"), adapted, against.as_ref());
-            println!("  {rounds_kept:?}");
-        }
-    }
 }

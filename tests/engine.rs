@@ -126,7 +126,7 @@ fn simloss(classes: usize) -> Result<impl Loss<f32> + Sync + Copy, CoreError> {
 /// What the tests of all instruction sets compare is what this processor has.
 #[test]
 #[ignore = "says something, judges nothing: ./tests/run.sh lanes"]
-fn instruction_sets() {
+fn the_instruction_sets_are_printed() {
     let names: Vec<_> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
     println!("instruction sets: {}", names.join(" "));
 }
@@ -158,7 +158,7 @@ fn batches_that_threads_share() -> Outcome {
 }
 
 #[test]
-fn many_gradients_are_added_in_the_order_of_their_groups() -> Outcome {
+fn gradients_are_added_in_the_order_of_groups() -> Outcome {
     // 2,002,000 parameters: 245 ranges, in which three threads wait for each other.
     let samples = Samples::draw(10 * GROUP - 3, 1000, 2)?;
     let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(1000, 1998)), Dense::new(1998, 2));
@@ -262,7 +262,7 @@ fn rows_of_a_table() -> Outcome {
 }
 
 #[test]
-fn errors_are_those_of_one_sample_at_a_time() -> Outcome {
+fn errors_match_those_of_single_samples() -> Outcome {
     let net = Layer::<f32>::then(Layer::<f32>::relu(Dense::new(40, 300)), Dense::new(300, 7));
     let good = Samples::draw(100, 40, 7)?;
     let nan_at = |samples: &mut Samples, row: usize| samples.features[row * 40 + 3] = f32::NAN;
@@ -275,7 +275,7 @@ fn errors_are_those_of_one_sample_at_a_time() -> Outcome {
     let expected = CoreError::NotFinite { what: "the features", sample: 38 };
     assert_eq!(trace.steps[0], Err(expected));
     assert_eq!(trace.evaluated, Err(expected));
-    // The step between is not spoilt by the gradients of the one that failed.
+    // The step between is not changed by the gradients of the one that failed.
     assert!(trace.steps[1].is_ok());
 
     // Lanes look at all features before the first logit; the first sample counts all the same.
@@ -300,7 +300,7 @@ fn errors_are_those_of_one_sample_at_a_time() -> Outcome {
 }
 
 #[test]
-fn wrong_lengths_are_refused() -> Outcome {
+fn wrong_lengths_are_rejected() -> Outcome {
     let net = Dense::new(5, 4);
     let network = Network::new(net, Criterion::new(CrossEntropy::new(4)?))?;
     let samples = Samples::draw(20, 5, 4)?;

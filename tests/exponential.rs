@@ -40,7 +40,7 @@ fn samples_and_edges_are_within_the_bound() {
 }
 
 #[test]
-fn results_that_must_be_exact() {
+fn exact_results_are_exact() {
     assert_eq!(scaled_exp((), 0.0f32, 0.0), power_of_two(100) as f32);
     assert_eq!(scaled_exp((), -0.0f32, 0.0), power_of_two(100) as f32);
     assert_eq!(scaled_exp((), 0.0f64, 0.0), power_of_two(600));
@@ -54,7 +54,7 @@ fn results_that_must_be_exact() {
 }
 
 #[test]
-fn the_exponential_does_not_fall_where_its_argument_rises() {
+fn the_exponential_is_monotone() {
     // Not promised by a bound of 1 ulp, but by how it is computed, as far as this looks.
     let mut before = 0.0;
     for i in (0..=150_000).rev() {

@@ -132,13 +132,13 @@ fn killed(times: usize) -> Outcome {
 }
 
 #[test]
-fn a_sweep_that_is_killed_and_continued_is_the_undisturbed_one() -> Outcome {
+fn a_killed_sweep_resumes_to_the_same_bytes() -> Outcome {
     killed(5)
 }
 
 #[test]
 #[ignore = "takes a minute; ./tests/run.sh deep-faults"]
-fn a_sweep_that_is_killed_fifty_times_is_the_undisturbed_one() -> Outcome {
+fn a_sweep_killed_fifty_times_ends_the_same() -> Outcome {
     killed(50)
 }
 
@@ -277,7 +277,7 @@ fn a_read_only_folder_is_named() -> Outcome {
 }
 
 #[test]
-fn what_is_read_may_vanish_while_a_run_goes() -> Outcome {
+fn input_may_vanish_during_a_run() -> Outcome {
     let place = Place::new()?;
     let mut images = vec![];
     for class in ["cat", "dog"] {
@@ -321,7 +321,7 @@ fn what_is_read_may_vanish_while_a_run_goes() -> Outcome {
 }
 
 #[test]
-fn what_is_written_may_vanish() -> Outcome {
+fn output_may_vanish_during_a_run() -> Outcome {
     let place = place()?;
     let line = format!("{SWEEP} --epochs 4");
     let whole = undisturbed(&place, &line)?;

@@ -18,7 +18,7 @@ use simloss_core::{
     similarity::Identity,
 };
 use simloss_tests::{
-    AnySimilarity, Judged, Outcome, Passes, bits, doubles, each_in, golden_cases, labels,
+    AnySimilarity, Evaluated, Outcome, Passes, bits, doubles, each_in, golden_cases, labels,
     lanes::{Array, Token},
     passes, reduce_in,
     reference::simloss,
@@ -240,7 +240,7 @@ fn order_without_reduction_is_cross_entropy() -> Outcome {
     let (logits, targets) = (scalars::<f32>(&order.logits), Targets::labels(&y));
     let first = Criterion::new(CrossEntropy::new(cross_entropy.classes)?);
     let second = Criterion::new(SimLoss::new(AnySimilarity::order(order.classes, 0.0f32)?));
-    let Judged { losses, gradient } = reduce_in::<f32, _>((), &first, Reduction::MeanByWeight, &logits, &targets)?;
+    let Evaluated { losses, gradient } = reduce_in::<f32, _>((), &first, Reduction::MeanByWeight, &logits, &targets)?;
     let same = reduce_in::<f32, _>((), &second, Reduction::MeanByWeight, &logits, &targets)?;
     assert_eq!((bits(&losses), bits(&gradient)), (bits(&same.losses), bits(&same.gradient)));
     Ok(())

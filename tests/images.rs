@@ -50,7 +50,7 @@ fn resized_images_are_pillows_within_one_level() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Levels by which a decoder may differ from Pillow's on smooth colours.
+/// Levels by which a decoder may differ from Pillow's on smooth colors.
 const LEVELS: u8 = 4;
 
 #[test]

@@ -108,7 +108,7 @@ fn sources(of: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn no_modules_use_each_other_in_a_circle() -> Outcome {
+fn modules_have_no_import_circles() -> Outcome {
     for (of, most) in [("simloss-core", 10), ("simloss-train", 10), ("simloss-bench", 10)] {
         let graph = graph(&sources(of))?;
         assert!(graph.len() >= most && graph.values().any(|used| used.len() > 2), "{of}: {graph:?}");
@@ -123,7 +123,7 @@ fn no_modules_use_each_other_in_a_circle() -> Outcome {
 }
 
 #[test]
-fn data_pass_one_way_through_simloss_train() -> Outcome {
+fn simloss_train_imports_in_one_direction() -> Outcome {
     let graph = graph(&sources("simloss-train"))?;
     assert!(graph.keys().collect::<BTreeSet<_>>() == FLOORS.map(str::to_owned).iter().collect(), "{graph:?}");
     for (floor, name) in FLOORS.iter().enumerate() {

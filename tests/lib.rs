@@ -1,6 +1,7 @@
 //! Shared helpers of the tests in this folder: golden values, lanes, any similarity at run time, a reference in `f64`.
 #![allow(clippy::disallowed_methods)] // the platform's functions judge
 
+pub mod documents;
 pub mod lanes;
 pub mod reference;
 
@@ -198,7 +199,7 @@ impl<T: Scalar> AnySimilarity<T> {
 
 /// Losses of a batch and their gradient.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged<T> {
+pub struct Evaluated<T> {
     /// One loss for each sample, or the reduced one.
     pub losses: Vec<T>,
     /// One row for each sample.
@@ -216,7 +217,7 @@ pub fn each_in<V: Value, L: Loss<V::Scalar>>(
     criterion: &Criterion<'_, L, V::Scalar>,
     logits: &[V::Scalar],
     targets: &Targets<'_, V::Scalar>,
-) -> Result<Judged<V::Scalar>, Error> {
+) -> Result<Evaluated<V::Scalar>, Error> {
     let zero = V::Scalar::ZERO;
     let needed = criterion.scratch::<V>(targets);
     let (mut scalars, mut values) = (vec![zero; needed.scalars], vec![V::splat(token, zero); needed.values]);
@@ -226,7 +227,7 @@ pub fn each_in<V: Value, L: Loss<V::Scalar>>(
     let without = criterion.each_in(token, logits, targets, &mut scalars, &mut values, &mut alone, None);
     let with = criterion.each_in(token, logits, targets, &mut scalars, &mut values, &mut losses, Some(&mut gradient));
     assert_eq!((without, bits(&alone)), (with, bits(&losses)), "without a gradient");
-    with.map(|()| Judged { losses, gradient })
+    with.map(|()| Evaluated { losses, gradient })
 }
 
 /// [`Criterion::reduce_in`] in the lanes of `V`, with as much memory as it asks for.
@@ -239,7 +240,7 @@ pub fn reduce_in<V: Value, L: Loss<V::Scalar>>(
     reduction: Reduction,
     logits: &[V::Scalar],
     targets: &Targets<'_, V::Scalar>,
-) -> Result<Judged<V::Scalar>, Error> {
+) -> Result<Evaluated<V::Scalar>, Error> {
     let zero = V::Scalar::ZERO;
     let needed = criterion.scratch::<V>(targets);
     let (mut scalars, mut values) = (vec![zero; needed.scalars], vec![V::splat(token, zero); needed.values]);
@@ -248,7 +249,7 @@ pub fn reduce_in<V: Value, L: Loss<V::Scalar>>(
     let gradient_out = Some(&mut gradient[..]);
     let with = criterion.reduce_in(token, reduction, logits, targets, &mut scalars, &mut values, gradient_out);
     assert_eq!(without.map(|loss| bits(&[loss])), with.map(|loss| bits(&[loss])), "without a gradient");
-    with.map(|loss| Judged { losses: vec![loss], gradient })
+    with.map(|loss| Evaluated { losses: vec![loss], gradient })
 }
 
 /// What the passes of a layer give for the rows of a batch.

@@ -24,3 +24,4 @@ mod similarity;
 mod supply;
 mod training;
 mod verified;
+mod words;

@@ -89,7 +89,7 @@ fn losses_are_those_that_are_named() -> Outcome {
 }
 
 #[test]
-fn losses_that_do_not_fit_are_refused_by_name() -> Outcome {
+fn losses_that_do_not_fit_are_rejected_by_name() -> Outcome {
     let place = place()?;
     let named =
         grades().replace(",1\n", ",a\n").replace(",2\n", ",b\n").replace(",3\n", ",c\n").replace(",4\n", ",d\n");
@@ -221,7 +221,7 @@ fn json(place: &Place, line: &str) -> Result<Value, Box<dyn Error>> {
 }
 
 #[test]
-fn networks_are_judged_by_the_loss_they_were_trained_with() -> Outcome {
+fn networks_are_evaluated_with_their_training_loss() -> Outcome {
     let place = place()?;
     place.simloss(&format!("{LINE} o --losses simloss,proper,sord,smoothing,emd")).success();
     let of = |loss: &str| format!("eval table g.csv --label grade --checkpoint o/runs/{loss}/seed-1/model.safetensors");
@@ -262,7 +262,7 @@ fn networks_are_judged_by_the_loss_they_were_trained_with() -> Outcome {
 }
 
 #[test]
-fn a_head_goes_on_with_the_loss_it_was_trained_with() -> Outcome {
+fn a_head_keeps_its_training_loss() -> Outcome {
     let place = place()?;
     place.file("groups.csv", "class,superclass\n1,x\n2,x\n3,y\n4,y\n")?.file("band.csv", BAND)?;
     place.simloss(&format!("{LINE} o --losses simloss,proper,sord,smoothing,emd")).success();
@@ -360,7 +360,7 @@ mod modules {
 }
 
 #[test]
-fn modules_of_every_loss_compile_and_are_what_is_written() -> Outcome {
+fn exported_modules_of_every_loss_compile() -> Outcome {
     let place = Place::new()?;
     let network = simloss_train::compute::network::Kind::Table { inputs: 4, hidden: vec![5], classes: 3 };
     let parameters: Vec<f32> = (0..43).map(|i| (i as f32 - 20.5) / 7.0).collect();
@@ -432,7 +432,7 @@ fn modules_of_every_loss_compile_and_are_what_is_written() -> Outcome {
 }
 
 #[test]
-fn what_networks_say_of_each_test_sample_is_kept() -> Outcome {
+fn runs_keep_the_predictions_for_test_samples() -> Outcome {
     let place = place()?;
     place.simloss(&format!("{LINE} o --losses proper")).success();
     let run = "o/runs/order-r0.5-proper/seed-1";
@@ -507,7 +507,7 @@ fn what_networks_say_of_each_test_sample_is_kept() -> Outcome {
 }
 
 #[test]
-fn comparisons_of_before_have_the_losses_they_had() -> Outcome {
+fn old_comparisons_keep_their_losses() -> Outcome {
     let place = place()?;
     place.simloss(&format!("{LINE} o --losses simloss")).success();
     // As a version wrote it that read the data again.

@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn merging_in_any_grouping_and_order_gives_the_same_bits(
+    fn merging_in_any_order_gives_the_same_bits(
         samples in samples(),
         groups in prop::collection::vec(0usize..6, 60),
         turn in 0usize..6,
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn the_confusion_matrix_knows_what_was_streamed(samples in samples()) {
+    fn the_confusion_matrix_counts_streamed_samples(samples in samples()) {
         let order = ClassOrder::<f32, CLASSES>::new(0.7)?;
         let groups = [3u16, 1, 3, 2, 1];
         let mut all = All::new()?;

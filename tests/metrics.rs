@@ -81,7 +81,7 @@ fn memory_is_cleared_and_may_be_longer() -> Outcome {
 }
 
 #[test]
-fn similarity_of_the_answer_has_the_true_class_in_the_row() -> Outcome {
+fn similarity_of_predictions_uses_the_true_row() -> Outcome {
     let s = DenseTable::in_memory([0.0f64; 4], 2, |i, j| [[1.0, 0.25], [0.75, 1.0]][i][j])?;
     assert_eq!(confusion::<2>(&[(0, 1)])?.similarity(&s, &mut [0.0; 2])?.value(), Some(0.25));
     assert_eq!(confusion::<2>(&[(1, 0)])?.similarity(&s, &mut [0.0; 2])?.value(), Some(0.75));
@@ -109,7 +109,7 @@ fn kappa_of_known_tables() -> Outcome {
 }
 
 #[test]
-fn nothing_and_nothing_failed() -> Outcome {
+fn empty_metrics_have_no_value() -> Outcome {
     let empty = ConfusionMatrix::<3>::new()?;
     assert_eq!(empty.accuracy().value(), None);
     assert_eq!(empty.errors(&[1.0f32, 2.0, 3.0])?.absolute.value(), None);
@@ -197,7 +197,7 @@ fn costs_have_the_true_class_in_the_row() -> Outcome {
 }
 
 #[test]
-fn refused() -> Outcome {
+fn bad_input_is_rejected() -> Outcome {
     let not_finite = |what| Error::NotFinite { what, sample: 0 };
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(Probabilities::new(&[0.5, bad]), Err(not_finite("probabilities")));
@@ -370,7 +370,7 @@ fn likelihood(logits: &[f32], labels: &[Label], temperature: f64) -> f64 {
 }
 
 #[test]
-fn the_temperature_of_greatest_likelihood_is_found() -> Outcome {
+fn the_fitted_temperature_minimizes_the_nll() -> Outcome {
     let mut random = Random::new(5);
     for (classes, sharpness) in [(2usize, 9.0f32), (7, 30.0), (90, 4.0), (10, 0.2)] {
         let n = 300;

@@ -54,7 +54,7 @@ fn compile(program: &Path, library: &Path, folder: &Path) -> Result<(bool, Strin
 }
 
 #[test]
-fn the_likeliest_mistakes_do_not_compile_and_say_why() -> Outcome {
+fn likely_mistakes_do_not_compile_and_say_why() -> Outcome {
     let (library, folder) = (library()?, tempfile::tempdir()?);
     let mut mistakes = 0;
     for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/mistakes"))? {

@@ -1,6 +1,8 @@
 //! The program `simloss`, from its command line: one program of tests, a module a subject.
 #![allow(clippy::disallowed_methods)] // the platform's functions judge
 
+#[expect(dead_code, reason = "the tests of the libraries use the rest")]
+mod documents;
 mod place;
 
 mod cli;

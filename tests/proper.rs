@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 use simloss_bench::{
-    bounds::{Bound, Quantity, judge},
+    bounds::{Bound, Quantity, check},
     cases::{
         SplitMix64,
         proper::{Case, PAIRS, Similarity, hard},
     },
+    error_stats::ErrorStats,
     exact::Exact,
     matrix::Matrix,
     measure,
@@ -16,7 +17,6 @@ use simloss_bench::{
     peers::Platform,
     real::Real,
     subject::{Answer, Number, Proper, answer, proper, simloss, squared_emd},
-    tally::Tally,
     ulp,
 };
 use simloss_core::{
@@ -48,21 +48,21 @@ fn dense<T: Number>(classes: usize, entries: &[T]) -> Result<DenseTable<T, Vec<T
 /// Loss and gradient of everything of ours, of all shapes of logits with all kinds of similarities, twice.
 fn ours<T: Platform + Send>() {
     for row in measure::proper::<T>(SEED, 2 * PAIRS) {
-        let verdict = judge(row.implementation, row.quantity, row.scalar, row.tally.max_ulp);
-        let (name, tally) = (row.implementation.name(), &row.tally);
-        let (quantity, ulp) = (row.quantity.name(), tally.max_ulp);
-        assert!(verdict.is_fine(), "{quantity} of {name}: {ulp} ulp: {}", tally.worst);
+        let verdict = check(row.implementation, row.quantity, row.scalar, row.stats.max_ulp);
+        let (name, stats) = (row.implementation.name(), &row.stats);
+        let (quantity, ulp) = (row.quantity.name(), stats.max_ulp);
+        assert!(verdict.is_fine(), "{quantity} of {name}: {ulp} ulp: {}", stats.worst);
         assert!(ulp > 1.0, "{quantity} of {name}: a worst of {ulp} ulp: the cases have become soft");
     }
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f32() {
+fn losses_and_gradients_keep_their_bounds_in_f32() {
     ours::<f32>();
 }
 
 #[test]
-fn losses_and_gradients_are_within_their_bounds_in_f64() {
+fn losses_and_gradients_keep_their_bounds_in_f64() {
     ours::<f64>();
 }
 
@@ -186,7 +186,7 @@ fn golden_values<T: Number>() -> Outcome {
 }
 
 #[test]
-fn golden_values_are_reached_by_every_similarity_that_says_them() -> Outcome {
+fn every_similarity_reaches_the_golden_values() -> Outcome {
     golden_values::<f32>()?;
     golden_values::<f64>()
 }
@@ -194,7 +194,7 @@ fn golden_values_are_reached_by_every_similarity_that_says_them() -> Outcome {
 /// A similarity that the cases do not have, on logits of all their shapes.
 fn with<T: Platform>(s: &impl ProperSimilarity<T>, matrix: &Matrix) -> Outcome {
     let (classes, loss) = (matrix.classes(), ProperSimLoss::new(s));
-    let (mut losses, mut gradients) = (Tally::default(), Tally::default());
+    let (mut losses, mut gradients) = (ErrorStats::default(), ErrorStats::default());
     for (index, case) in hard::<T>(SEED, 4 * PAIRS).enumerate().filter(|(_, case)| case.classes() >= classes) {
         let (z, y) = (&case.logits[..classes], index % classes);
         let (exact, exact_gradient) = oracle::proper::loss_and_gradient(z, y, matrix);
@@ -203,9 +203,9 @@ fn with<T: Platform>(s: &impl ProperSimilarity<T>, matrix: &Matrix) -> Outcome {
         gradients.gradient(Quantity::ProperGradient, &got, &exact_gradient, |k| format!("class {k} of case {index}"));
     }
     assert!(losses.inputs > 100, "only {} cases", losses.inputs);
-    for (quantity, tally) in [(Quantity::ProperLoss, losses), (Quantity::ProperGradient, gradients)] {
-        let holds = Bound::of(quantity, T::SCALAR).holds(tally.max_ulp);
-        assert!(holds, "{}: {} ulp: {}", quantity.name(), tally.max_ulp, tally.worst);
+    for (quantity, stats) in [(Quantity::ProperLoss, losses), (Quantity::ProperGradient, gradients)] {
+        let holds = Bound::of(quantity, T::SCALAR).holds(stats.max_ulp);
+        assert!(holds, "{}: {} ulp: {}", quantity.name(), stats.max_ulp, stats.worst);
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn trees_and_sparse_rows<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn trees_of_unequal_depth_and_sparse_rows_are_within_the_bounds() -> Outcome {
+fn unequal_trees_and_sparse_rows_keep_the_bounds() -> Outcome {
     trees_and_sparse_rows::<f32>()?;
     trees_and_sparse_rows::<f64>()
 }
@@ -240,15 +240,15 @@ fn trees_of_unequal_depth_and_sparse_rows_are_within_the_bounds() -> Outcome {
 #[test]
 fn gradients_are_slopes_of_the_loss() -> Outcome {
     const STEP: f64 = 1.0 / (1u64 << 30) as f64;
-    let mut judged = 0;
+    let mut checked = 0;
     for case in hard::<f32>(SEED, 2 * PAIRS).filter(|case| case.classes() <= 10) {
         let (y, matrix) = (case.y, case.matrix());
         let emd = |z: &[f64]| oracle::squared_emd::loss(z, y);
         let exact = oracle::squared_emd::loss_and_gradient(&case.logits, y).1;
         let of_proper = |z: &[f64]| oracle::proper::loss(z, y, &matrix);
         let exact_proper = oracle::proper::loss_and_gradient(&case.logits, y, &matrix).1;
-        type Judged<'a> = (Answer<f32>, Vec<GradientEntry>, &'a dyn Fn(&[f64]) -> Exact, Quantity);
-        let losses: [Judged<'_>; 2] = [
+        type Evaluated<'a> = (Answer<f32>, Vec<GradientEntry>, &'a dyn Fn(&[f64]) -> Exact, Quantity);
+        let losses: [Evaluated<'_>; 2] = [
             (squared_emd(&case)?, exact, &emd, Quantity::SquaredEmdGradient),
             (proper(&case)?, exact_proper, &of_proper, Quantity::ProperGradient),
         ];
@@ -268,11 +268,11 @@ fn gradients_are_slopes_of_the_loss() -> Outcome {
                 let allowed = (2.0 * bound.ulp * f64::from(f32::EPSILON) * scale) + bound.floor;
                 let miss = (f64::from(answer.gradient[k]) - slope).abs();
                 assert!(miss <= allowed, "{} of {} at {k}: {slope}", quantity.name(), case.name);
-                judged += 1;
+                checked += 1;
             }
         }
     }
-    assert!(judged > 500, "only {judged} slopes");
+    assert!(checked > 500, "only {checked} slopes");
     Ok(())
 }
 
@@ -362,13 +362,13 @@ fn sizes<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn losses_are_from_0_to_their_most_and_gradients_sum_to_nothing() -> Outcome {
+fn losses_have_limits_and_gradients_sum_to_zero() -> Outcome {
     sizes::<f32>()?;
     sizes::<f64>()
 }
 
 fn without_similarity<T: Platform>() -> Outcome {
-    let (mut of_losses, mut of_gradients) = (Tally::default(), Tally::default());
+    let (mut of_losses, mut of_gradients) = (ErrorStats::default(), ErrorStats::default());
     for case in hard::<T>(SEED, 3 * PAIRS).filter(|case| case.classes() <= 40) {
         let classes = case.classes();
         let row = oracle::Row::identity(classes, case.y);
@@ -385,9 +385,9 @@ fn without_similarity<T: Platform>() -> Outcome {
             of_gradients.gradient(Quantity::ProperGradient, &got, &gradient, |k| format!("class {k}, {name}"));
         }
     }
-    for (quantity, tally) in [(Quantity::ProperLoss, of_losses), (Quantity::ProperGradient, of_gradients)] {
-        let holds = Bound::of(quantity, T::SCALAR).holds(tally.max_ulp);
-        assert!(holds, "{}: {} ulp: {}", quantity.name(), tally.max_ulp, tally.worst);
+    for (quantity, stats) in [(Quantity::ProperLoss, of_losses), (Quantity::ProperGradient, of_gradients)] {
+        let holds = Bound::of(quantity, T::SCALAR).holds(stats.max_ulp);
+        assert!(holds, "{}: {} ulp: {}", quantity.name(), stats.max_ulp, stats.worst);
     }
     Ok(())
 }
@@ -485,7 +485,7 @@ fn extremes<T: Platform>() -> Outcome {
 }
 
 #[test]
-fn the_farthest_logits_give_numbers() -> Outcome {
+fn the_largest_logits_give_finite_numbers() -> Outcome {
     extremes::<f32>()?;
     extremes::<f64>()
 }

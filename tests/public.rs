@@ -94,7 +94,7 @@ fn names(program: &str, function: &str) -> bool {
 }
 
 #[test]
-fn every_public_function_is_looked_at() -> Outcome {
+fn every_public_function_is_checked_for_panics() -> Outcome {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut functions, mut program) = (vec![], String::new());
     sources(&folder.join("../simloss-core/src"), &mut |source| public(source, &mut functions))?;
@@ -108,7 +108,7 @@ fn every_public_function_is_looked_at() -> Outcome {
 
 /// Every type that is a loss, a similarity, a layer, an optimizer, a sink or features goes through all that its trait has.
 #[test]
-fn every_implementation_is_looked_at() -> Result<(), Box<dyn Error>> {
+fn every_implementation_is_checked_for_panics() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut types, mut program) = (vec![], String::new());
     sources(&folder.join("../simloss-core/src"), &mut |source| {

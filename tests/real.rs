@@ -2,6 +2,7 @@
 //!
 //! `SIMLOSS_DATA` names their folder.
 
+use crate::documents::{self, Section, Table};
 use assert_cmd::Command;
 use simloss_core::similarity::{DenseTable, Verified, verification_scratch};
 use simloss_train::{
@@ -19,7 +20,6 @@ use simloss_train::{
 };
 use std::{
     error::Error,
-    fmt::Write,
     fs::File,
     io::BufReader,
     path::{Path, PathBuf},
@@ -68,7 +68,7 @@ fn the_published_network_has_pytorchs_figures() -> Outcome {
 
 #[test]
 #[ignore = "needs data: ./tests/run.sh data"]
-fn ten_thousand_images_are_judged_in_two_seconds() -> Outcome {
+fn ten_thousand_images_are_evaluated_in_two_seconds() -> Outcome {
     let folder = tempfile::tempdir()?;
     let archive = data("cifar-100-binary.tar.xz")?;
     let unpacked = lzma_rust2::XzReader::new(BufReader::new(File::open(&archive)?), false);
@@ -105,7 +105,7 @@ fn all() -> Wanted<'static> {
 
 #[test]
 #[ignore = "needs data: ./tests/run.sh data"]
-fn cosines_of_word_vectors_are_those_of_the_stored_matrices() -> Outcome {
+fn word_vector_cosines_match_the_stored_matrices() -> Outcome {
     for (words, table, classes) in [
         ("embeddings/glove6b100_96.txt", "embeddings/sim_glove6b100_96x96.csv", 96),
         ("embeddings/googlenews300_83.txt", "embeddings/sim_googlenews300_83x83.csv", 83),
@@ -167,7 +167,7 @@ fn request(kind: SimilarityKind, vectors: Option<PathBuf>, r: &[f32], l: &[f32])
 
 #[test]
 #[ignore = "needs data: ./tests/run.sh data"]
-fn classes_of_cifar_100_are_those_of_the_published_experiment() -> Outcome {
+fn cifar_100_has_the_published_classes() -> Outcome {
     let set = cifar::read_test(&data("cifar-100-binary.tar.xz")?)?;
     let request = |kind, vectors| request(kind, vectors, &[], &[0.5]);
     let glove = request(SimilarityKind::Vectors, Some(data("embeddings/glove6b100_96.txt")?));
@@ -200,13 +200,12 @@ fn classes_of_cifar_100_are_those_of_the_published_experiment() -> Outcome {
 /// What `docs/reproduction.md` says of the similarities that its grids on CIFAR-100 are trained with.
 #[test]
 #[ignore = "needs data: ./tests/run.sh data"]
-fn similarities_of_the_grids_say_as_much_as_is_written() -> Outcome {
+fn the_table_of_similarities_has_its_figures() -> Outcome {
     let set = cifar::read_test(&data("cifar-100-binary.tar.xz")?)?;
     let of = |name: &str| Ok::<_, Box<dyn Error>>(Some(data(&format!("embeddings/{name}"))?));
     let (glove, news) = (of("glove6b100_96.txt")?, of("googlenews300_83.txt")?);
     let tree = SimilarityKind::File(data("embeddings/sim_cvjena_unitsphere_taxonomy_100x100.csv")?);
-    let mut table =
-        "| similarity | classes | similar pairs | right classes | most similar |\n|---|---|---|---|---|\n".to_owned();
+    let mut table = Table::new(&["similarity", "classes", "similar pairs", "correct classes", "most similar"]);
     for (name, request) in [
         ("glove", request(SimilarityKind::Vectors, glove, &[], &[0.0, 0.3, 0.5, 0.7, 0.9])),
         ("googlenews", request(SimilarityKind::Vectors, news, &[], &[0.0, 0.3, 0.5, 0.7])),
@@ -220,21 +219,21 @@ fn similarities_of_the_grids_say_as_much_as_is_written() -> Outcome {
                 (_, Some(l)) => format!("l = {l}"),
                 _ => return Err("no parameter".into()),
             };
-            let Description { classes, row_sums: [_, right, _], zeros, nearest, .. } = Description::of(&similarity)?;
+            let Description { classes, row_sums: [_, correct, _], zeros, nearest, .. } = Description::of(&similarity)?;
             let pairs = classes * (classes - 1);
             let (y, c, s) = *nearest.first().ok_or("no pair")?;
             let most = match nearest.iter().filter(|pair| pair.2 == s).count() {
                 1 => format!("{} and {}, {s:.2}", kept.class_names()[y], kept.class_names()[c]),
                 _ => format!("several, {s:.2}"),
             };
-            writeln!(
-                table,
-                "| {name}, {parameter} | {classes} | {} of {pairs} | {right:.2} | {most} |",
-                pairs - zeros
-            )?;
+            table.row([
+                format!("{name}, {parameter}"),
+                classes.to_string(),
+                format!("{} of {pairs}", pairs - zeros),
+                format!("{correct:.2}"),
+                most,
+            ]);
         }
     }
-    let held = include_str!("../docs/reproduction.md").contains(&format!("<!-- similarities -->\n{table}<!-- end -->"));
-    assert!(held, "docs/reproduction.md should have, at 'similarities':\n{table}");
-    Ok(())
+    documents::hold(&[Section::new("docs/reproduction.md", "similarities", table)])
 }

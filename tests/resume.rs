@@ -83,7 +83,7 @@ impl Watch for Sizes {
 }
 
 #[test]
-fn the_last_batch_is_trained_with_though_it_is_smaller() -> Outcome {
+fn a_smaller_last_batch_is_trained_on() -> Outcome {
     let (folder, mut sizes) = (tempfile::tempdir()?, Sizes::default());
     train(&settings(2), folder.path(), false, &mut sizes)?;
     assert_eq!(sizes.0, [25, 25, 25, 25, 25, 19, 25, 25, 25, 25, 25, 19]);
@@ -122,7 +122,7 @@ impl Watch for Seen {
 }
 
 #[test]
-fn a_run_in_pieces_is_the_run_in_one() -> Outcome {
+fn a_resumed_run_matches_an_uninterrupted_run() -> Outcome {
     let folder = tempfile::tempdir()?;
     let whole = folder.path().join("whole");
     let mut seen = Seen::default();
@@ -196,7 +196,7 @@ fn a_finished_run_is_not_trained_again() -> Outcome {
 }
 
 #[test]
-fn another_run_is_refused() -> Outcome {
+fn a_different_run_is_rejected() -> Outcome {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("run");
     train(&settings(3), &dir, false, &mut ())?;
@@ -251,7 +251,7 @@ fn another_run_is_refused() -> Outcome {
 }
 
 #[test]
-fn damaged_files_are_refused() -> Outcome {
+fn damaged_files_are_rejected() -> Outcome {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("run");
     train(&settings(2), &dir, false, &mut ())?;
@@ -287,7 +287,7 @@ fn damaged_files_are_refused() -> Outcome {
 }
 
 #[test]
-fn patience_ends_a_run_and_keeps_its_best() -> Outcome {
+fn patience_stops_a_run_and_keeps_its_best_epoch() -> Outcome {
     let folder = tempfile::tempdir()?;
     let impatient = Settings { patience: Some(2), ..settings(200) };
     let (dir, pieces) = (folder.path().join("run"), folder.path().join("pieces"));
@@ -313,7 +313,7 @@ fn patience_ends_a_run_and_keeps_its_best() -> Outcome {
 }
 
 #[test]
-fn every_epoch_sees_every_sample_once_and_in_another_order() -> Outcome {
+fn every_epoch_shuffles_all_samples() -> Outcome {
     #[derive(Default)]
     struct Means(Vec<f32>);
     impl Watch for Means {
@@ -350,7 +350,7 @@ fn threads_change_nothing() -> Outcome {
 }
 
 #[test]
-fn without_a_folder_nothing_is_written() -> Outcome {
+fn a_run_without_a_directory_writes_nothing() -> Outcome {
     let data = data("drawn", 0.0)?;
     let split = Split::stratified(&data, 2)?;
     let plain = LossDescription::cross_entropy();
@@ -364,7 +364,7 @@ fn without_a_folder_nothing_is_written() -> Outcome {
 }
 
 #[test]
-fn what_cannot_work_is_refused_before_anything_is_written() -> Outcome {
+fn impossible_settings_are_rejected_before_writing() -> Outcome {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("run");
     for (wrong, name) in [
@@ -402,7 +402,7 @@ fn what_cannot_work_is_refused_before_anything_is_written() -> Outcome {
 }
 
 #[test]
-fn numbers_out_of_their_domain_keep_the_last_whole_epoch() -> Outcome {
+fn a_numerical_failure_keeps_the_last_epoch() -> Outcome {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("run");
     let wild = Settings { rate: 1e37, ..settings(50) };
@@ -433,7 +433,7 @@ fn pictures() -> Result<ImageSet, Error> {
 }
 
 #[test]
-fn images_go_on_as_tables_do() -> Outcome {
+fn image_runs_resume_like_table_runs() -> Outcome {
     let folder = tempfile::tempdir()?;
     let (set, kind) = (pictures()?, Kind::Small { size: 12, classes: 3 });
     let split = set.split(4)?;

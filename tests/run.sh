@@ -13,7 +13,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-STANDARD="fmt clippy doc test lanes examples supply advisories targets firmware demo story faces bench data pytorch"
+STANDARD="fmt clippy doc test words lanes examples supply advisories targets firmware demo story faces bench data pytorch"
 DEEP="deep-exp deep-laws deep-stability deep-bits deep-core deep-minimal deep-package deep-faults deep-fuzz deep-load deep-draws deep-peers"
 SKIPPED=77
 NO_DATA=78
@@ -23,12 +23,13 @@ TOOK=${CARGO_TARGET_DIR:-target}/steps
 about() {
   case $1 in
     fmt) echo "source is formatted" ;;
+    words) echo "spelling, links and anchors, the length of README, and retired phrases" ;;
     clippy) echo "no warning from the compiler or clippy, in any target; nothing newer than the stated Rust" ;;
     doc) echo "documentation builds without a warning" ;;
     test) echo "unit, documentation, golden, property and command-line tests" ;;
     lanes) echo "this processor has every instruction set, so that the tests compared all of them" ;;
     examples) echo "every example runs and gets what it expects" ;;
-    supply) echo "licences, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
+    supply) echo "licenses, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
     advisories) echo "nothing is known to be wrong with the versions that are locked" ;;
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
     firmware) echo "the core trains on Cortex-M and RISC-V under QEMU with the host's bits; no public function links a panic or an allocator" ;;
@@ -97,6 +98,24 @@ firmware_clippy() {
   cargo clippy --manifest-path tests/firmware/Cargo.toml --locked "$@" -- -D warnings
 }
 
+# The spell checker: its dictionary grows, so continuous integration installs one version.
+step_words() {
+  local typos=1.52.0 word status=0
+  if ! command -v typos >/dev/null && [ "${CI:-}" = true ]; then
+    python3 -m pip install -q --break-system-packages typos==$typos >/dev/null 2>&1
+  fi
+  if ! command -v typos >/dev/null; then
+    echo "needs typos: pip install typos==$typos"
+    return $SKIPPED
+  fi
+  typos || status=1
+  # An exception for a word that nobody writes any more hides its return.
+  for word in $(sed -n 's/^\([a-z]*\) = "\1"$/\1/p' .typos.toml); do
+    git grep -qi "$word" -- . ':!.typos.toml' || { echo ".typos.toml: nobody writes '$word'; remove it" && status=1; }
+  done
+  tests -q --workspace --test library -- words:: && [ $status -eq 0 ]
+}
+
 step_clippy() {
   cargo clippy --workspace --all-targets --locked -- -D warnings &&
     firmware_clippy -p simloss-program -p simloss-host || return 1
@@ -116,7 +135,7 @@ step_test() {
 
 step_lanes() {
   local found
-  found=$(tests -q --workspace --test library -- engine::instruction_sets --ignored --nocapture) || { echo "$found"; return 1; }
+  found=$(tests -q --workspace --test library -- engine::the_instruction_sets --ignored --nocapture) || { echo "$found"; return 1; }
   grep '^instruction sets:' <<<"$found" || return 1
   grep -q 'avx512 avx2 scalar' <<<"$found" && return 0
   echo "needs a processor with AVX-512: what it computes was compared with nothing"

@@ -110,7 +110,7 @@ fn three_epochs_have_the_golden_bits_everywhere() -> Outcome {
 
 #[test]
 #[ignore = "trains for minutes: ./tests/run.sh deep-bits"]
-fn a_killed_run_goes_on_to_the_golden_bits() -> Outcome {
+fn a_killed_run_resumes_to_the_golden_bits() -> Outcome {
     let dir = TempDir::new()?;
     let dir = dir.path();
     cifar(dir, LONG.0)?;

@@ -92,7 +92,7 @@ fn orders_are_powers_correctly_rounded() -> Outcome {
 }
 
 #[test]
-fn powers_that_vanish_are_zero() -> Outcome {
+fn powers_that_underflow_are_zero() -> Outcome {
     for (r, last) in [(0.1f32, 37), (0.3, 72), (0.5, 126)] {
         let row = AnySimilarity::order(200, r)?.stored_row(0)?;
         assert!(row[last] >= f32::MIN_POSITIVE, "r = {r}: {:e}", row[last]);

@@ -70,17 +70,17 @@ fn the_core_depends_on_little() -> Outcome {
 }
 
 #[test]
-fn everything_is_permissive_and_from_the_registry() -> Outcome {
+fn dependencies_are_permissive_and_from_crates_io() -> Outcome {
     let permitted = include_str!("../deny.toml").lines().find_map(|line| line.strip_prefix("allow = "));
     let permitted: Vec<String> = serde_json::from_str(permitted.ok_or("deny.toml permits nothing")?)?;
     let packages = packages()?;
     let mut others = 0;
     for package in &packages {
         let name = package["name"].as_str().unwrap_or_default();
-        let licence = package["license"].as_str().ok_or(format!("{name} states no licence"))?;
-        let expression = Expression::parse_mode(licence, ParseMode::LAX)?;
-        let allowed = expression.evaluate(|licence| permitted.contains(&licence.to_string()));
-        assert!(allowed, "{name} is under {licence}, which deny.toml does not permit");
+        let license = package["license"].as_str().ok_or(format!("{name} states no license"))?;
+        let expression = Expression::parse_mode(license, ParseMode::LAX)?;
+        let allowed = expression.evaluate(|license| permitted.contains(&license.to_string()));
+        assert!(allowed, "{name} is under {license}, which deny.toml does not permit");
         match package["source"].as_str() {
             None => assert!(name.starts_with("simloss-"), "{name} is a path"),
             Some(source) => {
@@ -110,7 +110,7 @@ fn sources(folder: &str, is_of: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Bo
 }
 
 #[test]
-fn one_file_names_the_library_of_transcendental_functions() -> Outcome {
+fn one_file_uses_transcendental_functions() -> Outcome {
     let names_it = |line: &str| !line.trim_start().starts_with("//") && line.contains("libm::");
     let found = ["simloss-core/src", "simloss-train/src", "simloss-bench/src"].map(|folder| sources(folder, &names_it));
     let found: Vec<_> = found.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
@@ -129,11 +129,23 @@ fn every_file_of_tests_is_part_of_a_program() -> Outcome {
     let files: BTreeSet<String> = files.collect::<std::io::Result<_>>()?;
     let files: BTreeSet<String> = files.into_iter().filter(|name| name.ends_with(".rs")).collect();
     assert_eq!(files, expected);
+    // And every file in a folder of a module.
+    for file in files {
+        let module = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file))?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(file.trim_end_matches(".rs"));
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let name = entry?.file_name().display().to_string();
+            let is_module = |name: &str| module.lines().any(|line| line == format!("mod {name};"));
+            // `mistakes` and `golden` hold programs and values, which their tests read.
+            let is_read = ["mistakes.rs", "golden.rs"].contains(&&*file);
+            assert!(is_read || name.strip_suffix(".rs").is_none_or(is_module), "{file} has no module {name}");
+        }
+    }
     Ok(())
 }
 
 #[test]
-fn the_core_forbids_unsafe_code_whatever_is_asked_for() {
+fn the_core_forbids_unsafe_code() {
     let root = include_str!("../simloss-core/src/lib.rs");
     assert!(root.lines().any(|line| line == "#![forbid(unsafe_code)]"));
     assert!(root.lines().any(|line| line == "#![no_std]"));
@@ -141,7 +153,7 @@ fn the_core_forbids_unsafe_code_whatever_is_asked_for() {
 
 /// That they compile by themselves is asked by `./tests/run.sh deep-package`.
 #[test]
-fn packages_hold_licences_and_no_data() -> Outcome {
+fn packages_hold_licenses_and_no_data() -> Outcome {
     for (package, most) in [("simloss-core", 100), ("simloss-train", 100), ("simloss-bench", 50)] {
         let list = cargo(&["package", "-p", package, "--list", "--allow-dirty", "--locked"])?;
         let files: BTreeSet<&str> = list.lines().collect();

@@ -190,7 +190,7 @@ fn stars_are_proper_up_to_a_number_of_leaves() {
 }
 
 #[test]
-fn what_is_not_proper_is_refused() {
+fn improper_similarities_are_rejected() {
     let not = |class| Err(Error::NotProper { class });
     let near = |i: usize, j: usize| if i.abs_diff(j) == 1 { 0.5 } else { 0.0 };
     assert_eq!(verdict(3, near), not(0), "a band");
@@ -220,7 +220,7 @@ fn what_is_not_proper_is_refused() {
 }
 
 #[test]
-fn the_other_errors_name_their_place() -> Outcome {
+fn other_errors_name_the_entry() -> Outcome {
     let identity_but = |entries: &[(usize, usize, f32)]| {
         let mut s = SMatrix::<f32, 4, 4>::identity();
         entries.iter().for_each(|&(i, j, x)| s[(i, j)] = x);
@@ -273,7 +273,7 @@ impl Similarity<f64> for Broken {
 }
 
 #[test]
-fn broken_implementations_are_refused() {
+fn broken_implementations_are_rejected() {
     let of = |classes, diagonal, other| verify(Broken { classes, diagonal, other }).map(|_| ());
     assert_eq!(of(3, -0.0, 0.25), Ok(()));
     // Below the smallest normal number an entry should be 0; products there have no relative accuracy.
@@ -384,7 +384,7 @@ fn stored_entries_are_those_of_rows() -> Outcome {
 
 /// The number of classes stays in the type, the type of the numbers is inferred.
 #[test]
-fn what_is_verified_is_a_similarity() -> Outcome {
+fn a_verified_matrix_is_a_similarity() -> Outcome {
     fn strictly_proper<T: Scalar>(s: impl ProperSimilarity<T>) -> bool {
         s.is_strictly_proper()
     }

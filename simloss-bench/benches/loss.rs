@@ -1,7 +1,7 @@
-//! Time of losses, similarities, the exponential and decoders. Every answer is held against the oracle before it is timed.
+//! Times of losses, similarities, the exponential, and decoders. Compares every result with the oracle before it is timed.
 //!
-//! Batches are computed in the lanes of the widest instruction set, single rows one number at a time, as a
-//! microcontroller does. Throughput is in logits.
+//! Batches run in the lanes of the widest instruction set. Single rows run one number at a time, as on a microcontroller.
+//! Throughput is in logits.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -39,7 +39,7 @@ fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
     group
 }
 
-/// Any similarity: one type for all, so that the loss is compiled once for each width of lanes.
+/// Any similarity as one type, so that the loss is compiled once per width of lanes.
 enum Any {
     Identity(Identity),
     Order(OrderTable<f32, Vec<f32>>),
@@ -81,7 +81,7 @@ impl Similarity<f32> for Any {
     }
 }
 
-/// One bench of a loss over a batch, in lanes.
+/// Benches a loss over a batch, in lanes.
 struct Batched<'g, 'c, L, R> {
     group: &'g mut BenchmarkGroup<'c, WallTime>,
     name: String,
@@ -113,7 +113,7 @@ fn order(classes: usize) -> Result<Any, simloss_core::Error> {
     Ok(Any::Order(OrderTable::in_memory(table, classes, REDUCTION_FACTOR as f32)?))
 }
 
-/// What SimLoss costs beside cross entropy: loss alone, and loss with gradient, for the published numbers of classes.
+/// SimLoss and cross entropy, with and without the gradient, for the published numbers of classes.
 fn sizes(criterion: &mut Criterion) -> Outcome {
     let mut group = group(criterion, "batch of 1024");
     for classes in [10, 90, 96, 1000] {
@@ -140,7 +140,7 @@ fn stepped(classes: usize) -> impl Fn(usize, usize) -> f32 {
     move |i, j| if i == j { 1.0 } else { ((i * 7 + j * 3) % classes) as f32 / (2 * classes) as f32 }
 }
 
-/// Which similarity costs what: windows of a table, stored rows, rows that are filled for each sample.
+/// The cost of each similarity: windows of a table, stored rows, rows that are filled for each sample.
 fn similarities(criterion: &mut Criterion) -> Outcome {
     const CLASSES: usize = 96;
     let mut group = group(criterion, "similarity, 1024 x 96, both");
@@ -202,7 +202,7 @@ fn single<T: Number + simloss_core::nalgebra::Scalar, const C: usize>(
     assert!(bound(Quantity::Loss).holds(ulp::distance(value, &exact)), "{name}: {value} is not {exact}");
     for (g, exact) in gradient.iter().zip(&exact_gradient) {
         let distance = ulp::gradient_distance(*g, exact, bound(Quantity::Gradient).floor);
-        assert!(bound(Quantity::Gradient).holds(distance), "{name}: the gradient is wrong by {distance} ulp");
+        assert!(bound(Quantity::Gradient).holds(distance), "{name}: the gradient is off by {distance} ulp");
     }
     group.throughput(Throughput::Elements(C as u64));
     let scalar = T::SCALAR.name();
@@ -250,7 +250,7 @@ fn double(
     Ok(())
 }
 
-/// One sample at a time in both scalars: the path of a microcontroller, where no lanes hide a serial chain.
+/// One sample at a time in both scalars, as on a microcontroller, where no lanes hide a serial chain.
 fn rows(criterion: &mut Criterion) -> Outcome {
     let mut group = group(criterion, "one row");
     singles::<f32, 10>(&mut group)?;
@@ -285,7 +285,7 @@ impl Task for Exponentials<'_, '_> {
         let from: Vec<V> = x.chunks_exact(V::WIDTH).map(|x| V::load(t, x)).collect();
         let mut to = from.clone();
         V::call(t, EachExponential(&from, &mut to));
-        // In lanes as well as outside of them.
+        // In lanes and without them.
         for (to, &h) in to.iter().zip(&from) {
             for lane in 0..V::WIDTH {
                 assert_eq!(to.lane(lane).to_bits(), scaled_exp((), h.lane(lane), 0.0).to_bits());
@@ -304,7 +304,7 @@ fn check_exp<T: Number>(x: &[T]) {
     for &h in x.iter().step_by(64) {
         let exact = oracle::exp(h, 0.0).scaled(T::EXPONENTIAL.scale.into() as i64);
         let distance = ulp::distance(scaled_exp((), h, T::ZERO), &exact);
-        assert!(Bound::of(Quantity::Exp, T::SCALAR).holds(distance), "exp({h}) is wrong by {distance} ulp");
+        assert!(Bound::of(Quantity::Exp, T::SCALAR).holds(distance), "exp({h}) is off by {distance} ulp");
     }
 }
 
@@ -326,7 +326,7 @@ fn exps<T: peers::Platform>(group: &mut BenchmarkGroup<'_, WallTime>) {
     bench("platform", peers::Platform::exp);
 }
 
-/// The exponential: once for each logit, most of what a loss costs; beside that of the platform's library.
+/// The exponential, which takes most of the time of a loss, compared with the platform's.
 fn exponential(criterion: &mut Criterion) -> Outcome {
     let mut group = group(criterion, "4096 exponentials");
     group.throughput(Throughput::Elements(4096));
@@ -336,7 +336,7 @@ fn exponential(criterion: &mut Criterion) -> Outcome {
     Ok(())
 }
 
-/// Answers for one sample of 96 classes from its probabilities: what prediction costs after the network.
+/// Decoders for one sample of 96 classes: the cost of a prediction after the network.
 fn decoders(criterion: &mut Criterion) -> Outcome {
     const CLASSES: usize = 96;
     let mut group = group(criterion, "decoder, 96 classes");
@@ -346,7 +346,7 @@ fn decoders(criterion: &mut Criterion) -> Outcome {
     softmax_into(z, &mut probabilities)?;
     for (p, exact) in probabilities.iter().zip(oracle::softmax(z)) {
         let distance = ulp::distance(*p, &exact);
-        assert!(Bound::of(Quantity::Softmax, Scalar::F32).holds(distance), "softmax is wrong by {distance} ulp");
+        assert!(Bound::of(Quantity::Softmax, Scalar::F32).holds(distance), "softmax is off by {distance} ulp");
     }
     let p = Probabilities::new(&probabilities)?;
     let values: Vec<f32> = (1..=CLASSES).map(|age| age as f32).collect();
@@ -358,7 +358,7 @@ fn decoders(criterion: &mut Criterion) -> Outcome {
     let most = (1..CLASSES).fold(0, |best, c| if z[c] > z[best] { c } else { best });
     assert_eq!((argmax(z)?.index(), median(p).index(), table.minimum_risk(p)?.index()), (most, least, least));
     let distance = ulp::distance(expectation(p, &values)?, &oracle::expectation(z, &values));
-    assert!(distance < 8.0, "the expectation is wrong by {distance} ulp");
+    assert!(distance < 8.0, "the expectation is off by {distance} ulp");
 
     let mut to = vec![0.0; CLASSES];
     group.bench_function("softmax", |bencher| bencher.iter(|| softmax_into(black_box(z), &mut to)));

@@ -48,7 +48,7 @@ def published(logits, similarity, labels):
 
 
 def losses():
-    """Seconds by what was done."""
+    """Seconds by task."""
     torch.set_num_threads(1)
     found = {}
     for classes in (10, 90, 96, 1000):
@@ -81,7 +81,7 @@ def dense(*widths):
 
 
 def steps():
-    """Seconds by what was done."""
+    """Seconds by task."""
     torch.set_num_threads(os.cpu_count())
     pool = nn.MaxPool2d(2)
     lenet = [*stage(3, 6, 5), pool, *stage(6, 16, 5), pool, *dense(400, 120, 84, 96)]

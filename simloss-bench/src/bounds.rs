@@ -1,9 +1,8 @@
-//! The one table of tolerances: how far each quantity may be from the exact one, and why.
+//! The one table of bounds: the largest error allowed for each quantity, and the reason.
 //!
-//! Errors are in ulp as [`crate::ulp`] measures them: the spacing at the exact result, for the
-//! gradient the spacing at `|p| + |q|`. Every test, bench, firmware check and record reads its
-//! tolerance of these quantities here. What is known to fail is listed too, and fails the check when it starts to
-//! pass: a stale exception hides more than it excuses.
+//! Errors are in ulp as [`crate::ulp`] measures them: the spacing at the exact result, for the gradient the spacing at
+//! `|p| + |q|`. All tests, benches, firmware checks, and records read the bounds of these quantities here. A second table
+//! lists the implementations that are known to fail. The check fails if one of them starts to pass, so no entry is stale.
 
 use crate::real::{Scalar, power_of_two};
 
@@ -77,13 +76,13 @@ impl Quantity {
 pub struct Bound {
     /// What is bounded.
     pub quantity: Quantity,
-    /// In which scalar it is computed.
+    /// The scalar that computes it.
     pub scalar: Scalar,
     /// The largest distance allowed, in ulp.
     pub ulp: f64,
-    /// An absolute error that is forgiven.
+    /// An absolute error that does not count.
     pub floor: f64,
-    /// Where the number comes from.
+    /// The reason for the number.
     pub reason: &'static str,
 }
 
@@ -94,11 +93,11 @@ impl Bound {
     }
 }
 
-/// What the gradient may miss by absolutely: `2^-90` in `f32`, `2^-564` in `f64`.
+/// The absolute gradient error that does not count: `2^-90` in `f32`, `2^-564` in `f64`.
 ///
 /// An exponential ends at `exp(-150)` (`f32`: 2^-216.4) or `exp(-1100)` (`f64`: 2^-1586.9) of the largest one, and
-/// `sum S exp` is at least as large as the least normal S (2^-126, 2^-1022) times the largest one: a term that is left
-/// out is at most the quotient of the two.
+/// `sum S exp` is at least as large as the least normal S (2^-126, 2^-1022) times the largest one: an omitted
+/// term is at most the quotient of the two.
 const fn gradient_floor(scalar: Scalar) -> f64 {
     match scalar {
         Scalar::F32 => power_of_two(-90),
@@ -106,7 +105,7 @@ const fn gradient_floor(scalar: Scalar) -> f64 {
     }
 }
 
-/// What the gradient of squared EMD may miss by absolutely: `2^-133` in `f32`, `2^-1058` in `f64`.
+/// The absolute error of the gradient of squared EMD that does not count: `2^-133` in `f32`, `2^-1058` in `f64`.
 ///
 /// A probability below the smallest normal number is rounded to a multiple of the smallest number, which is half of
 /// `2^-149` (`2^-1074`) off, and multiplied by two sums of up to `C`, at most 65,535, terms up to 1.
@@ -138,8 +137,8 @@ pub const BOUNDS: [Bound; 24] = [
         Scalar::F32,
         6.0,
         "Simulated worst at C = 2 / 10 / 90 / 1000 is 2.9 / 4.2 / 5.5 / 4.2 ulp of |p| + |q|: the \
-         loss's roundings and three more products. What lies below 2^-90 is forgiven, for there \
-         the scaled exponentials end.",
+         loss's roundings and three more products. Errors below 2^-90 do not count: \
+         the scaled exponentials end there.",
     ),
     bound(
         Quantity::Gradient,
@@ -151,14 +150,14 @@ pub const BOUNDS: [Bound; 24] = [
         Quantity::ProperLoss,
         Scalar::F32,
         32.0,
-        "Measured: 28.1 over 40,000 cases, for a class order of 1,000 classes with r = 1 - 2^-23; 8.9 over 6,000, for a class order of 90 classes with r = 1 - 2^-23; without class orders near 1 at most 4.9. The parts of the sum are a few times the loss, each with the roundings of exp, of S, of products with S, of a quotient. The aim was 8.",
+        "Measured: 28.1 over 40,000 cases, for a class order of 1,000 classes with r = 1 - 2^-23; 8.9 over 6,000, for a class order of 90 classes with r = 1 - 2^-23; without class orders near 1 at most 4.9. The terms of the sum are a few times the loss, each with the roundings of exp, S, products with S, and a quotient. The goal was 8.",
     ),
     bound(Quantity::ProperLoss, Scalar::F64, 32.0, "The same algorithm; measured: 7.5 over 6,000 cases."),
     bound(
         Quantity::ProperGradient,
         Scalar::F32,
         24.0,
-        "Measured: 20.7 of the scale over 6,000 cases, for class orders of 1,000 classes, whose products with S round once more for every 16 classes; up to 100 classes at most 9. The aim was 10.",
+        "Measured: 20.7 of the scale over 6,000 cases, for class orders of 1,000 classes, whose products with S round once more for every 16 classes; up to 100 classes at most 9. The goal was 10.",
     ),
     bound(
         Quantity::ProperGradient,
@@ -177,30 +176,30 @@ pub const BOUNDS: [Bound; 24] = [
         Quantity::SquaredEmdGradient,
         Scalar::F32,
         10.0,
-        "Measured: 7.3 of the scale. Sums of products of what the loss sums.",
+        "Measured: 7.3 of the scale. Sums of products of the loss's terms.",
     ),
     bound(Quantity::SquaredEmdGradient, Scalar::F64, 10.0, "The same algorithm; measured: 6.8."),
     bound(
         Quantity::Exp,
         Scalar::F32,
         0.75,
-        "Ours: .678 over every f32 in [-150, 0], .69 sampled with a low part. (libm: .91 on [-87, 0].) \
-         The one rounding that counts is .5; a step of the algorithm left out costs more than the rest.",
+        "Measured: 0.678 over every f32 in [-150, 0], 0.69 sampled with a low part. (libm: 0.91 on [-87, 0].) \
+         The one rounding that counts is 0.5; omitting a step of the algorithm costs more than the rest.",
     ),
-    bound(Quantity::Exp, Scalar::F64, 0.75, "Ours, the same scheme; held by sampling."),
-    bound(Quantity::Ln, Scalar::F32, 1.0, "libm 0.2.16: .835 over every positive f32."),
+    bound(Quantity::Exp, Scalar::F64, 0.75, "The same algorithm; checked by sampling."),
+    bound(Quantity::Ln, Scalar::F32, 1.0, "libm 0.2.16: 0.835 over every positive f32."),
     bound(Quantity::Ln, Scalar::F64, 1.0, "libm: its source states less than 1."),
-    bound(Quantity::Log1p, Scalar::F32, 1.0, "libm 0.2.16: .835 over every f32 above -1."),
+    bound(Quantity::Log1p, Scalar::F32, 1.0, "libm 0.2.16: 0.835 over every f32 above -1."),
     bound(Quantity::Log1p, Scalar::F64, 1.0, "libm: its source states less than 1."),
-    bound(Quantity::Expm1, Scalar::F32, 1.0, "libm 0.2.16: .813 over every f32 from -104 to 88.7."),
-    bound(Quantity::Expm1, Scalar::F64, 1.0, "libm 0.2.16: .791 over 60,000 samples from -20 to 20."),
+    bound(Quantity::Expm1, Scalar::F32, 1.0, "libm 0.2.16: 0.813 over every f32 from -104 to 88.7."),
+    bound(Quantity::Expm1, Scalar::F64, 1.0, "libm 0.2.16: 0.791 over 60,000 samples from -20 to 20."),
     bound(Quantity::Sqrt, Scalar::F32, 0.5, "IEEE 754: correctly rounded."),
     bound(Quantity::Sqrt, Scalar::F64, 0.5, "IEEE 754: correctly rounded."),
     bound(
         Quantity::Softmax,
         Scalar::F32,
         4.0,
-        "The roundings of exp, of one compensated sum, of its reciprocal and of a product; each may be two ulp of the result.",
+        "The roundings of exp, one compensated sum, its reciprocal, and a product; each may be two ulp of the result.",
     ),
     bound(Quantity::Softmax, Scalar::F64, 4.0, "The same algorithm with the same roundings, each in its own ulp."),
 ];
@@ -218,7 +217,7 @@ impl Bound {
     }
 }
 
-/// Who computed a quantity.
+/// The implementation that computed a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Implementation {
     /// The SimLoss of `simloss-core`.
@@ -229,7 +228,7 @@ pub enum Implementation {
     Published,
     /// `lse(z) - lse(z + ln S)`.
     Lse,
-    /// The definition as it stands, as `-ln(sum S e / sum e)`, with one running sum each.
+    /// The definition without rearrangement, `-ln(sum S e / sum e)`, with one running sum each.
     Naive,
     /// The cross entropy of the crate candle.
     Candle,
@@ -263,14 +262,14 @@ impl Implementation {
     }
 }
 
-/// A bound that somebody is known to miss, in either scalar.
+/// A bound that an implementation is known to exceed, in either scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedFailure {
-    /// Who.
+    /// The implementation.
     pub implementation: Implementation,
-    /// In what.
+    /// The quantity.
     pub quantity: Quantity,
-    /// Why.
+    /// The reason.
     pub reason: &'static str,
 }
 
@@ -278,7 +277,7 @@ const fn failure(implementation: Implementation, quantity: Quantity, reason: &'s
     ExpectedFailure { implementation, quantity, reason }
 }
 
-/// Everybody known to miss a bound on the hard cases. None of them is ours.
+/// All implementations that are known to exceed a bound on the hard cases. None of them is ours.
 pub const EXPECTED_FAILURES: [ExpectedFailure; 14] = [
     failure(
         Implementation::Published,
@@ -288,12 +287,12 @@ pub const EXPECTED_FAILURES: [ExpectedFailure; 14] = [
     failure(
         Implementation::Published,
         Quantity::Gradient,
-        "The constant outgrows sum S p: a sample wrong by 40 gets 4e-10 of its gradient.",
+        "The constant outgrows sum S p: a sample that is wrong by 40 gets 4e-10 of its gradient.",
     ),
     failure(
         Implementation::Lse,
         Quantity::Loss,
-        "Two logarithms of about equal sums are subtracted: small losses lose every bit.",
+        "The difference of two logarithms of nearly equal sums: small losses lose every bit.",
     ),
     failure(
         Implementation::Lse,
@@ -313,51 +312,51 @@ pub const EXPECTED_FAILURES: [ExpectedFailure; 14] = [
     failure(
         Implementation::Naive,
         Quantity::ProperLoss,
-        "-ln q and 1 - sum p S / q cancel near the truth: no digit is left, and some losses are negative.",
+        "-ln q and 1 - sum p S / q cancel near the true class: no digit is left, and some losses are negative.",
     ),
     failure(
         Implementation::Naive,
         Quantity::ProperGradient,
-        "Parts of order 1 cancel near the truth, and where the q of a class is 0 its quotient is a NaN.",
+        "Terms of order 1 cancel near the true class, and a class with q = 0 has the quotient NaN.",
     ),
     failure(
         Implementation::Naive,
         Quantity::SquaredEmd,
-        "F rounds to 1 where the classes behind have little: what is left of F - 1 has no digit.",
+        "F rounds to 1 if later classes have little probability: F - 1 has no correct digit.",
     ),
     failure(Implementation::Naive, Quantity::SquaredEmdGradient, "The same F - 1, and sums of terms of both signs."),
     failure(
         Implementation::Candle,
         Quantity::Loss,
-        "log_softmax returns 0 for a sample right by 17, where the loss is 4.1e-8.",
+        "log_softmax returns 0 for a sample that is correct by 17, where the loss is 4.1e-8.",
     ),
     failure(
         Implementation::Candle,
         Quantity::Gradient,
-        "exp of a log-probability that was rounded: an ulp of thousands is a relative error of 1e-4 and more.",
+        "exp of a rounded log-probability: an ulp of thousands is a relative error of 1e-4 and more.",
     ),
     failure(
         Implementation::Burn,
         Quantity::Loss,
-        "log_softmax returns 0 for a sample right by 17, where the loss is 4.1e-8.",
+        "log_softmax returns 0 for a sample that is correct by 17, where the loss is 4.1e-8.",
     ),
     failure(
         Implementation::Burn,
         Quantity::Gradient,
-        "Sums over up to 1,000 classes and shifted logits are rounded; which weighs more was not looked into.",
+        "Sums over up to 1,000 classes and shifted logits are rounded; we did not measure which matters more.",
     ),
 ];
 
-/// What a measured worst distance means.
+/// The result of comparing a measured worst error with its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Within the bound, as it should be.
+    /// Within the bound, as required.
     Within,
-    /// Beyond the bound, as listed, for this reason.
+    /// Beyond the bound, as listed, with the listed reason.
     FailsAsExpected(&'static str),
-    /// Beyond the bound, and not listed.
+    /// Beyond the bound and not listed.
     Exceeds,
-    /// Within the bound though listed as a failure: the list is out of date.
+    /// Within the bound although listed as a failure: the list is out of date.
     PassesUnexpectedly,
 }
 
@@ -368,16 +367,16 @@ impl Verdict {
     }
 }
 
-/// Judges the worst distance of an implementation, in ulp, by the two tables.
+/// Compares the worst error of an implementation, in ulp, with the two tables.
 ///
 /// ```
-/// use simloss_bench::bounds::{Implementation, Quantity, Verdict, judge};
+/// use simloss_bench::bounds::{Implementation, Quantity, Verdict, check};
 /// use simloss_bench::real::Scalar;
-/// let verdict = judge(Implementation::Simloss, Quantity::Loss, Scalar::F32, 7.0);
+/// let verdict = check(Implementation::Simloss, Quantity::Loss, Scalar::F32, 7.0);
 /// assert_eq!(verdict, Verdict::Exceeds);
-/// assert!(!judge(Implementation::Naive, Quantity::Loss, Scalar::F32, 0.5).is_fine());
+/// assert!(!check(Implementation::Naive, Quantity::Loss, Scalar::F32, 0.5).is_fine());
 /// ```
-pub fn judge(implementation: Implementation, quantity: Quantity, scalar: Scalar, worst: f64) -> Verdict {
+pub fn check(implementation: Implementation, quantity: Quantity, scalar: Scalar, worst: f64) -> Verdict {
     let listed = EXPECTED_FAILURES.iter().find(|row| row.implementation == implementation && row.quantity == quantity);
     match (Bound::of(quantity, scalar).holds(worst), listed) {
         (true, None) => Verdict::Within,
@@ -406,14 +405,14 @@ mod tests {
     }
 
     #[test]
-    fn ours_is_never_excused() {
+    fn no_implementation_of_ours_is_listed() {
         let ours = [Implementation::Simloss, Implementation::Cce];
         assert!(EXPECTED_FAILURES.iter().all(|row| !ours.contains(&row.implementation)));
     }
 
     #[test]
-    fn verdicts() {
-        let loss = |implementation, worst| judge(implementation, Quantity::Loss, Scalar::F32, worst);
+    fn verdicts_follow_from_both_tables() {
+        let loss = |implementation, worst| check(implementation, Quantity::Loss, Scalar::F32, worst);
         assert_eq!(loss(Implementation::Simloss, 5.0), Verdict::Within);
         assert_eq!(loss(Implementation::Simloss, 5.0_f64.next_up()), Verdict::Exceeds);
         assert_eq!(loss(Implementation::Simloss, f64::NAN), Verdict::Exceeds);

@@ -1,8 +1,8 @@
-//! Inputs at which floats fail: the same ones for the same seed, for either scalar.
+//! Inputs that are hard for floats. Equal seeds give equal inputs, for either scalar.
 //!
-//! A case is a shape of logits, a similarity row and a true class. Shapes and similarities are
-//! dealt in turn, so that any [`PAIRS`] consecutive cases meet every shape with every similarity;
-//! the rest (number of classes, true class, gaps, offsets) is drawn.
+//! A case is a shape of logits, a similarity row, and a true class. Shapes and similarities alternate, so that any [`PAIRS`]
+//! consecutive cases contain every shape with every similarity. The rest (number of classes, true class, gaps, offsets) is
+//! random.
 
 pub mod proper;
 
@@ -11,7 +11,7 @@ use std::fmt;
 use crate::oracle::Row;
 use crate::real::{Real, power_of_two};
 
-/// SplitMix64 (Steele, Lea, Flood 2014): five lines, good enough for inputs, the same for ever.
+/// SplitMix64 (Steele, Lea, Flood 2014): five lines, good enough for inputs, and it never changes.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
@@ -74,14 +74,14 @@ pub enum Similarity<T> {
     Circular(T),
     /// The row of the true class; some entries may be subnormal, which means 0.
     Entries(Vec<T>),
-    /// A measure of likeness to the true class and a lower bound: general similarity.
+    /// Similarities to the true class and a lower bound: general similarity.
     General(Vec<T>, T),
 }
 
 /// One input of the loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case<T> {
-    /// What is hard about it, with the seed and index that make it again.
+    /// The difficulty, with the seed and index that reproduce the case.
     pub name: String,
     /// The logits z, of magnitude at most 1e4.
     pub logits: Vec<T>,
@@ -111,7 +111,7 @@ impl<T: Real> Case<T> {
 }
 
 impl<T: Real> fmt::Display for Case<T> {
-    /// The case in decimal and in bits, all of it.
+    /// The whole case, in decimal and in bits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: z = [{}]", self.name, decimal_and_bits(&self.logits))?;
         match &self.similarity {
@@ -126,7 +126,7 @@ impl<T: Real> fmt::Display for Case<T> {
     }
 }
 
-/// Numbers in decimal and in bits, for records that name an input beyond doubt.
+/// Numbers in decimal and in bits, for records that identify an input exactly.
 pub fn decimal_and_bits<T: Real>(numbers: &[T]) -> String {
     let texts: Vec<String> = numbers.iter().map(|x| format!("{x:?} ({:#x})", x.bits())).collect();
     texts.join(", ")
@@ -134,11 +134,11 @@ pub fn decimal_and_bits<T: Real>(numbers: &[T]) -> String {
 
 const CLASSES: [usize; 16] = [2, 2, 3, 4, 5, 7, 8, 9, 10, 16, 33, 90, 96, 100, 257, 1000];
 
-/// Gaps between logits: equal, almost equal, and where exp leaves f32's fractions, its normal
-/// numbers, its subnormal numbers and the design's scaled range.
+/// Gaps between logits: equal, almost equal, and where exp leaves the fractions, the normal numbers, and the subnormal
+/// numbers of f32, and the scaled range of the algorithm.
 const GAPS: [f64; 12] = [0.0, 1e-7, 1e-3, 1.0, 17.0, 40.0, 70.0, 80.0, 88.0, 104.0, 150.0, 1e4];
 
-/// Where the largest logit lies before the shape is laid under it.
+/// The largest logit, from which the shape descends.
 const TOPS: [f64; 8] = [0.0, 0.0, 1.0, -1.0, 12.345, -312.6, 5_000.0, 9_999.7];
 
 /// Shapes of logits.
@@ -146,33 +146,33 @@ const TOPS: [f64; 8] = [0.0, 0.0, 1.0, -1.0, 12.345, -312.6, 5_000.0, 9_999.7];
 enum Shape {
     /// All equal.
     Ties,
-    /// All within a step or so of each other.
+    /// All within about one step of each other.
     NearTies,
-    /// The true class leads by one gap, all others level.
+    /// The true class leads by one gap; all others are equal.
     Right,
-    /// The true class leads by a gap, the others further back by gaps of their own.
+    /// The true class leads by a gap; the others trail by different gaps.
     RightScattered,
-    /// Another class leads by a gap, all others level with the true one.
+    /// Another class leads by a gap; all others equal the true one.
     Wrong,
-    /// Another class leads, the true one is further back than all others.
+    /// Another class leads; the true one trails all others.
     WrongScattered,
-    /// A neighbour of the true class, similar to it, leads by a gap.
-    NeighbourRight,
-    /// Normal, with a deviation of 1 to 100.
+    /// A neighbor of the true class, similar to it, leads by a gap.
+    NeighborRight,
+    /// Normal, with a standard deviation of 1 to 100.
     Normal,
     /// Uniform over the whole range.
     Uniform,
-    /// Every class its own gap, even in its logarithm.
+    /// A different gap for every class, log-uniform.
     LogGaps,
-    /// Half of the classes level at the top, half of them a gap below.
+    /// Half of the classes equal at the top, half of them a gap below.
     TwoLevels,
-    /// A straight slope away from the true class: what `S = r^d` has to hold against.
+    /// A linear slope away from the true class, the hard case for `S = r^d`.
     Slope,
-    /// As [`NeighbourRight`](Self::NeighbourRight), with the others further back by gaps of their own.
-    NeighbourScattered,
-    /// The class that is least like the true one leads by a gap.
+    /// As [`NeighborRight`](Self::NeighborRight), with the others trailing by different gaps.
+    NeighborScattered,
+    /// The class least similar to the true one leads by a gap.
     Opposite,
-    /// A neighbour leads the true class by little; the others have probabilities from 1e-9 to 1e-1.
+    /// A neighbor leads the true class slightly; the others have probabilities from 1e-9 to 1e-1.
     NearTwins,
 }
 
@@ -183,7 +183,7 @@ const SHAPES: [Shape; 12] = [
     Shape::RightScattered,
     Shape::Wrong,
     Shape::WrongScattered,
-    Shape::NeighbourRight,
+    Shape::NeighborRight,
     Shape::Normal,
     Shape::Uniform,
     Shape::LogGaps,
@@ -197,26 +197,26 @@ enum Kind {
     Identity,
     /// Class order, r from a list.
     Order,
-    /// Class order, r drawn.
+    /// Class order, random r.
     OrderDrawn,
     /// Class order, r within 2^-20 to 2^-3 of 1.
     OrderNearOne,
     Circular,
-    /// Entries drawn from [0, 1].
+    /// Random entries from [0, 1].
     Drawn,
     /// Nine of ten entries 0.
     Sparse,
     /// All entries the largest number below 1.
     AlmostOnes,
-    /// One neighbour the largest number below 1, all others 0.
-    AlmostOneNeighbour,
-    /// Entries even in their logarithm, from the smallest subnormal to 1.
+    /// One neighbor the largest number below 1, all others 0.
+    AlmostOneNeighbor,
+    /// Log-uniform entries, from the smallest subnormal to 1.
     Logarithmic,
     /// Entries around the smallest normal number, half of them subnormal.
     Smallest,
     /// All entries 1: the loss is 0.
     Ones,
-    /// Measures from -1 to 1, and at the very lower bound, stretched by that bound.
+    /// Similarities from -1 to 1, some equal to the lower bound, scaled by that bound.
     General,
 }
 
@@ -229,20 +229,19 @@ const KINDS: [Kind; 13] = [
     Kind::Drawn,
     Kind::Sparse,
     Kind::AlmostOnes,
-    Kind::AlmostOneNeighbour,
+    Kind::AlmostOneNeighbor,
     Kind::Logarithmic,
     Kind::Smallest,
     Kind::Ones,
     Kind::General,
 ];
 
-/// Number of consecutive cases in which every shape meets every similarity.
+/// Number of consecutive cases that contain every shape with every similarity.
 pub const PAIRS: usize = SHAPES.len() * KINDS.len();
 
 /// `count` hard cases of a seed.
 ///
-/// Guarantees: the cases of a smaller count are the first of a larger one; logits are finite, of
-/// magnitude at most 1e4; `S[y,y] = 1`.
+/// Guarantees: a larger count starts with the cases of a smaller one; logits are finite, of magnitude at most 1e4; `S[y,y] = 1`.
 ///
 /// ```
 /// use simloss_bench::cases::hard;
@@ -255,14 +254,14 @@ pub fn hard<T: Real>(seed: u64, count: usize) -> impl Iterator<Item = Case<T>> {
 
 /// The hard case with this index of a seed.
 pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
-    // One generator per case: a case does not depend on how those before it were drawn.
+    // One generator per case: a case does not depend on earlier ones.
     let mut random = SplitMix64::new(SplitMix64::new(seed).next_u64() ^ index as u64);
     let shape = SHAPES[index % SHAPES.len()];
     let kind = KINDS[index / SHAPES.len() % KINDS.len()];
     let classes = random.pick(&CLASSES);
     let y = random.below(classes);
-    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
-    let logits = logits(shape, Around { classes, y, neighbour, opposite: neighbour }, &GAPS, &mut random);
+    let neighbor = if y + 1 < classes { y + 1 } else { y - 1 };
+    let logits = logits(shape, Around { classes, y, neighbor, opposite: neighbor }, &GAPS, &mut random);
     Case {
         name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
         logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
@@ -281,13 +280,13 @@ struct Around {
     classes: usize,
     y: usize,
     /// A class similar to `y`.
-    neighbour: usize,
-    /// One as unlike it as any.
+    neighbor: usize,
+    /// One of the least similar classes.
     opposite: usize,
 }
 
 fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -> Vec<f64> {
-    let Around { classes, y, neighbour, opposite } = around;
+    let Around { classes, y, neighbor, opposite } = around;
     let top = if random.below(4) == 0 { random.between(-1e4, 1e4) } else { random.pick(&TOPS) };
     let gap_below = gap(gaps, random);
     // A class that is not y.
@@ -302,9 +301,9 @@ fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -
         }
         Shape::Right if c == y => top,
         Shape::Wrong if c == other => top,
-        Shape::NeighbourRight if c == neighbour => top,
+        Shape::NeighborRight if c == neighbor => top,
         Shape::Opposite if c == opposite => top,
-        Shape::Right | Shape::Wrong | Shape::NeighbourRight | Shape::Opposite => top - gap_below,
+        Shape::Right | Shape::Wrong | Shape::NeighborRight | Shape::Opposite => top - gap_below,
         Shape::RightScattered if c == y => top,
         Shape::WrongScattered if c == other => top,
         Shape::RightScattered => top - gap_below - random.between(0.0, 30.0),
@@ -315,9 +314,9 @@ fn logits(shape: Shape, around: Around, gaps: &[f64], random: &mut SplitMix64) -
         Shape::LogGaps => top - gap(gaps, random),
         Shape::TwoLevels => top - gap_below * random.below(2) as f64,
         Shape::Slope => top - slope * (classes - c.abs_diff(y)) as f64,
-        Shape::NeighbourScattered | Shape::NearTwins if c == neighbour => top,
-        Shape::NeighbourScattered if c == y => top - gap_below,
-        Shape::NeighbourScattered => top - gap_below - gap(gaps, random),
+        Shape::NeighborScattered | Shape::NearTwins if c == neighbor => top,
+        Shape::NeighborScattered if c == y => top - gap_below,
+        Shape::NeighborScattered => top - gap_below - gap(gaps, random),
         Shape::NearTwins if c == y => top - random.between(0.0, 4.0),
         // Between -ln 1e-1 and -ln 1e-9.
         Shape::NearTwins => top - random.between(2.3, 20.7),
@@ -330,7 +329,7 @@ fn similarity<T: Real>(kind: Kind, classes: usize, y: usize, random: &mut SplitM
     let almost_one = 1.0 - power_of_two(-scalar.digits());
     let normal = scalar.normal_exponent();
     let near_one = 1.0 - power_of_two(-20);
-    let neighbour = if y + 1 < classes { y + 1 } else { y - 1 };
+    let neighbor = if y + 1 < classes { y + 1 } else { y - 1 };
     let mut entries = |entry: &mut dyn FnMut(usize, &mut SplitMix64) -> f64| {
         let of_class = |c| T::round(if c == y { 1.0 } else { entry(c, random) });
         Similarity::Entries((0..classes).map(of_class).collect())
@@ -339,7 +338,7 @@ fn similarity<T: Real>(kind: Kind, classes: usize, y: usize, random: &mut SplitM
         Kind::Drawn => entries(&mut |_, random| random.unit()),
         Kind::Sparse => entries(&mut |_, random| if random.below(10) == 0 { random.unit() } else { 0.0 }),
         Kind::AlmostOnes => entries(&mut |_, _| almost_one),
-        Kind::AlmostOneNeighbour => entries(&mut |c, _| if c == neighbour { almost_one } else { 0.0 }),
+        Kind::AlmostOneNeighbor => entries(&mut |c, _| if c == neighbor { almost_one } else { 0.0 }),
         Kind::Logarithmic => entries(&mut |_, random| random.magnitude(scalar.least_exponent(), 0).min(1.0)),
         Kind::Smallest => entries(&mut |_, random| match random.below(4) {
             0 => power_of_two(normal),
@@ -394,7 +393,7 @@ mod tests {
             tiny += u32::from(loss > 0.0 && loss < 1e-6);
             large += u32::from(loss > 60.0);
         }
-        // If the cases turned soft, most losses would be of the order of 1.
+        // With easy cases, most losses would be of the order of 1.
         assert!(zero >= 36 && tiny >= 36 && large >= 24, "{zero} zero, {tiny} tiny, {large} large");
     }
 

@@ -1,5 +1,5 @@
-//! What training costs against the size of a batch, the number of threads and the number of classes, and what an epoch
-//! costs beyond its steps: data, metrics, memory.
+//! The cost of training by batch size, threads, and classes, and the cost of an epoch beyond its steps: data, metrics, and
+//! memory.
 
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ use crate::workload::{class_order, median};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "bench", rename_all = "lowercase")]
 pub enum Line {
-    /// Microseconds of an image in a step of training (forward, SimLoss, backward, Adam), and in evaluation.
+    /// Microseconds per image in a training step (forward pass, SimLoss, backward pass, Adam), and in evaluation.
     Step {
         /// `lenet` or `agenet`.
         net: String,
@@ -49,10 +49,10 @@ pub enum Line {
         threads: usize,
         /// Training.
         us: f64,
-        /// Losses and logits alone.
+        /// Losses and logits only.
         evaluation_us: f64,
     },
-    /// What an epoch costs beyond its steps.
+    /// The cost of an epoch beyond its steps.
     Epoch {
         /// `lenet` or `agenet`.
         net: String,
@@ -60,28 +60,28 @@ pub enum Line {
         images: usize,
         /// Threads.
         threads: usize,
-        /// Microseconds of a training image: shuffling, gathering, augmentation and the step.
+        /// Microseconds per training image: shuffling, gathering, augmentation, and the step.
         us: f64,
-        /// The share of that which is not the step of images in memory.
+        /// The fraction of that beyond a step on images in memory.
         data: f64,
-        /// Microseconds of a validation image, with all its metrics.
+        /// Microseconds per validation image, with all metrics.
         validation_us: f64,
-        /// The share of the epoch that is metrics.
+        /// The fraction of the epoch spent on metrics.
         metrics: f64,
     },
-    /// The most memory of a process that trains.
+    /// The peak memory of a process that trains.
     Memory {
         /// `lenet` or `agenet`.
         net: String,
-        /// Images, of all parts.
+        /// Images in all sets.
         images: usize,
         /// Epochs trained.
         epochs: usize,
         /// Threads.
         threads: usize,
-        /// The greatest resident size.
+        /// The largest resident size.
         peak_bytes: u64,
-        /// Images as bytes, activations of the lanes in flight, parameters and moments.
+        /// Images as bytes, activations of the lanes in flight, parameters, and moments.
         needed_bytes: u64,
     },
 }
@@ -89,12 +89,12 @@ pub enum Line {
 /// The network of this name and its images' rows.
 ///
 /// # Errors
-/// For another name.
+/// If the name is another.
 pub fn network(name: &str, classes: usize) -> Result<(Kind, usize), String> {
     match name {
         "lenet" => Ok((Kind::LeNet { classes }, 32)),
         "agenet" => Ok((Kind::Ages { classes }, 60)),
-        other => Err(format!("the networks are lenet and agenet, not '{other}'")),
+        other => Err(format!("unknown network '{other}'; use lenet or agenet")),
     }
 }
 
@@ -147,7 +147,7 @@ impl Steps {
             times[0].push((middle - start).as_secs_f64());
             times[1].push(middle.elapsed().as_secs_f64());
         }
-        // The first step meets cold caches and threads that sleep.
+        // The first step has cold caches and sleeping threads.
         Ok(times.map(|times| median(times[1..].to_vec()) * 1e6 / batch as f64))
     }
 }
@@ -155,7 +155,7 @@ impl Steps {
 /// A [`Line::Step`].
 ///
 /// # Errors
-/// In words.
+/// A description of the problem.
 pub fn step(net: &str, classes: usize, batch: usize, threads: usize) -> Result<Line, String> {
     let (kind, side) = network(net, classes)?;
     let steps = Steps { inputs: 3 * side * side, batch, threads };
@@ -163,7 +163,7 @@ pub fn step(net: &str, classes: usize, batch: usize, threads: usize) -> Result<L
     Ok(Line::Step { net: net.to_owned(), classes, batch, threads, us, evaluation_us })
 }
 
-/// When epochs begin, when their last batch is done, and when they end.
+/// The times when epochs begin, finish their last batch, and end.
 #[derive(Default)]
 struct Clock {
     begun: Option<Instant>,
@@ -189,7 +189,7 @@ impl Watch for Clock {
     }
 }
 
-/// Images of noise, in a training and a test part.
+/// Images of noise, in a training and a test set.
 fn noise(images: usize, side: usize, classes: usize) -> Result<ImageSet, Box<dyn std::error::Error>> {
     let mut random = Random::new(1);
     let labels = (0..images).map(|i| Label::new(i % classes, classes)).collect::<Result<Vec<_>, Error>>()?;
@@ -232,17 +232,17 @@ fn train(
     run(&settings, objective, Data::Images(set, kind), split, None, watch).map(|_| ())
 }
 
-/// A [`Line::Epoch`] of `images` images, against the steps of [`step`].
+/// A [`Line::Epoch`] of `images` images, compared with the steps of [`step`].
 ///
 /// # Errors
-/// In words.
+/// A description of the problem.
 pub fn epoch(net: &str, classes: usize, images: usize, threads: usize) -> Result<Line, String> {
     let (kind, side) = network(net, classes)?;
     let told = |error: Box<dyn std::error::Error>| error.to_string();
     let set = noise(images, side, classes).map_err(told)?;
     let split = set.split(1).map_err(|error| error.to_string())?;
     let Line::Step { us: step, evaluation_us, .. } = step(net, classes, 1024, threads)? else {
-        return Err("a step is no step".to_owned());
+        return Err("internal error: step() returned no step".to_owned());
     };
     let mut clock = Clock::default();
     train(&set, &split, &kind, 4, threads, &mut clock).map_err(|error| error.to_string())?;
@@ -278,10 +278,10 @@ impl Visitor for Needed {
     }
 }
 
-/// A [`Line::Memory`] of this process, which must have done nothing else yet.
+/// A [`Line::Memory`] of this process, which must not have done other work.
 ///
 /// # Errors
-/// In words; where the system does not say how much memory a process had.
+/// A description of the problem; also if the system does not report the memory of a process.
 pub fn memory(net: &str, classes: usize, images: usize, epochs: usize, threads: usize) -> Result<Line, String> {
     let (kind, side) = network(net, classes)?;
     let told = |error: Box<dyn std::error::Error>| error.to_string();
@@ -294,21 +294,21 @@ pub fn memory(net: &str, classes: usize, images: usize, epochs: usize, threads: 
     Ok(Line::Memory { net, images, epochs, threads, peak_bytes: peak_bytes()?, needed_bytes: needed })
 }
 
-/// The greatest resident size of this process so far.
+/// The largest resident size of this process so far.
 ///
 /// # Errors
-/// In words; where the system does not say it.
+/// A description of the problem; also if the system does not report it.
 pub fn peak_bytes() -> Result<u64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| format!("/proc/self/status: {error}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-    Ok(kilobytes.ok_or("/proc/self/status has no VmHWM: the greatest resident size")? * 1024)
+    Ok(kilobytes.ok_or("/proc/self/status has no VmHWM (largest resident size); run on Linux")? * 1024)
 }
 
-/// The times of LeNet's steps against the size of their batches, as a drawing.
+/// Plots the times of LeNet's steps against their batch sizes.
 ///
 /// # Errors
-/// In words.
+/// A description of the problem.
 pub fn plot(lines: &[Line]) -> Result<String, String> {
     draw(lines).map_err(|error| error.to_string())
 }
@@ -335,7 +335,7 @@ fn draw(lines: &[Line]) -> Result<String, Box<dyn std::error::Error>> {
     let most = all().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = all().fold((f64::INFINITY, 0.0f64), |(low, high), p| (low.min(p.1), high.max(p.1)));
     if !low.is_finite() {
-        return Err("there is no step of LeNet with 96 classes".into());
+        return Err("the record has no step of LeNet with 96 classes".into());
     }
     let mut svg = String::new();
     {
@@ -354,12 +354,12 @@ fn draw(lines: &[Line]) -> Result<String, Box<dyn std::error::Error>> {
             .x_desc("images in a batch")
             .y_desc("microseconds an image")
             .draw()?;
-        for (name, points, colour) in &series {
-            let colour = *colour;
+        for (name, points, color) in &series {
+            let color = *color;
             chart
-                .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3))?
+                .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3))?
                 .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         }
         chart
             .configure_series_labels()

@@ -1,4 +1,4 @@
-//! Numbers carried to far more bits than a float has: what a result should have been.
+//! Numbers with many more bits than a float: the exact results.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::real::{Real, power_of_two};
 /// The arbitrary-precision float underneath: binary, rounded to nearest, exponent of 64 bits.
 pub(crate) type Number = FBig<HalfEven, 2>;
 
-/// Bits every [`Exact`] carries at least.
+/// The least number of bits of every [`Exact`].
 pub const PRECISION: usize = 192;
 
-/// `x` itself, as a number whose further arithmetic keeps `precision` bits.
+/// `x` as a number whose arithmetic keeps `precision` bits.
 ///
 /// (A number made by `try_from` alone would remember the few bits of `x` as its precision, and
 /// the product of two such numbers would be rounded to them.)
@@ -25,7 +25,7 @@ pub(crate) fn number(x: f64, precision: usize) -> Number {
     Number::from_repr(repr, Context::new(precision))
 }
 
-/// A real number known to at least [`PRECISION`] bits, with an exponent range without ends.
+/// A real number known to at least [`PRECISION`] bits, with an unlimited exponent.
 ///
 /// Arithmetic between two of them keeps the larger of their precisions, correctly rounded.
 #[derive(Clone, Debug, PartialEq, PartialOrd)]
@@ -85,14 +85,14 @@ impl Exact {
     }
 }
 
-/// The float itself, without error. Panics on NaN and infinities, which are no real numbers.
+/// The float, without error. Panics on NaN and infinities.
 impl From<f64> for Exact {
     fn from(x: f64) -> Self {
         Exact(number(x, PRECISION))
     }
 }
 
-/// The float itself, without error. Panics on NaN and infinities, which are no real numbers.
+/// The float, without error. Panics on NaN and infinities.
 impl From<f32> for Exact {
     fn from(x: f32) -> Self {
         f64::from(x).into()
@@ -121,7 +121,7 @@ macro_rules! arithmetic {
 
 arithmetic!(Add add, Sub sub, Mul mul, Div div);
 
-/// 17 digits where `f64` holds the number, a power of two times 17 digits elsewhere.
+/// 17 digits if `f64` holds the number, otherwise 17 digits times a power of two.
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.exponent() {
@@ -162,7 +162,7 @@ mod tests {
             let exponent = random.below(290) as i32 - 155;
             let mut x = (1.0 + random.unit()) * 2.0_f64.powi(exponent);
             if random.below(4) == 0 {
-                // Exact halves between neighbours, where ties go to even.
+                // Exact halves between neighbors, where ties go to even.
                 x = f64::from_bits(x.to_bits() & !((1 << 28) - 1) | (1 << 28));
             }
             let x = if random.below(2) == 0 { x } else { -x };

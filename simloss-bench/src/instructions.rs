@@ -1,4 +1,4 @@
-//! The losses in SIMD registers, several samples at a time: as the desktop computes them.
+//! The losses in SIMD registers, several samples at a time, as on a desktop.
 
 use simloss_core::{
     Error, Label,
@@ -11,17 +11,16 @@ use simloss_train::compute::lanes::{InstructionSet, Lanes, Vector};
 use crate::cases;
 use crate::subject::{self, Answer, Built, Proper, WithProper};
 
-/// Code that is written for any lanes. It runs as it stands; what must be compiled for the lanes' instructions is a
-/// [`Job`], and is called with `V::call`.
+/// Code for any lanes. It runs without the lanes' instructions; a [`Job`], called with `V::call`, is compiled for them.
 pub trait Task {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Runs it.
+    /// Runs the task.
     fn run<V: Vector>(self, token: V::Token) -> Self::Output;
 }
 
-/// Runs a task with the lanes of these instructions; `None` where the processor does not have them.
+/// Runs a task with the lanes of these instructions. Returns `None` if the processor does not have them.
 pub fn with<K: Task>(set: InstructionSet, task: K) -> Option<K::Output> {
     match set {
         #[cfg(target_arch = "x86_64")]
@@ -59,11 +58,10 @@ impl<L: Loss<f32>> Task for Answers<'_, L> {
     }
 }
 
-/// Holds the losses in every instruction set of this processor against the same of one sample at a time, bit by bit:
-/// SimLoss on the first `cases` hard cases of a seed, proper SimLoss and squared EMD on as many of theirs.
+/// Compares the losses in every instruction set of this processor with those of one sample at a time, bit by bit: SimLoss on the first `cases` hard cases of a seed, proper SimLoss and squared EMD on as many of theirs.
 ///
-/// Each case is computed for 17 true classes at once, so that registers are filled with losses of all sizes, and one is not
-/// full. What is found to be right there is right here: the answers are the same.
+/// Each case has 17 true classes at once, so the registers contain losses of all sizes and one register is not full. The
+/// results equal those of single samples, so the accuracy measured there holds here.
 ///
 /// # Errors
 /// A description of the first difference.
@@ -84,7 +82,7 @@ pub fn compare_lanes(seed: u64, cases: usize) -> Result<String, String> {
         answers += compare(&sets, squared_emd, &case.logits, case.y).map_err(told)?;
     }
     let names: Vec<_> = sets.iter().map(|set| set.name()).collect();
-    Ok(format!("The same bits in {answers} answers computed in lanes ({}).", names.join(", ")))
+    Ok(format!("{answers} results in lanes are bit-identical to single samples ({}).", names.join(", ")))
 }
 
 /// [`compare`] for proper SimLoss with any similarity.
@@ -102,8 +100,8 @@ impl WithProper<f32> for Compare<'_> {
     }
 }
 
-/// How many answers of a loss, on one row of logits with 17 true classes from `y` on, have the same bits in lanes: all, or
-/// what differs.
+/// The number of results of a loss that have the same bits in lanes, on one row of logits with 17 true classes from `y` on:
+/// all, or an error that names the difference.
 fn compare<L: Loss<f32> + Copy>(sets: &[InstructionSet], loss: L, logits: &[f32], y: usize) -> Result<usize, String> {
     let told = |error: Error| error.to_string();
     let classes = logits.len();
@@ -114,7 +112,7 @@ fn compare<L: Loss<f32> + Copy>(sets: &[InstructionSet], loss: L, logits: &[f32]
     let expected = expected.collect::<Result<Vec<_>, _>>().map_err(told)?;
     for &set in sets {
         let found = with(set, Answers { loss, logits: &repeated, labels: &labels });
-        let found = found.ok_or("an instruction set that was there is gone")?.map_err(told)?;
+        let found = found.ok_or("internal error: an available instruction set is missing")?.map_err(told)?;
         if let Some(i) = (0..truths.len()).find(|&i| found[i].bits() != expected[i].bits()) {
             return Err(format!("{} computes other bits than one lane for y = {}", set.name(), truths[i]));
         }

@@ -1,4 +1,4 @@
-//! The similarity of all classes, symmetric, as the user means it: the oracle takes it in place of stored tables.
+//! The symmetric similarity of all classes, as the user defines it. The oracle uses it in place of stored tables.
 //!
 //! ```text
 //! class order   S_ij = r^|i - j|,                     0 <= r < 1
@@ -7,9 +7,8 @@
 //! entries       S_ij as given
 //! ```
 //!
-//! A power of `r` is never 0 here, however small it is (a [`Row`](crate::row::Row) takes powers below the smallest normal
-//! number for 0, as the rows of the core do): what is proper is the rule of true powers. A GIVEN entry below the smallest
-//! normal number is 0.
+//! A power of `r` is never 0 here, because only the exact powers make a proper rule. (A [`Row`](crate::row::Row) uses 0 for
+//! powers below the smallest normal number, like the core's rows.) A given entry below the smallest normal number is 0.
 
 use crate::exact::{Exact, Number, PRECISION, number};
 use crate::real::{Real, power_of_two};
@@ -42,7 +41,7 @@ impl Matrix {
         Self { classes, entries: Entries::Circular(reduction_factor(r)) }
     }
 
-    /// No similarity beside a class and itself.
+    /// Similarity 0 between different classes.
     pub fn identity(classes: usize) -> Self {
         Self::class_order(0.0_f64, classes)
     }
@@ -69,7 +68,7 @@ impl Matrix {
         let entries: Vec<f64> = entries.iter().map(normal).collect();
         assert_eq!(entries.len(), classes * classes, "a matrix is square");
         for i in 0..classes {
-            assert!(entries[i * classes + i] == 1.0, "a class is like itself");
+            assert!(entries[i * classes + i] == 1.0, "the diagonal of S must be 1");
             for j in 0..i {
                 let (s, t) = (entries[i * classes + j], entries[j * classes + i]);
                 assert!(s == t && (0.0..=1.0).contains(&s), "S must be symmetric and lie in [0, 1]");
@@ -83,7 +82,7 @@ impl Matrix {
         self.classes
     }
 
-    /// All entries in numbers, row by row, each correctly rounded.
+    /// All entries, row by row, correctly rounded.
     pub fn values<T: Real>(&self) -> Vec<T> {
         let powers: Vec<T> = self.powers(PRECISION).into_iter().map(|power| Exact(power).nearest()).collect();
         let given = |entries: &[f64]| entries.iter().map(|&s| T::round(s)).collect();
@@ -95,7 +94,7 @@ impl Matrix {
         }
     }
 
-    /// Row `y`, each power of r carrying one rounding per factor.
+    /// Row `y`. Each power of r has one rounding per factor.
     pub(crate) fn row(&self, y: usize, precision: usize) -> Vec<Number> {
         self.row_of(y, &self.powers(precision), precision)
     }
@@ -116,7 +115,7 @@ impl Matrix {
         if let Entries::Circular(_) = self.entries { distance.min(self.classes - distance) } else { distance }
     }
 
-    /// `r^0` to `r^(C - 1)`, where there is an r.
+    /// `r^0` to `r^(C - 1)`, if there is an r.
     fn powers(&self, precision: usize) -> Vec<Number> {
         let (Entries::Order(r) | Entries::Circular(r)) = &self.entries else { return vec![] };
         let r = number(*r, precision);
@@ -124,7 +123,7 @@ impl Matrix {
         std::iter::successors(Some(number(1.0, precision)), next).take(self.classes).collect()
     }
 
-    /// `S v` for numbers `v` that are not negative.
+    /// `S v` for nonnegative numbers `v`.
     ///
     /// Relative error of each: at most 2 C + 2 roundings more than that of `v`, because nothing is subtracted. This holds
     /// for the class order too, where the sum over the classes before `c` is `r` times (that before `c - 1`, and

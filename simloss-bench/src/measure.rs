@@ -1,4 +1,4 @@
-//! Errors of every implementation, measured: the losses on hard cases, the elementary functions on samples and edges.
+//! Measures the errors of all implementations: losses on hard cases, elementary functions on samples and edge cases.
 
 use std::fmt::Display;
 use std::thread;
@@ -7,12 +7,12 @@ use simloss_core::{Error, number::scaled_exp};
 
 use crate::bounds::{Implementation, Quantity};
 use crate::cases::{self, Case, SplitMix64, decimal_and_bits};
+use crate::error_stats::ErrorStats;
 use crate::exact::Exact;
 use crate::oracle::{self, GradientEntry, Row};
 use crate::peers::{self, Platform};
 use crate::real::{Scalar, power_of_two};
 use crate::subject::{self, Answer};
-use crate::tally::Tally;
 
 /// The seed of all inputs that are recorded.
 pub const SEED: u64 = 2020;
@@ -20,17 +20,17 @@ pub const SEED: u64 = 2020;
 /// Hard cases of the losses, for each scalar, that are recorded.
 pub const CASES: usize = 6_000;
 
-/// What was found of one implementation in one quantity.
+/// The errors of one implementation for one quantity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// What was measured.
+    /// The quantity.
     pub quantity: Quantity,
-    /// Whose.
+    /// The implementation.
     pub implementation: Implementation,
-    /// In which numbers.
+    /// The scalar.
     pub scalar: Scalar,
-    /// What was found.
-    pub tally: Tally,
+    /// The errors.
+    pub stats: ErrorStats,
 }
 
 /// The implementations of this crate and the core, all of which [`losses`] can measure.
@@ -42,12 +42,12 @@ pub const HERE: [Implementation; 5] = [
     Implementation::Naive,
 ];
 
-/// A loss to be judged: its answer on a case, or why there is none.
-pub type Judged<T> = fn(&Case<T>) -> Result<Answer<T>, String>;
+/// An implementation to measure: its result on a case, or the reason why there is none.
+pub type Evaluator<T> = fn(&Case<T>) -> Result<Answer<T>, String>;
 
 /// Loss and gradient of the implementations, some of [`HERE`], on the first `cases` hard cases of a seed.
 pub fn losses<T: Platform + Send>(implementations: &[Implementation], seed: u64, cases: usize) -> Vec<Measured> {
-    let judged = |implementation| -> Option<Judged<T>> {
+    let evaluator = |implementation| -> Option<Evaluator<T>> {
         match implementation {
             Implementation::Simloss => Some(|case| told(subject::simloss(case))),
             Implementation::Cce => Some(|case| told(subject::cross_entropy(case))),
@@ -57,8 +57,8 @@ pub fn losses<T: Platform + Send>(implementations: &[Implementation], seed: u64,
             Implementation::Candle | Implementation::Burn => None,
         }
     };
-    let all: Vec<_> = implementations.iter().filter_map(|&who| Some((who, judged(who)?))).collect();
-    judge(&all, seed, cases)
+    let all: Vec<_> = implementations.iter().filter_map(|&who| Some((who, evaluator(who)?))).collect();
+    evaluate(&all, seed, cases)
 }
 
 fn told<T>(answer: Result<T, Error>) -> Result<T, String> {
@@ -66,17 +66,19 @@ fn told<T>(answer: Result<T, Error>) -> Result<T, String> {
 }
 
 /// Loss and gradient of any implementations on the first `cases` hard cases of a seed, in as many threads as there are
-/// cores. What computes a cross entropy is held against the exact one.
-pub fn judge<T: Platform + Send>(
-    implementations: &[(Implementation, Judged<T>)],
+/// cores. Implementations of cross entropy are compared with exact cross entropy.
+pub fn evaluate<T: Platform + Send>(
+    implementations: &[(Implementation, Evaluator<T>)],
     seed: u64,
     cases: usize,
 ) -> Vec<Measured> {
     use Implementation::{Burn, Candle, Cce};
     let is_cross_entropy = |implementation| matches!(implementation, Cce | Candle | Burn);
     let wanted = |cross_entropy| implementations.iter().any(|&(i, _)| is_cross_entropy(i) == cross_entropy);
-    let tallies =
-        in_threads(cases, vec![(Tally::default(), Tally::default()); implementations.len()], |tallies, index| {
+    let tallies = in_threads(
+        cases,
+        vec![(ErrorStats::default(), ErrorStats::default()); implementations.len()],
+        |tallies, index| {
             let case = cases::case::<T>(seed, index);
             let exact = |row: Row| oracle::loss_and_gradient(&case.logits, &row);
             let simloss = wanted(false).then(|| exact(case.row()));
@@ -85,27 +87,28 @@ pub fn judge<T: Platform + Send>(
                 let exact = if is_cross_entropy(*implementation) { &cross_entropy } else { &simloss };
                 if let Some(exact) = exact {
                     let input = || told_input(&case, &case.name, case.classes());
-                    judge_one(answer(&case), exact, loss, (Quantity::Gradient, gradient), input);
+                    evaluate_one(answer(&case), exact, loss, (Quantity::Gradient, gradient), input);
                 }
             }
-        });
+        },
+    );
     let rows = implementations.iter().zip(tallies).flat_map(|(&(implementation, _), (loss, gradient))| {
-        [(Quantity::Loss, loss), (Quantity::Gradient, gradient)].map(|(quantity, tally)| Measured {
+        [(Quantity::Loss, loss), (Quantity::Gradient, gradient)].map(|(quantity, stats)| Measured {
             quantity,
             implementation,
             scalar: T::SCALAR,
-            tally,
+            stats,
         })
     });
     rows.collect()
 }
 
-/// The answer on one input, held against the exact loss and gradient.
-fn judge_one<T: Platform>(
+/// Compares the result on one input with the exact loss and gradient.
+fn evaluate_one<T: Platform>(
     answer: Result<Answer<T>, String>,
     exact: &(Exact, Vec<GradientEntry>),
-    loss: &mut Tally,
-    (quantity, gradient): (Quantity, &mut Tally),
+    loss: &mut ErrorStats,
+    (quantity, gradient): (Quantity, &mut ErrorStats),
     input: impl Fn() -> String,
 ) {
     match answer {
@@ -114,21 +117,20 @@ fn judge_one<T: Platform>(
             gradient.gradient(quantity, &answer, &exact.1, |k| format!("class {k} of {}", input()));
         }
         Err(error) => {
-            for tally in [loss, gradient] {
-                tally.inputs += 1;
-                tally.note(f64::INFINITY, f64::INFINITY, || format!("{error}: {}", input()));
+            for stats in [loss, gradient] {
+                stats.inputs += 1;
+                stats.note(f64::INFINITY, f64::INFINITY, || format!("{error}: {}", input()));
             }
         }
     }
 }
 
-/// A case in words: a row of hundreds of numbers is no help to a reader; the program prints it on demand.
+/// A short description of a case, without its hundreds of numbers; `stability --show` prints them.
 fn told_input(case: &impl Display, name: &str, classes: usize) -> String {
     if classes <= 5 { case.to_string() } else { name.to_owned() }
 }
 
-/// Proper SimLoss and squared EMD, of the core and as they stand in their definitions, on the first `cases` hard cases of
-/// a seed.
+/// Proper SimLoss and squared EMD, by the core and by the plain definitions, on the first `cases` hard cases of a seed.
 pub fn proper<T: Platform + Send>(seed: u64, cases: usize) -> Vec<Measured> {
     let rows = [
         (Quantity::ProperLoss, Quantity::ProperGradient, Implementation::Simloss),
@@ -136,7 +138,7 @@ pub fn proper<T: Platform + Send>(seed: u64, cases: usize) -> Vec<Measured> {
         (Quantity::SquaredEmd, Quantity::SquaredEmdGradient, Implementation::Simloss),
         (Quantity::SquaredEmd, Quantity::SquaredEmdGradient, Implementation::Naive),
     ];
-    let empty = vec![(Tally::default(), Tally::default()); rows.len()];
+    let empty = vec![(ErrorStats::default(), ErrorStats::default()); rows.len()];
     let tallies = in_threads(cases, empty, |tallies, index| {
         let case = cases::proper::case::<T>(seed, index);
         let (z, y, matrix) = (&case.logits, case.y, case.matrix());
@@ -150,16 +152,16 @@ pub fn proper<T: Platform + Send>(seed: u64, cases: usize) -> Vec<Measured> {
         ];
         for (((exact, answer), (_, quantity, _)), (loss, gradient)) in answers.into_iter().zip(rows).zip(tallies) {
             let input = || told_input(&case, &case.name, case.classes());
-            judge_one(answer, exact, loss, (quantity, gradient), input);
+            evaluate_one(answer, exact, loss, (quantity, gradient), input);
         }
     });
     let measured =
         rows.into_iter().zip(tallies).flat_map(|((of_loss, of_gradient, implementation), (loss, gradient))| {
-            [(of_loss, loss), (of_gradient, gradient)].map(|(quantity, tally)| Measured {
+            [(of_loss, loss), (of_gradient, gradient)].map(|(quantity, stats)| Measured {
                 quantity,
                 implementation,
                 scalar: T::SCALAR,
-                tally,
+                stats,
             })
         });
     measured.collect()
@@ -179,7 +181,7 @@ fn in_threads<S: Merge + Clone + Send + Sync>(count: usize, empty: S, work: impl
         };
         let running: Vec<_> = (0..threads).map(start).collect();
         running.into_iter().fold(empty.clone(), |mut all, thread| {
-            all.merge(&thread.join().expect("a measurement does not panic"));
+            all.merge(&thread.join().expect("a measurement panicked"));
             all
         })
     })
@@ -189,9 +191,9 @@ trait Merge {
     fn merge(&mut self, other: &Self);
 }
 
-impl Merge for Tally {
+impl Merge for ErrorStats {
     fn merge(&mut self, other: &Self) {
-        Tally::merge(self, other);
+        ErrorStats::merge(self, other);
     }
 }
 
@@ -208,15 +210,15 @@ impl<A: Merge> Merge for Vec<A> {
     }
 }
 
-/// The elementary functions of the core: `count` samples each and the edges.
+/// The elementary functions of the core: `count` samples each, and edge cases.
 pub fn elementary<T: Platform + Send>(seed: u64, count: usize) -> Vec<Measured> {
     let mut rows = vec![];
     let mut measure = |quantity, samples: &[T], got: fn(T) -> T, exact: fn(f64) -> Exact| {
-        let tally = in_threads(samples.len(), Tally::default(), |tally, index| {
+        let stats = in_threads(samples.len(), ErrorStats::default(), |stats, index| {
             let x = samples[index];
-            tally.value(got(x), &exact(x.into()), || decimal_and_bits(&[x]));
+            stats.value(got(x), &exact(x.into()), || decimal_and_bits(&[x]));
         });
-        rows.push(Measured { quantity, implementation: Implementation::Simloss, scalar: T::SCALAR, tally });
+        rows.push(Measured { quantity, implementation: Implementation::Simloss, scalar: T::SCALAR, stats });
     };
     let domain = |low: T, high: T| move |x: &T| *x >= low && *x <= high;
     let numbers = samples::<T>(seed, count);
@@ -230,22 +232,22 @@ pub fn elementary<T: Platform + Send>(seed: u64, count: usize) -> Vec<Measured> 
     measure(Quantity::Sqrt, &positive, T::square_root, oracle::sqrt);
 
     let inputs = exponents::<T>(seed, count);
-    let tally = in_threads(inputs.len(), Tally::default(), |tally, index| {
+    let stats = in_threads(inputs.len(), ErrorStats::default(), |stats, index| {
         let (h, l) = inputs[index];
         let scale = T::EXPONENTIAL.scale.into() as i64;
         let exact = oracle::exp(h, l).scaled(scale);
-        tally.value(scaled_exp((), h, l), &exact, || {
+        stats.value(scaled_exp((), h, l), &exact, || {
             format!("h = {}, l = {}", decimal_and_bits(&[h]), decimal_and_bits(&[l]))
         });
     });
     rows.insert(
         0,
-        Measured { quantity: Quantity::Exp, implementation: Implementation::Simloss, scalar: T::SCALAR, tally },
+        Measured { quantity: Quantity::Exp, implementation: Implementation::Simloss, scalar: T::SCALAR, stats },
     );
     rows
 }
 
-/// Numbers of either sign: of any magnitude, near 1, near 0, and the edges of the format.
+/// Numbers of either sign: of any magnitude, near 1, near 0, and at the limits of the format.
 fn samples<T: Platform>(seed: u64, count: usize) -> Vec<T> {
     let scalar = T::SCALAR;
     let mut random = SplitMix64::new(seed);
@@ -271,8 +273,8 @@ fn samples<T: Platform>(seed: u64, count: usize) -> Vec<T> {
     numbers.into_iter().map(T::round).filter(|x| x.is_finite()).collect()
 }
 
-/// Arguments of the exponential: the edges of its domain, where the reduced argument is largest, and samples of all
-/// magnitudes, with and without a low part of up to half an ulp.
+/// Arguments of the exponential: the limits of its domain, the largest reduced arguments, and samples of all magnitudes, with
+/// and without a low part of up to half an ulp.
 pub fn exponents<T: Platform>(seed: u64, count: usize) -> Vec<(T, T)> {
     let cutoff: f64 = T::EXPONENTIAL.cutoff.into();
     let mut random = SplitMix64::new(seed);
@@ -304,12 +306,12 @@ mod tests {
         let rows = losses::<f32>(&HERE, 3, 40);
         assert_eq!(rows.len(), 10);
         for row in rows {
-            assert_eq!(row.tally.inputs, 40);
-            assert!(!row.tally.worst.is_empty() && row.tally.max_ulp > 0.0);
+            assert_eq!(row.stats.inputs, 40);
+            assert!(!row.stats.worst.is_empty() && row.stats.max_ulp > 0.0);
         }
         let rows = elementary::<f64>(3, 40);
         assert_eq!(rows.len(), 5);
-        assert!(rows.iter().all(|row| row.tally.inputs > 20), "{rows:?}");
+        assert!(rows.iter().all(|row| row.stats.inputs > 20), "{rows:?}");
     }
 
     #[test]
@@ -318,16 +320,16 @@ mod tests {
         let ours = |row: &&Measured| row.implementation == Implementation::Simloss;
         assert_eq!((rows.len(), rows.iter().filter(ours).count()), (8, 4));
         for row in rows {
-            assert_eq!(row.tally.inputs, 40);
-            assert!(!row.tally.worst.is_empty() && row.tally.max_ulp > 0.0);
+            assert_eq!(row.stats.inputs, 40);
+            assert!(!row.stats.worst.is_empty() && row.stats.max_ulp > 0.0);
         }
     }
 
     #[test]
     fn a_refusal_is_an_infinite_error() {
-        let refuses: Judged<f64> = |_| Err("no".into());
-        let rows = judge(&[(Implementation::Candle, refuses)], 1, 3);
-        assert!(rows.iter().all(|row| row.tally.max_ulp == f64::INFINITY && row.tally.inputs == 3));
-        assert!(rows[0].tally.worst.starts_with("no: "));
+        let refuses: Evaluator<f64> = |_| Err("no".into());
+        let rows = evaluate(&[(Implementation::Candle, refuses)], 1, 3);
+        assert!(rows.iter().all(|row| row.stats.max_ulp == f64::INFINITY && row.stats.inputs == 3));
+        assert!(rows[0].stats.worst.starts_with("no: "));
     }
 }

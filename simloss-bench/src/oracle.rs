@@ -1,4 +1,4 @@
-//! The obviously right twin of the mathematics of `simloss-core`, in numbers of hundreds of bits.
+//! An obviously correct copy of the mathematics of `simloss-core`, in numbers of hundreds of bits.
 //!
 //! ```text
 //! p = softmax(z),   p_c = exp(z_c) / sum_j exp(z_j)
@@ -6,21 +6,17 @@
 //! g_k = dL/dz_k = p_k - q_k,   q_k = S[y,k] p_k / sum_c S[y,c] p_c
 //! ```
 //!
-//! Everything is computed as it stands there: no shift by the largest logit, no `1 - S`, no
-//! `log1p`, no case for samples that are very wrong. What makes floats fail is answered by bits:
-//! exponents have no ends, and a loss that comes out too small for its bits is computed again with
-//! twice as many, until the error is below 2^-64 of the spacing of the scalar at the result.
-//! Nothing here is shared with the core, which is what lets the one judge the other.
+//! The oracle evaluates these formulas directly: no shift by the largest logit, no `1 - S`, no `log1p`, no special case for
+//! wrong samples. Precision replaces these measures. Exponents are unlimited, and a loss that is too small for its bits is
+//! computed again with twice as many, until the error is below 2^-64 of the spacing of the scalar at the result. The oracle
+//! shares no code with the core, so one can check the other.
 //!
-//! S below the smallest normal number of the scalar IS 0 (here and in the core); otherwise the
-//! oracle takes what the user gave (`r`, a similarity and `l`, or the entries) and not a table of
-//! rounded numbers.
+//! S below the smallest normal number of the scalar is 0, here and in the core. Otherwise the oracle uses the user's input
+//! (`r`, similarities and `l`, or entries), not a table of rounded numbers.
 //!
-//! [`proper`] has the correction of SimLoss that is a proper scoring rule, [`squared_emd`] the score it is compared with for
-//! ordered classes, both in the same way.
+//! [`proper`] has proper SimLoss, and [`squared_emd`] the score that it is compared with for ordered classes.
 //!
-//! Logits may have magnitudes up to 2^40. The functions panic on anything outside their domain:
-//! a wrong question to the oracle is a mistake in the test that asks it.
+//! Logits may have magnitudes up to 2^40. The functions panic outside their domain: that is an error in the calling test.
 
 pub mod proper;
 pub mod squared_emd;
@@ -52,14 +48,14 @@ const GUARD: i64 = 20;
 pub struct GradientEntry {
     /// `p - q`, the derivative of the loss by this logit.
     pub value: Exact,
-    /// The positive part: `p`, the probability the model gives to the class. (Other losses say what it is of theirs.)
+    /// The positive part: `p`, the predicted probability of the class. (Other losses document theirs.)
     pub p: Exact,
-    /// The negative part: `q = S p / sum S p`, the probability of the class given that it counts as right.
+    /// The negative part: `q = S p / sum S p`.
     pub q: Exact,
 }
 
 impl GradientEntry {
-    /// `|p| + |q|`, the measure of the entry's error.
+    /// `|p| + |q|`, the scale of the entry's error.
     pub fn magnitude(&self) -> Exact {
         &self.p + &self.q
     }
@@ -102,17 +98,17 @@ fn softmax_of(exps: &[Number]) -> Vec<Number> {
 
 /// The loss `L = -ln( sum_c S[y,c] softmax(z)_c )`.
 ///
-/// Guarantees: an error below 2^-64 of the spacing of `T` at the result (so that a loss no scalar
-/// can hold may come out as 0). The true class is in the row: `y` plays no other part.
+/// Guarantees: an error below 2^-64 of the spacing of `T` at the result, so a loss that is too small for any scalar may be 0.
+/// The row determines the true class; there is no parameter `y`.
 ///
-/// Panics where a logit is not finite or beyond 2^40, lengths differ, or all of S is 0.
+/// Panics if a logit is not finite or beyond 2^40, if lengths differ, or if all of S is 0.
 ///
-/// Cost: 2 to 5 microseconds per class and 100 for the logarithm; up to four times that where the
-/// loss is below 2^-85 (`f32`) or 2^-56 (`f64`) and has to be computed again.
+/// Cost: 2 to 5 microseconds per class and 100 for the logarithm; up to four times that if the loss is below 2^-85 (`f32`) or
+/// 2^-56 (`f64`) and is computed again.
 ///
 /// ```
 /// use simloss_bench::oracle::{Row, loss};
-/// // Right by 17 of two classes: log1p(exp(-17)), which 1 - p in f32 cannot see.
+/// // Two classes, correct by 17: log1p(exp(-17)), which 1 - p loses in f32.
 /// let loss = loss(&[0.0_f32, 17.0], &Row::identity(2, 1));
 /// assert_eq!(loss.nearest::<f32>(), 4.139_937_4e-8);
 /// ```
@@ -122,7 +118,7 @@ pub fn loss<T: Real>(z: &[T], row: &Row) -> Exact {
 
 /// The gradient `g_k = p_k - q_k` of the loss by each logit.
 ///
-/// Guarantees: an error below 2^-160 of `p_k + q_k`. Panics where [`loss`] does.
+/// Guarantees: an error below 2^-160 of `p_k + q_k`. Panics if [`loss`] does.
 ///
 /// ```
 /// use simloss_bench::oracle::{Row, gradient};
@@ -133,7 +129,7 @@ pub fn gradient<T: Real>(z: &[T], row: &Row) -> Vec<GradientEntry> {
     entries(&Sums::new(z, row, PRECISION))
 }
 
-/// [`loss`] and [`gradient`] for the price of little more than one of them.
+/// [`loss`] and [`gradient`] for slightly more than the cost of one of them.
 pub fn loss_and_gradient<T: Real>(z: &[T], row: &Row) -> (Exact, Vec<GradientEntry>) {
     let (loss, sums) = loss_and_sums(z, row);
     (loss, entries(&sums))
@@ -151,14 +147,14 @@ pub fn softmax<T: Real>(z: &[T]) -> Vec<Exact> {
 
 /// The expectation `sum_c p_c v_c` of the class values `v` (ages, costs) under `softmax(z)`.
 ///
-/// With the costs of a decision it is the risk of that decision.
+/// With the costs of a decision as `v`, it is the risk of that decision.
 pub fn expectation<T: Real>(z: &[T], values: &[T]) -> Exact {
     assert_eq!(z.len(), values.len(), "as many values as logits");
     let terms = softmax(z).into_iter().zip(values);
     terms.fold(Exact::ZERO, |sum, (p, &v)| &sum + &(&p * &Exact::from(v.into())))
 }
 
-/// The decision of least risk: `argmin_d sum_c p_c cost[d][c]`, the lowest index among equals.
+/// The minimum-risk decision: `argmin_d sum_c p_c cost[d][c]`, the lowest index of equal ones.
 pub fn minimum_risk<T: Real>(z: &[T], costs: &[Vec<T>]) -> usize {
     let risks: Vec<Exact> = costs.iter().map(|costs| expectation(z, costs)).collect();
     (1..risks.len()).fold(0, |best, d| if risks[d] < risks[best] { d } else { best })
@@ -225,8 +221,8 @@ fn loss_and_sums<T: Real>(z: &[T], row: &Row) -> (Exact, Sums) {
     })
 }
 
-/// A loss and what it is made of, with twice as many bits until its error is below 2^-MARGIN of the spacing of `T` there.
-/// `at` computes, with so many bits, the loss, the exponent of a power of two that its error is below, and the rest.
+/// A loss and its parts. Doubles the bits until the error is below 2^-MARGIN of the spacing of `T` at the result. `at` computes,
+/// with the given bits, the loss, the exponent of a power of two that bounds its error, and the parts.
 fn until_known<T: Real, P>(at: impl Fn(usize) -> (Exact, i64, P)) -> (Exact, P) {
     let mut precision = PRECISION;
     loop {
@@ -250,7 +246,7 @@ fn entries(sums: &Sums) -> Vec<GradientEntry> {
         .collect()
 }
 
-/// What is computed once per thread: exponentials of digits, and the constants of logarithms.
+/// Values that each thread computes once: exponentials of digits, and the constants of logarithms.
 #[derive(Default)]
 struct Tables {
     /// `exp(digit * 16^position)` by (precision, position, digit with its sign).
@@ -390,7 +386,7 @@ mod tests {
         is(&gradient[1].value, (-0.9771808131239502, 4.4055909100261217e-17), -131);
         is(&gradient[2].value, (-0.6952697967165257, -2.8329101298496985e-17), -128);
         is(&gradient[4].value, (0.8014164168199708, -1.2236179185027485e-17), -279);
-        // 9.2e-39, the rest of two parts near 1: as good as the parts allow.
+        // 9.2e-39, the difference of two parts near 1: as accurate as the parts allow.
         let rest = Exact::from(0.7814485971962893).scaled(-126);
         assert!((&gradient[3].value - &rest).abs() <= gradient[3].magnitude().scaled(-160));
         let r = 1.0 - power_of_two(-20);
@@ -407,7 +403,7 @@ mod tests {
             let cost = |d: usize| (0..classes).map(|c| d.abs_diff(c) as f64).collect();
             (0..classes).map(cost).collect()
         };
-        // Two lumps of .3 around .4: the median is in the middle although each end is near.
+        // Probabilities 0.3, 0.4, 0.3: the median is in the middle.
         assert_eq!(minimum_risk(&[0.3_f64.ln(), 0.4_f64.ln(), 0.3_f64.ln()], &distance(3)), 1);
         assert_eq!(minimum_risk(&[5.0, 0.0, 1.0], &distance(3)), 0);
         assert_eq!(minimum_risk(&[0.0, 0.0], &distance(2)), 0, "ties go to the lowest index");
@@ -440,7 +436,7 @@ mod tests {
             let size = gradient.iter().fold(Exact::ZERO, |sum, entry| &sum + &entry.value.abs());
             let slack = Exact::from(1.0).scaled(-160);
             assert!(size <= &Exact::from(2.0) + &slack, "{}: size {size}", case.name);
-            assert!(gradient[case.y].value <= slack, "{}: the true class is pushed down", case.name);
+            assert!(gradient[case.y].value <= slack, "{}: gradient descent would lower the true class", case.name);
         }
     }
 

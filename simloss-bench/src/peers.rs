@@ -1,8 +1,8 @@
-//! The formulas of textbooks, as one would type them: what the core's algorithm is compared with.
+//! The textbook formulas, for comparison with the core's algorithm.
 //!
-//! They get every help that leaves them what they are: logits shifted by the largest one, entries of S correctly rounded
-//! from the exact ones, and the exponential and logarithm of the platform.
-#![allow(clippy::disallowed_methods)] // the point is to do what others do
+//! They get all help that keeps the formulas: logits shifted by the largest one, correctly rounded entries of S, and the
+//! platform's exponential and logarithm.
+#![allow(clippy::disallowed_methods)] // as other implementations do
 
 use crate::row::Row;
 use crate::subject::{Answer, Number};
@@ -55,7 +55,7 @@ fn log_sum_exp<T: Platform>(x: &[T]) -> (T, Vec<T>) {
 
 /// `L = lse(z) - lse(z + ln S)`, `g = exp(z - lse(z)) - exp(z + ln S - lse(z + ln S))`.
 ///
-/// `s` is the row of the true class. Classes with `S = 0` are left out of the second sum.
+/// `s` is the row of the true class. The second sum skips classes with `S = 0`.
 pub fn lse<T: Platform>(z: &[T], s: &[T]) -> Answer<T> {
     let similar: Vec<usize> = (0..z.len()).filter(|&k| s[k] > T::ZERO).collect();
     let shifted: Vec<T> = similar.iter().map(|&k| z[k].add(s[k].log())).collect();

@@ -1,10 +1,8 @@
-//! Where a step of training spends its time: every layer of a network by itself, in each of its three phases, against
-//! what the instructions can do.
+//! The time of each layer and phase of a training step, compared with the peak of the instructions.
 //!
-//! A layer is timed on one group of samples in one thread, again and again, so its memory is as near as it can be. What
-//! its sums cost is counted as two operations for each product; a layer without products has only a time. Behind a pool
-//! three of four gradients are 0, and a relu makes that seven of eight: where a convolution leaves out products with 0,
-//! they are counted none the less, so that it can be above the peak.
+//! Each layer is timed repeatedly on one group of samples in one thread, so its memory is in the nearest cache. Each product
+//! counts as two operations; a layer without products has only a time. Behind a pool, three of four gradients are 0, and a
+//! ReLU makes that seven of eight. Products with 0 count even if a convolution skips them, so it can exceed the peak.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -27,34 +25,34 @@ pub struct Phase {
     pub layer: &'static str,
     /// `forward`, `input gradient` or `parameter gradient`.
     pub phase: &'static str,
-    /// Microseconds for each image.
+    /// Microseconds per image.
     pub micros: f64,
-    /// Billions of multiplications and additions a second; 0 for a layer without.
+    /// Billions of multiplications and additions per second; 0 for a layer without.
     pub gflops: f64,
 }
 
 /// The layers of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
-    /// Of [`simloss_train::compute::network::lenet`], with 96 classes.
+    /// [`simloss_train::compute::network::lenet`], with 96 classes.
     LeNet,
-    /// Of [`simloss_train::compute::network::ages`], with 90 classes.
+    /// [`simloss_train::compute::network::ages`], with 90 classes.
     Ages,
 }
 
-/// Every layer and phase of a network with these instructions, and the speed that they can reach: independent
-/// multiplications and additions of registers, nothing else.
+/// All layers and phases of a network with these instructions, and their peak: independent multiplications and additions of
+/// registers only.
 pub fn profile(set: InstructionSet, layers: Layers) -> Option<(Vec<Phase>, f64)> {
     instructions::with(set, layers)
 }
 
-/// The products of a layer for each output and sample, and whether its inputs need a gradient.
+/// The products of a layer per output and sample, and whether its inputs need a gradient.
 struct Timed<N> {
     name: &'static str,
     layer: N,
     products: usize,
     first: bool,
-    /// Whether the gradients of its outputs come through a pool.
+    /// Whether a pool follows, so that the gradients of its outputs are sparse.
     pooled: bool,
 }
 
@@ -139,7 +137,7 @@ const FORWARD: &str = "forward";
 const INPUTS: &str = "input gradient";
 const PARAMETERS: &str = "parameter gradient";
 
-/// Seconds for which a phase is timed.
+/// Seconds to time a phase.
 const SECONDS: f64 = 0.1;
 
 impl<N: Layer<f32>> Timed<N> {
@@ -193,7 +191,7 @@ impl<N: Layer<f32>> Timed<N> {
     }
 }
 
-/// Independent chains of [`peak`]: enough to hide the time that one addition takes, and they fit in registers.
+/// Independent chains of [`peak`]: enough to hide the latency of an addition, few enough for the registers.
 const CHAINS: usize = 12;
 const LINKS: usize = 100_000;
 
@@ -215,7 +213,7 @@ impl<V: Value> Job<V> for Chains {
     }
 }
 
-/// Billions of multiplications and additions a second that one thread can do, each rounded by itself.
+/// Billions of multiplications and additions per second that one thread can do, each rounded separately.
 fn peak<V: Vector>(t: V::Token) -> f64 {
     let seconds = (0..50).map(|_| {
         let begun = Instant::now();

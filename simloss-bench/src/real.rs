@@ -1,8 +1,8 @@
-//! The two scalars the project computes in, and the grid of numbers each of them has.
+//! The two scalars of the project, and the numbers that each of them has.
 
 use std::fmt::{Debug, Display};
 
-/// A scalar format: which numbers exist, and how far apart they are.
+/// A scalar format: its numbers and their spacing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scalar {
     /// IEEE 754 binary32.
@@ -52,7 +52,7 @@ impl Scalar {
         }
     }
 
-    /// Exponent of the spacing between neighbours in `[2^exponent, 2^(exponent + 1))`.
+    /// Exponent of the spacing between neighbors in `[2^exponent, 2^(exponent + 1))`.
     ///
     /// `max(exponent - digits + 1, least_exponent)`: the spacing of subnormals is the floor.
     pub fn spacing_exponent(self, exponent: i64) -> i64 {
@@ -68,7 +68,7 @@ pub trait Real: Copy + PartialOrd + Debug + Display + Into<f64> + 'static {
     /// The nearest number of this format, ties to even.
     fn round(x: f64) -> Self;
 
-    /// The bits, for records that name an input beyond doubt.
+    /// The bits, for records that identify an input exactly.
     fn bits(self) -> u64;
 }
 

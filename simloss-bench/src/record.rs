@@ -1,4 +1,4 @@
-//! Records of measurements: JSON, one object a line, the first of which says where and how they were made.
+//! Records of measurements: JSON, one object per line. The first line names the machine and the command.
 
 use std::fs;
 use std::process::Command;
@@ -6,13 +6,13 @@ use std::process::Command;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::bounds::{Bound, Implementation, Quantity};
+use crate::error_stats::ErrorStats;
 use crate::real::Scalar;
-use crate::tally::Tally;
 
-/// Where and how a record was made.
+/// The machine and the command of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The command that makes the record again.
+    /// The command that reproduces the record.
     pub command: String,
     /// The version of this project.
     pub version: String,
@@ -47,7 +47,7 @@ impl Machine {
     }
 }
 
-/// The worst errors of one implementation in one quantity, as records hold them.
+/// The worst errors of one implementation for one quantity, as in records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// [`Quantity::name`].
@@ -56,7 +56,7 @@ pub struct Row {
     pub implementation: String,
     /// [`Scalar::name`].
     pub scalar: String,
-    /// How many inputs were judged.
+    /// The number of inputs.
     pub inputs: u64,
     /// The largest relative error.
     #[serde(with = "number")]
@@ -64,9 +64,9 @@ pub struct Row {
     /// The largest distance in ulp.
     #[serde(with = "number")]
     pub max_ulp: f64,
-    /// What it may be.
+    /// Its bound.
     pub bound_ulp: f64,
-    /// Whether it is.
+    /// Whether the distance is within the bound.
     pub within: bool,
     /// The input with the largest distance, in decimal and bits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,40 +74,40 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a tally.
-    pub fn new(quantity: Quantity, implementation: Implementation, scalar: Scalar, tally: &Tally) -> Self {
+    /// The row of measured errors.
+    pub fn new(quantity: Quantity, implementation: Implementation, scalar: Scalar, stats: &ErrorStats) -> Self {
         let bound = Bound::of(quantity, scalar);
         Row {
             quantity: quantity.name().to_owned(),
             implementation: implementation.name().to_owned(),
             scalar: scalar.name().to_owned(),
-            inputs: tally.inputs,
-            max_rel: tally.max_rel,
-            max_ulp: tally.max_ulp,
+            inputs: stats.inputs,
+            max_rel: stats.max_rel,
+            max_ulp: stats.max_ulp,
             bound_ulp: bound.ulp,
-            within: bound.holds(tally.max_ulp),
-            input: Some(tally.worst.clone()),
+            within: bound.holds(stats.max_ulp),
+            input: Some(stats.worst.clone()),
         }
     }
 }
 
-/// The time of one criterion bench, as records hold it.
+/// The time of one criterion bench, as in records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Time {
     /// Its group and name.
     pub bench: String,
-    /// Logits (or exponentials) that it computes; 1 where it does not say.
+    /// The number of logits (or exponentials); 1 if the bench does not state it.
     pub elements: u64,
     /// The median time of one of them, in nanoseconds.
     pub ns: f64,
-    /// The bounds of the 95 % confidence interval of the median.
+    /// The limits of the 95% confidence interval of the median.
     pub interval: [f64; 2],
 }
 
-/// A record as text.
+/// Formats a record.
 ///
 /// # Errors
-/// What serde says; rows have none.
+/// An error of serde, which rows do not cause.
 pub fn write<R: Serialize>(machine: &Machine, rows: &[R]) -> serde_json::Result<String> {
     let mut lines = vec![serde_json::to_string(machine)?];
     for row in rows {
@@ -116,17 +116,17 @@ pub fn write<R: Serialize>(machine: &Machine, rows: &[R]) -> serde_json::Result<
     Ok(lines.join("\n") + "\n")
 }
 
-/// A record from its text.
+/// Parses a record.
 ///
 /// # Errors
-/// What serde says of text that is not a record.
+/// An error of serde if the text is not a record.
 pub fn read<R: DeserializeOwned>(text: &str) -> serde_json::Result<(Machine, Vec<R>)> {
     let mut lines = text.lines();
     let machine = serde_json::from_str(lines.next().unwrap_or_default())?;
     Ok((machine, lines.map(serde_json::from_str).collect::<serde_json::Result<_>>()?))
 }
 
-/// Numbers that may be infinite, which JSON's may not: those are texts.
+/// Numbers that may be infinite. JSON has no infinities, so these are strings.
 mod number {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn records_come_back() -> serde_json::Result<()> {
         let machine = Machine::this("none");
-        let tally = Tally { inputs: 3, max_rel: f64::INFINITY, max_ulp: 1.5, worst: "1.0 (0x3f800000)".into() };
-        let row = Row::new(Quantity::Loss, Implementation::Lse, Scalar::F32, &tally);
+        let stats = ErrorStats { inputs: 3, max_rel: f64::INFINITY, max_ulp: 1.5, worst: "1.0 (0x3f800000)".into() };
+        let row = Row::new(Quantity::Loss, Implementation::Lse, Scalar::F32, &stats);
         let text = write(&machine, std::slice::from_ref(&row))?;
         assert_eq!(read(&text)?, (machine.clone(), vec![row.clone()]));
         let time = Time { bench: "exp".into(), elements: 3, ns: 0.5, interval: [0.25, 0.75] };

@@ -1,5 +1,4 @@
-//! The similarity row of one true class, as the user means it: what the oracle takes in place of
-//! a stored table.
+//! The similarity row of one true class, as the user defines it. The oracle uses it in place of a stored table.
 //!
 //! ```text
 //! class order   S[y,c] = r^|y - c|,                     0 <= r < 1
@@ -7,7 +6,7 @@
 //! general       S[y,c] = max(0, (s_c - l) / (1 - l)),   0 <= l < 1,  s_c <= 1
 //! ```
 //!
-//! An entry whose nearest scalar is below the smallest normal number IS 0.
+//! An entry whose nearest scalar is below the smallest normal number is 0.
 
 use crate::exact::{Exact, Number, PRECISION, number};
 use crate::real::{Real, Scalar, power_of_two};
@@ -35,7 +34,7 @@ enum Entries {
 }
 
 impl Row {
-    /// The entries as they are, each in `[0, 1]`, and exact.
+    /// The exact entries, each in `[0, 1]`.
     ///
     /// ```
     /// use simloss_bench::oracle::{Row, loss};
@@ -78,7 +77,7 @@ impl Row {
 
     /// Cross entropy: 1 for the true class, 0 for all others.
     pub fn identity(classes: usize, y: usize) -> Self {
-        // 0^0 is 1 and 0^n is 0; the scalar makes no difference to them.
+        // 0^0 is 1 and 0^n is 0, in either scalar.
         Self::class_order(0.0_f64, classes, y)
     }
 
@@ -91,12 +90,12 @@ impl Row {
         }
     }
 
-    /// The row in numbers: what a constructor of the core should store, correctly rounded.
+    /// The correctly rounded row, which a constructor of the core should store.
     pub fn values(&self) -> Vec<Exact> {
         self.at(PRECISION).into_iter().map(Exact).collect()
     }
 
-    /// The entries, each power of r carrying one rounding per factor.
+    /// The entries. Each power of r has one rounding per factor.
     pub(crate) fn at(&self, precision: usize) -> Vec<Number> {
         // The least number whose nearest scalar is normal: 2^-126 less half the spacing below it.
         let normal = number(power_of_two(self.scalar.normal_exponent()), precision);
@@ -147,7 +146,7 @@ mod tests {
         let exact = crate::oracle::pow(0.8_f32, 29);
         assert_eq!(row[29].nearest::<f64>(), exact.nearest::<f64>());
         let stored = (0..29).fold(1.0_f32, |power, _| power * 0.8);
-        assert_ne!(row[29].nearest::<f32>(), stored, "28 roundings leave a trace");
+        assert_ne!(row[29].nearest::<f32>(), stored, "28 roundings change the result");
     }
 
     #[test]
@@ -158,7 +157,7 @@ mod tests {
         // The same numbers are normal in f64.
         let row = Row::entries(&[f64::from(least), f64::MIN_POSITIVE, f64::MIN_POSITIVE / 2.0]);
         assert_eq!(floats::<f64>(&row), [f64::from(least), f64::MIN_POSITIVE, 0.0]);
-        // Design: r^d gets there from d = 38 at r = .1 and from d = 73 at r = .3.
+        // Design: r^d gets there from d = 38 at r = 0.1 and from d = 73 at r = 0.3.
         for (r, first) in [(0.1_f32, 38), (0.3, 73)] {
             let zeros = floats::<f32>(&Row::class_order(r, 100, 0));
             assert_eq!(zeros.iter().position(|&s| s == 0.0), Some(first), "r = {r}");

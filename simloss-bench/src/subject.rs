@@ -1,4 +1,4 @@
-//! What is judged: the losses of `simloss-core` on a case, for one sample or in lanes.
+//! The losses under test: those of `simloss-core` on a case, for one sample or in lanes.
 
 use simloss_core::{
     Error, Label,
@@ -10,12 +10,12 @@ use simloss_core::{
 use crate::cases::{Case, Similarity, proper};
 use crate::real::Real;
 
-/// A number that both the core and the oracle know.
+/// A scalar of both the core and the oracle.
 pub trait Number: Real + Scalar {}
 
 impl<T: Real + Scalar> Number for T {}
 
-/// What an implementation says of one case.
+/// The result of an implementation on one case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<T> {
     /// The loss.
@@ -25,7 +25,7 @@ pub struct Answer<T> {
 }
 
 impl<T: Real> Answer<T> {
-    /// All bits of the answer: the way to ask for identity, where -0 is not +0.
+    /// All bits of the result, to compare exactly: -0 is not +0.
     pub fn bits(&self) -> Vec<u64> {
         self.gradient.iter().chain([&self.loss]).map(|x| x.bits()).collect()
     }
@@ -48,7 +48,7 @@ impl<T: Number> Built<T> {
     /// The core's similarity of a case. A single row becomes that row of a matrix, which is the identity elsewhere.
     ///
     /// # Errors
-    /// Those of the core's constructors; no case of [`crate::cases`] has any.
+    /// The errors of the core's constructors; no case of [`crate::cases`] has any.
     pub fn new(case: &Case<T>) -> Result<Self, Error> {
         let classes = case.classes();
         let table = || vec![T::ZERO; 2 * classes - 1];
@@ -127,7 +127,7 @@ pub fn cross_entropy<T: Number>(case: &Case<T>) -> Result<Answer<T>, Error> {
     answer(&CrossEntropy::new(case.classes())?, &case.logits, case.y)
 }
 
-/// The published formula, as the core has it for comparison, on a case.
+/// The published formula, which the core has for comparison, on a case.
 ///
 /// # Errors
 /// As [`Loss::value`].
@@ -135,8 +135,8 @@ pub fn published<T: Number>(case: &Case<T>) -> Result<Answer<T>, Error> {
     answer(&PublishedSimLoss::new(Built::new(case)?), &case.logits, case.y)
 }
 
-/// A similarity that is proper by what it is (see [`crate::cases::proper`]). `Verified` checks it in `C^4` steps, which would
-/// take longer than everything that is measured; `tests/proper.rs` has it check those of the cases that are not large.
+/// A similarity that is proper by construction (see [`crate::cases::proper`]). `Verified` takes `C^4` steps, longer than all
+/// measurements; `tests/proper.rs` runs it for the cases that are not large.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimed<S>(pub S);
 
@@ -191,12 +191,12 @@ pub enum Proper<T> {
     Dense(Claimed<DenseTable<T, Vec<T>>>),
 }
 
-/// What can be done with any proper similarity of the core.
+/// A task for any proper similarity of the core.
 pub trait WithProper<T: Number> {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Runs the task.
     fn run<S: ProperSimilarity<T>>(self, similarity: &S) -> Self::Output;
 }
 
@@ -204,7 +204,7 @@ impl<T: Number> Proper<T> {
     /// The core's similarity of a case.
     ///
     /// # Errors
-    /// Those of the core's constructors; no case of [`crate::cases::proper`] has any.
+    /// The errors of the core's constructors; no case of [`crate::cases::proper`] has any.
     pub fn new(case: &proper::Case<T>) -> Result<Self, Error> {
         let classes = case.classes();
         let table = || vec![T::ZERO; 2 * classes - 1];
@@ -223,7 +223,7 @@ impl<T: Number> Proper<T> {
         })
     }
 
-    /// Runs a task with the type that the similarity has.
+    /// Runs a task with the type of the similarity.
     pub fn with<W: WithProper<T>>(&self, task: W) -> W::Output {
         match self {
             Proper::Identity(s) => task.run(s),

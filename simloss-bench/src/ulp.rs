@@ -1,15 +1,15 @@
-//! How far a float is from what it should have been.
+//! The distance of a float from the exact result.
 //!
-//! An ulp is the spacing of the format at the EXACT result, not at the computed one: for an exact
+//! An ulp is the spacing of the format at the exact result, not at the computed one: for an exact
 //! `x` with `e = floor(log2 |x|)` it is `2^(e - digits + 1)`, and never less than the smallest
-//! subnormal. A result that is not a number, or infinite where the exact one is not, is infinitely
-//! far.
+//! subnormal. If the result is NaN, or infinite although the exact
+//! one is not, the distance is infinite.
 
 use crate::exact::Exact;
 use crate::oracle::GradientEntry;
 use crate::real::{Real, Scalar, power_of_two};
 
-/// The exact distance of `got` from `exact`, or what to return where there is none.
+/// The exact distance of `got` from `exact`, or the value to return if there is none.
 fn difference<T: Real>(got: T, exact: &Exact) -> Result<Exact, f64> {
     let value: f64 = got.into();
     if value.is_finite() {
@@ -28,8 +28,8 @@ fn spacing_exponent(scalar: Scalar, exact: &Exact) -> i64 {
 
 /// `|got - exact|` in units of the spacing of `T` at `exact`.
 ///
-/// Guarantees: at most .5 for a correctly rounded result; infinite for a NaN, and for an infinity
-/// where `exact` does not round to it. At `exact = 0` the unit is the smallest subnormal.
+/// Guarantees: at most 0.5 for a correctly rounded result; infinite for a NaN, and for an infinity
+/// that `exact` does not round to. At `exact = 0` the unit is the smallest subnormal.
 ///
 /// ```
 /// use simloss_bench::{exact::Exact, ulp};
@@ -44,9 +44,9 @@ pub fn distance<T: Real>(got: T, exact: &Exact) -> f64 {
 }
 
 /// `|got - exact| / |exact|`, where an exact result below the smallest normal number counts as
-/// that number: a loss of `e^-10000` returned as 0 is right, not wrong by everything.
+/// that number: a loss of `e^-10000` returned as 0 is correct.
 ///
-/// Infinite where [`distance`] is.
+/// Infinite if [`distance`] is.
 pub fn relative<T: Real>(got: T, exact: &Exact) -> f64 {
     ratio(difference(got, exact), T::SCALAR, exact)
 }
@@ -57,9 +57,8 @@ pub fn relative<T: Real>(got: T, exact: &Exact) -> f64 {
 /// max(0, |got - (p - q)| - floor) / spacing(|p| + |q|)
 /// ```
 ///
-/// `p - q` cancels when both are near: no algorithm on rounded parts can do better than the
-/// spacing of the parts, so the parts are the measure. `floor` is an absolute allowance for
-/// probabilities below anything an optimizer can see (see [`crate::bounds`]).
+/// `p - q` cancels if both are close, and no algorithm on rounded parts is more accurate than the spacing of the parts.
+/// `floor` is an absolute allowance for probabilities too small to change a parameter (see [`crate::bounds`]).
 pub fn gradient_distance<T: Real>(got: T, exact: &GradientEntry, floor: f64) -> f64 {
     match difference(got, &exact.value) {
         Ok(error) => {
@@ -136,7 +135,7 @@ mod tests {
         assert_eq!(distance(f64::INFINITY, &exact(1e39)), f64::INFINITY);
         assert_eq!(relative(f32::NAN, &exact(1.0)), f64::INFINITY);
         let distance = distance(f32::MAX, &exact(1e39));
-        assert!(distance > 1e6 && distance.is_finite(), "a finite answer keeps its distance");
+        assert!(distance > 1e6 && distance.is_finite(), "a finite result has a finite distance");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is timed: a loss over a batch of row-major logits, in the lanes of an instruction set.
+//! The timed work: a loss over a batch of row-major logits, in the lanes of an instruction set.
 
 use simloss_core::{
     Error, Label, Random,
@@ -17,26 +17,26 @@ use crate::real::Real;
 use crate::subject::{self, Number};
 use crate::ulp;
 
-/// The reduction factor of all class orders that are timed.
+/// The reduction factor of all timed class orders.
 pub const REDUCTION_FACTOR: f64 = 0.8;
 
-/// How far a mean may be from that of its losses, in ulp: sixteen of them are added in pairs, four roundings of half of
-/// what may be two ulp of the sum; groups are added with compensation, and dividing by a power of two is exact.
+/// The largest distance of a mean from that of its losses, in ulp. Sixteen losses are added in pairs: four roundings of half
+/// an ulp, each up to two ulp of the sum. Groups are added with compensation, and division by a power of two is exact.
 const MEAN_ULP: f64 = 8.0;
 
 /// Logits and true classes of a batch.
 #[derive(Clone, Debug)]
 pub struct Logits<T> {
-    /// Row by row, one row a sample; normal with deviation 1, as an untrained network's.
+    /// Row by row, one row per sample; normal with standard deviation 1, like those of an untrained network.
     pub logits: Vec<T>,
-    /// One a sample.
+    /// One per sample.
     pub labels: Vec<Option<Label>>,
-    /// Numbers in a row.
+    /// Numbers per row.
     pub classes: usize,
 }
 
 impl<T: Number> Logits<T> {
-    /// A batch, the same for the same sizes.
+    /// A batch; equal sizes give equal batches.
     ///
     /// # Errors
     /// As [`Label::new`].
@@ -75,7 +75,7 @@ pub fn class_order<T: Number>(classes: usize) -> Result<SimLoss<Order<T>>, Error
     Ok(SimLoss::new(order(classes)?))
 }
 
-/// Proper SimLoss of the same.
+/// Proper SimLoss with the same similarity.
 ///
 /// # Errors
 /// As [`OrderTable::in_memory`].
@@ -83,18 +83,18 @@ pub fn proper_class_order<T: Number>(classes: usize) -> Result<ProperSimLoss<Ord
     Ok(ProperSimLoss::new(order(classes)?))
 }
 
-/// What the oracle says of one sample.
+/// The oracle's result for one sample.
 pub trait Reference<T: Number> {
-    /// Whose bounds apply to the loss and to its gradient.
+    /// The quantities whose bounds apply to the loss and its gradient.
     const QUANTITIES: [Quantity; 2];
-    /// Rows of a large batch that are held against it.
+    /// The number of rows to check in a large batch.
     const ROWS: usize;
 
     /// The exact loss and gradient for the true class `y`.
     fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>);
 }
 
-/// SimLoss, of the row of each true class.
+/// SimLoss, with the row of each true class.
 impl<T: Number, F: Fn(usize) -> Row> Reference<T> for F {
     const QUANTITIES: [Quantity; 2] = [Quantity::Loss, Quantity::Gradient];
     const ROWS: usize = 16;
@@ -104,13 +104,13 @@ impl<T: Number, F: Fn(usize) -> Row> Reference<T> for F {
     }
 }
 
-/// That of [`proper_class_order`].
+/// The oracle for [`proper_class_order`].
 #[derive(Clone, Copy, Debug)]
 pub struct ProperClassOrder;
 
 impl<T: Number> Reference<T> for ProperClassOrder {
     const QUANTITIES: [Quantity; 2] = [Quantity::ProperLoss, Quantity::ProperGradient];
-    // Its exact products take a hundred times as long as a row.
+    // Exact products take a hundred times as long as a row.
     const ROWS: usize = 2;
 
     fn exact(&self, z: &[T], y: usize) -> (Exact, Vec<GradientEntry>) {
@@ -119,7 +119,7 @@ impl<T: Number> Reference<T> for ProperClassOrder {
     }
 }
 
-/// That of [`SquaredEmd`].
+/// The oracle for [`SquaredEmd`].
 #[derive(Clone, Copy, Debug)]
 pub struct Emd;
 
@@ -140,7 +140,7 @@ pub fn cross_entropy(classes: usize) -> Result<CrossEntropy, Error> {
     CrossEntropy::new(classes)
 }
 
-/// The mean loss of a batch and, where wanted, its gradient, with all memory at hand: what a caller who trains repeats.
+/// The mean loss of a batch and, if wanted, its gradient, with all memory allocated: the work that a training loop repeats.
 #[derive(Debug)]
 pub struct Mean<'a, L, T: 'static, V> {
     criterion: Criterion<'static, L, T>,
@@ -165,7 +165,7 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
         }
     }
 
-    /// The mean, and with `gradient` the gradient, compiled for the lanes wherever it is called.
+    /// The mean, and with `gradient` the gradient, compiled for the lanes.
     ///
     /// # Errors
     /// As [`Criterion::reduce`].
@@ -173,13 +173,13 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
         V::call(token, Once { mean: self, gradient })
     }
 
-    /// Holds all that a run gives, with a gradient and without, against one sample at a time, bit by bit, and that against
-    /// the oracle: all rows of a small batch, and of a large one some from every lane.
+    /// Compares all results of a run, with and without a gradient, with those of one sample at a time, bit by bit. Compares
+    /// these with the oracle: all rows of a small batch, some from every lane of a large one.
     ///
-    /// The number of samples must be a power of two, so that dividing by it leaves the bits of the gradient alone.
+    /// The number of samples must be a power of two, so that the division does not round the gradient.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A description of the difference.
     pub fn check<R: Reference<T>>(&mut self, token: V::Token, reference: R) -> Result<(), String> {
         let told = |error: Error| error.to_string();
         let (samples, classes) = (self.batch.labels.len(), self.batch.classes);
@@ -198,7 +198,7 @@ impl<'a, T: Number, L: Loss<T>, V: Value<Scalar = T>> Mean<'a, L, T, V> {
             return Err(format!("class {k} of sample {i}: the gradient has other bits than one sample at a time"));
         }
 
-        // The oracle takes a millisecond for each: of a large batch some rows, an odd number of rows apart.
+        // The oracle takes a millisecond per row: check some rows of a large batch, an odd number of rows apart.
         let apart = if samples * classes > 5_000 { (samples / R::ROWS) | 1 } else { 1 };
         let [of_loss, of_gradient] = R::QUANTITIES.map(|what| Bound::of(what, T::SCALAR));
         let mut sum = Exact::ZERO;
@@ -249,7 +249,7 @@ impl<T: Number, L: Loss<T>, V: Value<Scalar = T>> Job<V> for Once<'_, '_, L, T, 
     }
 }
 
-/// The losses that are timed beside each other, in this order.
+/// The losses to time in turn, in this order.
 pub const TIMED: [&str; 4] = ["cce", "simloss", "proper", "emd"];
 
 /// The losses of [`TIMED`] over the same batch, and how often to run them.
@@ -260,17 +260,17 @@ struct Timed<'a> {
 }
 
 /// Seconds of one forward and, with `gradient`, its gradient of the losses of [`TIMED`] over the same batch, run in turn,
-/// once their answers are right.
+/// after a check of their results.
 ///
 /// # Errors
-/// A wrong answer, in words.
+/// A description of a wrong result.
 pub fn seconds_in_turn(
     set: InstructionSet,
     batch: &Logits<f32>,
     runs: usize,
     gradient: bool,
 ) -> Result<[Vec<f64>; 4], String> {
-    instructions::with(set, Timed { batch, runs, gradient }).ok_or("these instructions are not there")?
+    instructions::with(set, Timed { batch, runs, gradient }).ok_or("this processor does not have these instructions")?
 }
 
 impl Task for Timed<'_> {
@@ -305,7 +305,7 @@ impl Task for Timed<'_> {
     }
 }
 
-/// The median of some numbers; NaN of none.
+/// The median of numbers; NaN if there are none.
 pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let n = numbers.len();
@@ -329,7 +329,7 @@ mod tests {
         let mut mean = Mean::<_, _, f64>::new((), cross_entropy(10)?, &batch);
         mean.check((), |y| Row::identity(10, y))?;
         for set in InstructionSet::available() {
-            // Large enough that the oracle judges some of the rows.
+            // Large enough that the oracle checks only some rows.
             seconds_in_turn(set, &Logits::new(64, 100)?, 1, true)?;
         }
         Ok(())

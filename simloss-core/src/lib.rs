@@ -81,7 +81,7 @@
 //! - Callers own all memory. An error is a typed value; [`Error`] says what keeps its content then.
 //!
 //! # What it is not
-//! No tensors, no automatic differentiation, no padding or stride in convolutions, no batch normalisation; at most
+//! No tensors, no automatic differentiation, no padding or stride in convolutions, no batch normalization; at most
 //! 65,535 classes. nalgebra is the vocabulary of the public types; its products are not used, because their order of
 //! summation is not fixed.
 #![no_std]

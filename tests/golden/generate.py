@@ -447,7 +447,7 @@ def loss_cases(seed):
             [1000, 1003.5, 998, 1001, 990, 999, 995, 992], # far from zero
             [0, -1e4, 5e3, 1e4, -5e3, 0, 7e3, -7e3],       # gaps of 1e4
             [75.0, 0, 1, 2, 3, 4, 5, 0],                   # right by 70
-            [0, 80.0, 0, 0, 0, 0, 0, 0],                   # sure of the neighbour
+            [0, 80.0, 0, 0, 0, 0, 0, 0],                   # sure of the neighbor
         ]),
         "none", order(8, r8), labels=[0] * 7,
     )  # fmt: skip
@@ -925,7 +925,7 @@ def metrics_cases(seed):
     assert not np.array_equal(cost, cost.T)
 
     def near(p, hit):
-        """Labels: the argmax with chance `hit`, else a class drawn from its neighbourhood."""
+        """Labels: the argmax with chance `hit`, else a class drawn from its neighborhood."""
         best = p.argmax(1)
         lucky = torch.rand(len(p), generator=gen).numpy() < hit
         step = torch.randint(-3, 4, (len(p),), generator=gen).numpy()

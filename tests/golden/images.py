@@ -36,7 +36,7 @@ def resize(height, width, to_height, to_width, seed):
 
 
 def jpeg(name, mode, **options):
-    # Smooth colours: decoders differ most where colours are sharp.
+    # Smooth colors: decoders differ most where colors are sharp.
     y, x = np.mgrid[0:24, 0:40]
     image = np.stack([40 + 4 * x, 60 + 6 * y, 200 - 2 * x - 3 * y], axis=2).astype(np.uint8)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-//! candle trains a network on classes in an order, with its own cross entropy and with SimLoss of simloss-core.
+//! candle trains a network on ordered classes, with its own cross entropy and with SimLoss of simloss-core.
 //!
 //!     cargo run --release --manifest-path simloss-bench/candle/Cargo.toml
 
@@ -23,7 +23,7 @@ fn ordinal(classes: usize, r: f32) -> std::result::Result<Arc<Ordinal>, simloss_
     Ok(Arc::new(SimLoss::new(OrderTable::in_memory(vec![0.0; 2 * classes], classes, r)?)))
 }
 
-/// Two numbers a sample; the class is their sum, not quite.
+/// Two numbers per sample; the class is their sum with noise.
 fn data() -> std::result::Result<(Tensor, Vec<Option<Label>>), Box<dyn Error>> {
     let mut random = Random::new(1);
     let (mut rows, mut labels) = (vec![], vec![]);
@@ -36,7 +36,7 @@ fn data() -> std::result::Result<(Tensor, Vec<Option<Label>>), Box<dyn Error>> {
     Ok((Tensor::from_vec(rows, (SAMPLES, 2), &Device::Cpu)?, labels))
 }
 
-/// Trains, and returns how many classes the most probable one is off, on average.
+/// Trains and returns the MAE of the predicted class.
 fn train(x: &Tensor, labels: &[Option<Label>], loss: impl Fn(&Tensor) -> Result<Tensor>) -> Result<f64> {
     let parameters = VarMap::new();
     let place = VarBuilder::from_varmap(&parameters, DType::F32, &Device::Cpu);
@@ -52,7 +52,7 @@ fn train(x: &Tensor, labels: &[Option<Label>], loss: impl Fn(&Tensor) -> Result<
     Ok(off.sum::<usize>() as f64 / labels.len() as f64)
 }
 
-/// The best of many, in microseconds.
+/// The shortest of many runs, in microseconds.
 fn time(mut f: impl FnMut() -> std::result::Result<(), Box<dyn Error>>) -> std::result::Result<f64, Box<dyn Error>> {
     let mut best = f64::INFINITY;
     for _ in 0..200 {
@@ -70,11 +70,11 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let loss = ordinal(CLASSES, 0.5)?;
     let plain = train(&x, &labels, |logits| cross_entropy(logits, &classes))?;
     let similar = train(&x, &labels, |logits| MeanLoss::of(logits, &labels, &loss))?;
-    println!("classes off: candle's cross entropy {plain:.3}, SimLoss {similar:.3}");
+    println!("MAE: candle's cross entropy {plain:.3}, SimLoss {similar:.3}");
     assert!(plain < 1.0 && similar < 1.0);
 
-    // What crossing costs, for 96 classes as in CIFAR-100: the same work through candle and straight, best of 200.
-    println!("| batch | through candle | the core alone | crossing | candle's cross entropy |\n|---|---|---|---|---|");
+    // The overhead of candle for 96 classes, as in CIFAR-100: the same work through candle and directly, best of 200.
+    println!("| batch | through candle | core only | overhead | candle's cross entropy |\n|---|---|---|---|---|");
     for samples in [1, 64, 1024] {
         let (classes, mut random) = (96, Random::new(2));
         let logits: Vec<f32> = (0..samples * classes).map(|_| 8.0 * random.unit::<f32>()).collect();
@@ -107,7 +107,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
             criterion.reduce(mean, &logits, &targets, &mut scalars, &mut values, Some(&mut ours))?;
             Ok(())
         })?;
-        assert!(theirs.iter().map(|g| g.to_bits()).eq(ours.iter().map(|g| g.to_bits())), "the gradient has other bits");
+        assert!(theirs.iter().map(|g| g.to_bits()).eq(ours.iter().map(|g| g.to_bits())), "the gradient differs");
         assert_eq!(loss.classes(), classes);
         let crossing = through - alone;
         println!("| {samples} x {classes} | {through:.0} us | {alone:.0} us | {crossing:.0} us | {plain:.0} us |");

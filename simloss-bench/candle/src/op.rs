@@ -1,4 +1,4 @@
-//! A loss of simloss-core as an operation of candle: logits of a batch in, the mean of their losses out.
+//! A loss of simloss-core as an operation of candle: it maps the logits of a batch to their mean loss.
 
 use candle_core::{CpuStorage, CustomOp1, Error, Layout, Result, Shape, Tensor};
 use simloss_core::{
@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct MeanLoss<L> {
     loss: Arc<L>,
     labels: Vec<Option<Label>>,
-    /// The core finds value and gradient together: what forward found waits here for backward.
+    /// The core computes value and gradient together; the forward pass stores the gradient here for the backward pass.
     gradient: Mutex<Vec<f32>>,
 }
 
 impl<L: Loss<f32> + Send + Sync + 'static> MeanLoss<L> {
-    /// The mean of `loss` over the rows of `logits`; rows without a label do not count.
+    /// The mean of `loss` over the rows of `logits`; rows without a label are ignored.
     ///
     /// # Errors
-    /// Those of [`Criterion::reduce`], as candle's; tensors that are not rows of `f32` on the CPU.
+    /// The errors of [`Criterion::reduce`], and tensors that are not rows of `f32` on the CPU.
     pub fn of(logits: &Tensor, labels: &[Option<Label>], loss: &Arc<L>) -> Result<Tensor> {
         let op = MeanLoss { loss: loss.clone(), labels: labels.to_vec(), gradient: Mutex::default() };
         logits.contiguous()?.apply_op1(op)

@@ -1,8 +1,8 @@
-//! The cross entropies of candle and burn on the hard cases of `stability`, gradients by their own backward passes.
+//! Measures the cross entropies of candle and burn on the hard cases of `stability`, with their own backward passes.
 //!
 //!     cargo run --release > ../../docs/records/peers-stability.json
 //!
-//! Their own crates compute; nothing here is a transcription of them.
+//! Their crates do all computation; nothing is reimplemented here.
 
 use burn::{
     backend::{Autodiff, NdArray},
@@ -13,7 +13,7 @@ use candle_core::{Device, Error, Tensor, Var, WithDType};
 use simloss_bench::{
     bounds::Implementation,
     cases::Case,
-    measure::{self, CASES, Judged, Measured, SEED},
+    measure::{self, CASES, Evaluator, Measured, SEED},
     peers::Platform,
     record::{self, Machine, Row},
     subject::Answer,
@@ -32,7 +32,7 @@ fn cross_entropy<T: Platform + WithDType>(logits: &[T], y: usize) -> Result<Answ
     Ok(Answer { loss: loss.to_scalar()?, gradient: gradient.flatten_all()?.to_vec1()? })
 }
 
-/// A scalar with burn's backend for it.
+/// A scalar and burn's backend for it.
 trait BurnScalar: Element {
     type Backend: AutodiffBackend<FloatElem = Self>;
 }
@@ -58,15 +58,15 @@ fn burn<T: Platform + BurnScalar>(case: &Case<T>) -> Result<Answer<T>, String> {
 }
 
 fn measured<T: Platform + WithDType + BurnScalar + Send>() -> Vec<Measured> {
-    let (candle, burn): (Judged<T>, Judged<T>) = (candle, burn);
-    measure::judge(&[(Implementation::Candle, candle), (Implementation::Burn, burn)], SEED, CASES)
+    let (candle, burn): (Evaluator<T>, Evaluator<T>) = (candle, burn);
+    measure::evaluate(&[(Implementation::Candle, candle), (Implementation::Burn, burn)], SEED, CASES)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rows = measured::<f32>();
     rows.extend(measured::<f64>());
     let rows: Vec<Row> =
-        rows.iter().map(|row| Row::new(row.quantity, row.implementation, row.scalar, &row.tally)).collect();
+        rows.iter().map(|row| Row::new(row.quantity, row.implementation, row.scalar, &row.stats)).collect();
     let command = "cargo run --release --manifest-path simloss-bench/peers/Cargo.toml (candle-core, candle-nn 0.11.1; burn 0.20.1)";
     print!("{}", record::write(&Machine::this(command), &rows)?);
     Ok(())

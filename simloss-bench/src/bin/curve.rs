@@ -1,4 +1,4 @@
-//! What training costs against the size of a batch, threads and classes; its data path, metrics and memory.
+//! Measures the cost of training by batch size, threads, and classes, and its data path, metrics, and memory.
 
 use std::process::{Command, ExitCode};
 
@@ -13,7 +13,7 @@ Usage: curve              the record
        curve --plot FILE  the drawing of a record, on standard output
        curve --help       this text";
 
-/// A process that measures its own memory: network, classes, images, epochs, threads.
+/// The option for a process that measures its own memory: network, classes, images, epochs, threads.
 const MEMORY: &str = "--memory";
 
 fn main() -> ExitCode {
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         ["--plot", file] => drawing(file),
         [MEMORY, net, numbers @ ..] => memory(net, numbers),
         _ => {
-            eprintln!("there is no such option; --help lists them");
+            eprintln!("unknown option; see --help");
             return ExitCode::from(2);
         }
     };
@@ -50,7 +50,7 @@ fn drawing(file: &str) -> Result<String, String> {
 fn memory(net: &str, numbers: &[&str]) -> Result<String, String> {
     let numbers: Vec<usize> = numbers.iter().filter_map(|number| number.parse().ok()).collect();
     let [classes, images, epochs, threads] = numbers[..] else {
-        return Err(format!("{MEMORY} needs classes, images, epochs and threads"));
+        return Err(format!("{MEMORY} has too few values; pass classes, images, epochs, and threads"));
     };
     let line = curve::memory(net, classes, images, epochs, threads)?;
     serde_json::to_string(&line).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! Large inputs: time and memory, and whether they keep their bounds.
+//! Measures time and memory of large inputs, and checks their bounds.
 
 use std::error::Error;
 use std::fs;
@@ -24,15 +24,15 @@ Usage: load         the record
 
 The folder of images is made where the system keeps temporary files (TMPDIR) and removed again.";
 
-/// One load, and what it may take. Times are those of a machine ten times slower than that of the record, or as busy.
+/// One load and its limits. The time limits fit a machine ten times slower than that of the record.
 struct Load {
     name: &'static str,
     run: fn() -> Result<u64, Box<dyn Error>>,
     most_seconds: f64,
 }
 
-/// What a process may take beyond a twentieth more than it must hold: the program, its threads, and counts of 1,000 x
-/// 1,000 classes under four decoders.
+/// The memory allowed beyond 5% more than needed: the program, its threads, and counts of 1,000 x 1,000 classes under four
+/// decoders.
 const BESIDE: u64 = 64 << 20;
 
 const LOADS: [Load; 4] = [
@@ -61,7 +61,7 @@ struct Taken {
     most_bytes: u64,
 }
 
-/// A process that measures its own memory: the number of the load.
+/// The option for a process that measures its own memory: the number of the load.
 const ONE: &str = "--one";
 
 fn main() -> ExitCode {
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         }
         [ONE, number] => one(number),
         _ => {
-            eprintln!("there is no such option; --help lists them");
+            eprintln!("unknown option; see --help");
             return ExitCode::from(2);
         }
     };
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 }
 
 fn one(number: &str) -> Result<(), Box<dyn Error>> {
-    let load = LOADS.get(number.parse::<usize>()?).ok_or("there is no such load")?;
+    let load = LOADS.get(number.parse::<usize>()?).ok_or("unknown load; the first is 0")?;
     let start = Instant::now();
     let needed = (load.run)()?;
     let taken = Taken {
@@ -115,12 +115,12 @@ fn all() -> Result<(), Box<dyn Error>> {
     }
     print!("{}", record::write(&Machine::this("cargo run --release -p simloss-bench --bin load"), &lines)?);
     match lines.iter().find(|l| l.peak_bytes > l.most_bytes || l.seconds > l.most_seconds) {
-        Some(line) => Err(format!("{} took more than it may", line.load).into()),
+        Some(line) => Err(format!("{} exceeded its limits", line.load).into()),
         None => Ok(()),
     }
 }
 
-/// One thread, all memory of the caller's: logits, their gradient, labels.
+/// One thread; the caller owns all memory: logits, their gradient, and labels.
 fn loss() -> Result<u64, Box<dyn Error>> {
     const ROWS: usize = 100_000;
     const CLASSES: usize = 1000;
@@ -128,7 +128,8 @@ fn loss() -> Result<u64, Box<dyn Error>> {
     let mut random = Random::new(1);
     let labels = (0..ROWS).map(|_| Label::new(random.below(CLASSES), CLASSES).map(Some)).collect::<Result<_, _>>()?;
     let batch = Logits { logits, labels, classes: CLASSES };
-    instructions::with(InstructionSet::chosen()?, Whole(&batch)).ok_or("these instructions are not there")??;
+    instructions::with(InstructionSet::chosen()?, Whole(&batch))
+        .ok_or("this processor does not have these instructions")??;
     Ok((ROWS * (2 * 4 * CLASSES + size_of::<Option<Label>>())) as u64)
 }
 
@@ -142,7 +143,7 @@ impl Task for Whole<'_> {
         let told = |error: simloss_core::Error| error.to_string();
         let mut mean = Mean::<_, _, V>::new(token, class_order::<f32>(batch.classes).map_err(told)?, batch);
         let value = mean.run(token, true).map_err(told)?;
-        // The last row, by itself: nothing was lost on the way there.
+        // The last row separately: the sum has lost nothing before it.
         let rows = batch.labels.len();
         let loss = class_order::<f32>(batch.classes).map_err(told)?;
         let alone = subject::answer(&loss, batch.row(rows - 1), batch.truth(rows - 1)).map_err(told)?;
@@ -150,7 +151,7 @@ impl Task for Whole<'_> {
         let near = |(&whole, &alone): (&f32, &f32)| (whole * rows as f32 - alone).abs() <= 1e-6 * alone.abs().max(1e-6);
         match value.is_finite() && there.zip(&alone.gradient).all(near) {
             true => Ok(()),
-            false => Err(format!("the mean is {value}, and the last row is not what it is by itself")),
+            false => Err(format!("the mean is {value}, and the last row differs from its separate result")),
         }
     }
 }
@@ -162,7 +163,7 @@ fn network(net: &str, images: usize) -> Result<u64, Box<dyn Error>> {
     }
 }
 
-/// One picture a class; the others are further names of it.
+/// One image per class; the other files are links to it.
 fn files() -> Result<u64, Box<dyn Error>> {
     const CLASSES: usize = 100;
     const OF_EACH: usize = 2000;

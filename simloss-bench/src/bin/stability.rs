@@ -1,35 +1,34 @@
-//! Worst errors of SimLoss and of what it is compared with, on inputs at which floats fail.
+//! Measures the worst errors of SimLoss and other implementations on hard inputs.
 //!
-//! One row for every quantity, implementation and scalar, held against the one table of bounds (`simloss_bench::bounds`).
-//! Exits with 1 where a row of ours leaves its bound, or where somebody passes who is listed as failing.
+//! One row for every quantity, implementation, and scalar, compared with the one table of bounds (`simloss_bench::bounds`).
+//! Exits with 1 if a row of ours exceeds its bound, or if an implementation passes that is listed as failing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use simloss_bench::bounds::{Implementation, Quantity, Verdict, judge};
+use simloss_bench::bounds::{Implementation, Quantity, Verdict, check};
 use simloss_bench::measure::{self, CASES, HERE, Measured, SEED};
 use simloss_bench::real::Scalar;
 use simloss_bench::record::{self, Machine, Row};
 use simloss_bench::{cases, instructions};
 
 const HELP: &str = "\
-Worst errors of SimLoss, of cross entropy, and of other ways to compute them, on hard inputs.
+Measure the worst errors of SimLoss, cross entropy, and other implementations on hard inputs
 
 Usage: stability [OPTIONS]
 
-  --json          one JSON object a row, instead of a table
-  --cases N       N times as many inputs (default 1: about two minutes on two cores)
-  --record FILE   also write the rows, with their worst inputs and this machine, to FILE
-  --show CASE     print one case in full, as `f32:17` or `f64:17`, or `proper:f32:17` for one of proper SimLoss and
-                  squared EMD, and do nothing else
-  --help          this text
+  --json          Print one JSON object per row instead of a table
+  --cases N       Use N times as many inputs (default 1: about two minutes on two cores)
+  --record FILE   Also write the rows, with their worst inputs and this machine, to FILE
+  --show CASE     Only print one case in full, such as `f32:17`, or `proper:f32:17` for proper SimLoss and squared EMD
+  --help          Print this help
 
-Exit status: 0 if every bound holds and every expected failure fails, 1 if not, 2 for a wrong option.";
+Exit status: 0 if every bound holds and every expected failure fails, 1 otherwise, 2 for a wrong option";
 
-/// Samples of each elementary function, for each scalar.
+/// Samples per elementary function and scalar.
 const SAMPLES: usize = 12_000;
 
-/// Measured on the machine that the record names; these libraries are not built with ours.
+/// Measured on the machine that the record names; these libraries are not part of this build.
 const RECORDED: &str = include_str!("../../records/peers-stability.json");
 
 #[derive(Default)]
@@ -43,18 +42,18 @@ struct Options {
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options = Options { times: 1, ..Options::default() };
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value; --help lists the options"));
+        let mut value = || arguments.next().ok_or(format!("{argument} has no value; see --help"));
         match argument.as_str() {
             "--json" => options.json = true,
             "--cases" => {
                 let text = value()?;
                 let times = text.parse().ok().filter(|&times| times > 0);
-                options.times = times.ok_or(format!("--cases needs a number from 1, not '{text}'"))?;
+                options.times = times.ok_or(format!("--cases {text} is not a positive integer; use 1 or more"))?;
             }
             "--record" => options.record = Some(value()?.into()),
             "--show" => options.show = Some(value()?),
             "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("there is no option '{argument}'; --help lists them")),
+            _ => return Err(format!("unknown option '{argument}'; see --help")),
         }
     }
     Ok(Some(options))
@@ -80,7 +79,7 @@ fn fail(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Whether all is as it should be.
+/// Returns whether all bounds and expected failures hold.
 fn run(options: &Options) -> Result<bool, String> {
     if let Some(case) = &options.show {
         println!("{}", shown(case)?);
@@ -129,7 +128,7 @@ fn run(options: &Options) -> Result<bool, String> {
 }
 
 fn row_of(measured: &Measured) -> Row {
-    Row::new(measured.quantity, measured.implementation, measured.scalar, &measured.tally)
+    Row::new(measured.quantity, measured.implementation, measured.scalar, &measured.stats)
 }
 
 fn kinds(row: &Row) -> (Option<Quantity>, Option<Implementation>, Option<Scalar>) {
@@ -140,7 +139,7 @@ fn kinds(row: &Row) -> (Option<Quantity>, Option<Implementation>, Option<Scalar>
     )
 }
 
-/// Where a row stands: by quantity, then implementation, then scalar, in the order of their lists.
+/// The position of a row: by quantity, implementation, and scalar, in the order of their lists.
 fn place(row: &Row) -> [usize; 3] {
     let index = |names: &[&str], name: &str| names.iter().position(|&n| n == name).unwrap_or(names.len());
     [
@@ -152,15 +151,15 @@ fn place(row: &Row) -> [usize; 3] {
 
 fn verdict(row: &Row) -> Option<Verdict> {
     let (quantity, implementation, scalar) = kinds(row);
-    Some(judge(implementation?, quantity?, scalar?, row.max_ulp))
+    Some(check(implementation?, quantity?, scalar?, row.max_ulp))
 }
 
 fn words(row: &Row) -> &'static str {
     match verdict(row) {
         Some(Verdict::Within) => "within",
         Some(Verdict::FailsAsExpected(_)) => "fails, as listed",
-        Some(Verdict::Exceeds) => "LEAVES ITS BOUND",
-        Some(Verdict::PassesUnexpectedly) => "PASSES, though listed as failing",
+        Some(Verdict::Exceeds) => "EXCEEDS ITS BOUND",
+        Some(Verdict::PassesUnexpectedly) => "PASSES, but is listed as failing",
         None => "NOT IN THE TABLE OF BOUNDS",
     }
 }
@@ -176,7 +175,7 @@ fn table(rows: &[(Row, bool)]) {
             "{quantity:8}  {implementation:14}  {scalar:6} {inputs:8} {ulp:>10} {bound_ulp:6} {relative:>15}  {word}{recorded}"
         );
     }
-    println!("\nThe inputs with the worst ulp (--show prints a case in full):");
+    println!("\nInputs with the worst error (--show prints a case in full):");
     for (row, _) in rows {
         if let Some(input) = &row.input {
             println!("{} {} {}: {input}", row.quantity, row.implementation, row.scalar);
@@ -189,7 +188,7 @@ fn short(ulp: f64) -> String {
 }
 
 fn shown(case: &str) -> Result<String, String> {
-    let wrong = || format!("--show needs a scalar and an index, as f32:17 or proper:f32:17, not '{case}'");
+    let wrong = || format!("--show {case} is not a scalar and an index; write f32:17 or proper:f32:17");
     let parts: Vec<&str> = case.split(':').collect();
     let index = parts.last().and_then(|index| index.parse().ok()).ok_or_else(wrong)?;
     match parts[..parts.len() - 1] {

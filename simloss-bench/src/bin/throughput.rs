@@ -1,6 +1,6 @@
-//! How fast the loss is, and a step of training: the project's side of a comparison.
+//! Measures the speed of the loss and of a training step.
 //!
-//! Answers are held against the oracle before anything is timed.
+//! Compares all results with the oracle before it measures time.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,32 +25,32 @@ use simloss_core::{
 use simloss_train::compute::{engine::Threads, lanes::InstructionSet, network};
 
 const HELP: &str = "\
-Time of the loss (forward and gradient of row-major f32 logits, one thread), and of a step of training (all cores).
+Measure the time of the loss (value and gradient of row-major f32 logits, one thread) and of a training step (all cores)
 
 Usage: throughput [OPTIONS]
 
-  --profile         every layer and phase of both networks by itself; nothing else
-  --record          all of this and the profile, as a record: the lines of --json after one that names the machine
-  --json            one JSON object a line, and nothing else
-  --only loss       only the loss; `--only train` only training
-  --at-most RATIO   exit with 1 where SimLoss takes more than RATIO of cross entropy's time at 90, 96 or 1000 classes
-  --help            this text
+  --profile         Only measure every layer and phase of both networks
+  --record          Print everything and the profile as a record: one line on the machine, then the lines of --json
+  --json            Print one JSON object per line, and nothing else
+  --only WHAT       Measure only the `loss`, or only training (`train`)
+  --at-most RATIO   Exit with 1 if SimLoss takes more than RATIO times as long as cross entropy at 90, 96, or 1000 classes
+  --help            Print this help
 
-The losses: cross entropy (cce), SimLoss, proper SimLoss, squared EMD (emd). Training is one step of Adam with SimLoss: LeNet
-with 96 classes on 3x32x32, which proper SimLoss trains too, and the age net with 90 classes on 3x60x60, batches of 1024. The
-similarity is class order with r = .8. Each figure is a median; answers are checked against the
-oracle first. SIMLOSS_SIMD=avx512|avx2|scalar chooses the instructions, else the fastest for each size count.
+The losses are cross entropy (cce), SimLoss, proper SimLoss, and squared EMD (emd). Training is one step of Adam with SimLoss
+and batches of 1024: LeNet with 96 classes on 3x32x32 (also with proper SimLoss), and the network for ages with 90 classes on
+3x60x60. The similarity is a class order with r = 0.8. Each figure is a median. The program compares all results with the oracle
+first. SIMLOSS_SIMD=avx512|avx2|scalar selects the instructions; the default is the fastest for each size.
 
-Exit status: 0, or 1 for a ratio above RATIO or a wrong answer, 2 for a wrong option.";
+Exit status: 0, 1 for a ratio above RATIO or a wrong result, 2 for a wrong option";
 
 const BATCH: usize = 1024;
 const CLASSES: [usize; 4] = [10, 90, 96, 1000];
-/// Sizes at which a ratio is promised.
+/// Numbers of classes with a limit on the ratio.
 const PROMISED: [usize; 3] = [90, 96, 1000];
-/// Runs of the loss, and how many of them only warm up.
+/// Runs of the loss, of which the first only warm up.
 const RUNS: usize = 80;
 const WARM_UP: usize = 10;
-/// Time to read and write each logit once at the bandwidth of the machine on which the limits were set.
+/// Time to read and write each logit once, at the bandwidth of the machine on which the goals were set.
 const MEMORY_FLOOR: f64 = 0.31;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -71,7 +71,7 @@ struct Options {
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value; --help lists the options"));
+        let mut value = || arguments.next().ok_or(format!("{argument} has no value; see --help"));
         match argument.as_str() {
             "--json" => options.json = true,
             "--profile" => options.profile = true,
@@ -80,16 +80,17 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
                 options.only = match value()?.as_str() {
                     "loss" => Some(Only::Loss),
                     "train" => Some(Only::Train),
-                    other => return Err(format!("--only is loss or train, not '{other}'")),
+                    other => return Err(format!("--only {other} is unknown; use loss or train")),
                 }
             }
             "--at-most" => {
                 let text = value()?;
                 let ratio = text.parse().ok().filter(|&ratio: &f64| ratio > 0.0);
-                options.at_most = Some(ratio.ok_or(format!("--at-most needs a number above 0, not '{text}'"))?);
+                options.at_most =
+                    Some(ratio.ok_or(format!("--at-most {text} is not a positive number; use a ratio such as 1.4"))?);
             }
             "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("there is no option '{argument}'; --help lists them")),
+            _ => return Err(format!("unknown option '{argument}'; see --help")),
         }
     }
     Ok(Some(options))
@@ -154,14 +155,14 @@ fn run(options: &Options) -> Result<bool, String> {
     Ok(fine)
 }
 
-/// Where the time of a step goes.
+/// The time of each layer and phase of a step.
 fn profile(options: &Options) -> Result<(), String> {
     let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
     for (net, layers) in [("lenet", Layers::LeNet), ("agenet", Layers::Ages)] {
-        let (phases, peak) = profile::profile(set, layers).ok_or("these instructions are not there")?;
+        let (phases, peak) = profile::profile(set, layers).ok_or("this processor does not have these instructions")?;
         let (mut micros, mut operations) = (0.0, 0.0);
         if !options.json {
-            println!("{net}, one thread ({}), which can do {peak:.1} GFLOP/s:", set.name());
+            println!("{net}, one thread ({}), peak {peak:.1} GFLOP/s:", set.name());
         }
         for Phase { layer, phase, micros: each, gflops } in &phases {
             micros += each;
@@ -172,27 +173,27 @@ fn profile(options: &Options) -> Result<(), String> {
                 );
             } else if *gflops > 0.0 {
                 let share = 100.0 * gflops / peak;
-                println!("  {layer:7} {phase:18} {each:9.3} us an image, {gflops:6.1} GFLOP/s, {share:3.0} %");
+                println!("  {layer:7} {phase:18} {each:9.3} us per image, {gflops:6.1} GFLOP/s, {share:3.0}%");
             } else {
-                println!("  {layer:7} {phase:18} {each:9.3} us an image");
+                println!("  {layer:7} {phase:18} {each:9.3} us per image");
             }
         }
         if !options.json {
             let gflops = operations / micros;
-            println!("  all     {micros:28.3} us an image, {gflops:6.1} GFLOP/s, {:3.0} %", 100.0 * gflops / peak);
+            println!("  all     {micros:28.3} us per image, {gflops:6.1} GFLOP/s, {:3.0}%", 100.0 * gflops / peak);
         }
     }
     Ok(())
 }
 
-/// What was found with one set of instructions, for the losses of [`TIMED`].
+/// Times with one instruction set, for the losses of [`TIMED`].
 struct Speed {
     set: InstructionSet,
-    /// Nanoseconds for each logit.
+    /// Nanoseconds per logit.
     ns: [f64; 4],
-    /// The median of the ratios of runs that followed each other: what disturbs the machine disturbs both.
+    /// The median ratio of consecutive runs, so that a disturbance affects both.
     ratios: [f64; 4],
-    /// Both of the loss without its gradient.
+    /// The same without the gradient.
     value: [f64; 4],
     value_ratios: [f64; 4],
 }
@@ -216,7 +217,7 @@ fn loss(options: &Options, classes: usize) -> Result<bool, String> {
         let ((ns, ratios), (value, value_ratios)) = (measure(true)?, measure(false)?);
         speeds.push(Speed { set, ns, ratios, value, value_ratios });
     }
-    let fastest = speeds.iter().min_by(|a, b| a.ns[1].total_cmp(&b.ns[1])).ok_or("there are no instructions")?;
+    let fastest = speeds.iter().min_by(|a, b| a.ns[1].total_cmp(&b.ns[1])).ok_or("no instruction set is available")?;
     let Speed { set, ns, ratios, value, value_ratios } = fastest;
     for (i, name) in TIMED.iter().enumerate() {
         if options.json {
@@ -226,8 +227,8 @@ fn loss(options: &Options, classes: usize) -> Result<bool, String> {
             );
         } else {
             println!(
-                "loss {BATCH} x {classes:4}: {name:7} {:6.3} ns for each logit ({}), {:.3} of cce, {:.1} of the memory's \
-                 {MEMORY_FLOOR} ns; alone {:6.3} ns, {:.3} of cce",
+                "loss {BATCH} x {classes:4}: {name:7} {:6.3} ns per logit ({}), {:.3} times cce, {:.1} times the memory \
+                 floor of {MEMORY_FLOOR} ns; loss only {:6.3} ns, {:.3} times cce",
                 ns[i],
                 set.name(),
                 ratios[i],
@@ -240,30 +241,30 @@ fn loss(options: &Options, classes: usize) -> Result<bool, String> {
     let ratio = ratios[1];
     match options.at_most {
         Some(most) if PROMISED.contains(&classes) && ratio > most => {
-            eprintln!("{BATCH} x {classes}: SimLoss takes {ratio:.3} of cross entropy's time, more than {most}");
+            eprintln!("{BATCH} x {classes}: SimLoss takes {ratio:.3} times as long as cross entropy, more than {most}");
             Ok(false)
         }
         _ => Ok(true),
     }
 }
 
-/// Random images, and what is trained on them.
+/// Random images and the network to train on them.
 struct Training {
     network: &'static str,
     pixels: usize,
     classes: usize,
 }
 
-/// Seconds of a step of training, and of them those that one thread spends alone.
+/// Seconds of a training step, and the seconds that only one thread works.
 struct Step {
     total: f64,
     serial: f64,
 }
 
-/// What makes a step.
+/// Runs a step.
 type Stepping<'a> = &'a mut dyn FnMut() -> Result<Step, String>;
 
-/// Hands steps of Adam on one batch to `then`, after the losses were judged; afterwards the loss must be lower.
+/// Passes steps of Adam on one batch to `then`, after a check of the losses. The loss must be lower afterwards.
 fn trained<R: Reference<f32>>(
     training: &Training,
     layers: impl Layer<f32> + Sync,
@@ -288,7 +289,7 @@ fn trained<R: Reference<f32>>(
     let features = RowMajor::new(&images, features).map_err(told)?;
     let targets = Targets::labels(&labels);
 
-    // The losses are those of the logits.
+    // Check the losses against the logits.
     let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
     let evaluation = Evaluation { features: &features, targets, losses: &mut losses, logits: &mut logits };
     eval_step(&mut engine, &parameters, evaluation).map_err(told)?;
@@ -324,7 +325,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// So many steps of each, one behind the other, but for the first, which warm up.
+/// This many steps of each, in turn, without the first, which warm up.
 fn in_turn(trainings: &mut [Stepping<'_>], steps: usize) -> Result<Vec<Vec<Step>>, String> {
     let mut found: Vec<Vec<Step>> = trainings.iter().map(|_| vec![]).collect();
     for i in 0..steps {
@@ -338,7 +339,7 @@ fn in_turn(trainings: &mut [Stepping<'_>], steps: usize) -> Result<Vec<Vec<Step>
     Ok(found)
 }
 
-/// `of_simloss` is the median of the ratios of steps that followed each other: what disturbs the machine disturbs both.
+/// `of_simloss` is the median ratio of consecutive steps, so that a disturbance affects both.
 fn print(options: &Options, name: &str, steps: &[Step], of_simloss: Option<f64>) -> Result<(), String> {
     let set = InstructionSet::chosen().map_err(|error| error.to_string())?;
     let threads = threads();
@@ -350,9 +351,9 @@ fn print(options: &Options, name: &str, steps: &[Step], of_simloss: Option<f64>)
             r#"{{"bench": "train", "net": "{name}", "batch": {BATCH}, "threads": {threads}, "images_per_s": {speed:.1}, "serial": {serial:.4}{of_simloss}}}"#
         );
     } else {
-        let of_simloss = of_simloss.map_or_else(String::new, |ratio| format!("; {ratio:.3} of a step with SimLoss"));
+        let of_simloss = of_simloss.map_or_else(String::new, |ratio| format!("; {ratio:.3} times a step with SimLoss"));
         println!(
-            "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1} % of a step is serial{of_simloss}",
+            "train {name}, batch {BATCH}: {speed:.0} images/s on {threads} threads ({}); {:.1}% of a step is serial{of_simloss}",
             set.name(),
             100.0 * serial
         );
@@ -360,7 +361,7 @@ fn print(options: &Options, name: &str, steps: &[Step], of_simloss: Option<f64>)
     Ok(())
 }
 
-/// An engine with a clock on what it spreads over threads; the rest of a step is serial.
+/// An engine that times its parallel work; the rest of a step is serial.
 struct Clocked<E> {
     engine: E,
     seconds: f64,

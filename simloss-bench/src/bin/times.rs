@@ -1,4 +1,4 @@
-//! The times of the last run of the criterion benches, as a record: where criterion keeps them, none says on which machine.
+//! Records the times of the last run of the criterion benches, with the machine, which criterion does not store.
 
 use std::error::Error;
 use std::fs;
@@ -52,14 +52,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut times = vec![];
     gather(Path::new(&argument), &mut times).map_err(|error| format!("{argument}: {error}"))?;
     if times.is_empty() {
-        return Err(format!("{argument} holds no bench; run cargo bench -p simloss-bench first").into());
+        return Err(format!("{argument} has no bench; run cargo bench -p simloss-bench first").into());
     }
     times.sort_by(|a, b| a.bench.cmp(&b.bench));
     print!("{}", record::write(&Machine::this("cargo bench -p simloss-bench"), &times)?);
     Ok(())
 }
 
-/// The benches below a folder: a `new` folder holds the last run of one.
+/// The benches below a directory. Each `new` directory has the last run of one.
 fn gather(dir: &Path, times: &mut Vec<Time>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

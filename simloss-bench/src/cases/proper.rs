@@ -1,8 +1,8 @@
 //! Hard inputs of the proper losses: as [those of SimLoss](super), with whole matrices that are symmetric and proper.
 //!
-//! Not among them: class orders whose least power of r is below 2^-110 in `f32` (2^-1006 in `f64`). True powers are
-//! proper however small they are; the tables of the core take those below the smallest normal number for 0, and a matrix
-//! with such zeros is another matrix, for which nothing is proven. What the core makes of them is a test of its own.
+//! The cases exclude class orders whose smallest power of r is below 2^-110 in `f32` (2^-1006 in `f64`). Exact powers are
+//! proper at any size. The core's tables hold 0 for powers below the smallest normal number; a matrix with such zeros is a
+//! different matrix, without a proof. A separate test covers the core's result for them.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl<T: Real> Similarity<T> {
 /// One input of a proper loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case<T> {
-    /// What is hard about it, with the seed and index that make it again.
+    /// The difficulty, with the seed and index that reproduce the case.
     pub name: String,
     /// The logits z, of magnitude at most 1e4.
     pub logits: Vec<T>,
@@ -69,7 +69,7 @@ impl<T: Real> Case<T> {
 }
 
 impl<T: Real> fmt::Display for Case<T> {
-    /// The case in decimal and in bits, all of it.
+    /// The whole case, in decimal and in bits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: y = {}, z = [{}]", self.name, self.y, decimal_and_bits(&self.logits))?;
         match &self.similarity {
@@ -84,20 +84,20 @@ impl<T: Real> fmt::Display for Case<T> {
     }
 }
 
-/// 1,000 comes rarely: the oracle adds a million products for a matrix of that size.
+/// 1,000 is rare: the oracle adds a million products for a matrix of that size.
 const CLASSES: [usize; 16] = [2, 3, 4, 5, 6, 7, 10, 12, 16, 24, 33, 40, 90, 96, 100, 257];
 
-/// One of so many class orders has 1,000 classes; of the other kinds, one of ten times as many.
+/// One of this many class orders has 1,000 classes; of the other kinds, one of ten times as many.
 const THOUSAND: usize = 12;
 
 /// The largest matrix of given entries: the core's proof that it is proper takes `C^4` operations.
 const MOST_GIVEN: usize = 40;
 
-/// Gaps between logits: as those of SimLoss, with more of them where `1 - p_y` squared leaves a format.
+/// Gaps between logits: those of SimLoss, and more where `1 - p_y` squared leaves a format.
 const GAPS: [f64; 15] = [0.0, 1e-7, 1.0, 4.0, 8.0, 12.0, 17.0, 25.0, 40.0, 60.0, 88.0, 104.0, 300.0, 1e3, 1e4];
 
-/// What only these losses find hard.
-const MORE_SHAPES: [Shape; 3] = [Shape::NeighbourScattered, Shape::Opposite, Shape::NearTwins];
+/// Shapes that are hard for these losses only.
+const MORE_SHAPES: [Shape; 3] = [Shape::NeighborScattered, Shape::Opposite, Shape::NearTwins];
 
 /// Kinds of similarities.
 #[derive(Clone, Copy, Debug)]
@@ -105,18 +105,18 @@ enum Kind {
     Identity,
     /// Class order, r from a list.
     Order,
-    /// Class order, r drawn.
+    /// Class order, random r.
     OrderDrawn,
     /// Class order, r within 2^-24 to 2^-3 of 1.
     OrderNearOne,
     Circular,
-    /// Groups of 2, 3 or 5, almost the same, much alike or hardly, and 0 between them.
+    /// Groups of 2, 3, or 5, with a high, medium, or low similarity, and 0 between groups.
     Superclasses,
-    /// Groups of 3 in groups of 2 of those, and now and then a similarity above all.
+    /// Groups of 3, in pairs of groups, and sometimes a similarity between all classes.
     Taxonomy,
     /// exp(-distance) of random points.
     Points,
-    /// Pairs of classes that are almost the same among others that are half alike.
+    /// Pairs of nearly identical classes among others with similarity one half.
     Twins,
 }
 
@@ -132,7 +132,7 @@ const KINDS: [Kind; 9] = [
     Kind::Twins,
 ];
 
-/// Number of consecutive cases in which every shape meets every similarity.
+/// Number of consecutive cases that contain every shape with every similarity.
 pub const PAIRS: usize = (SHAPES.len() + MORE_SHAPES.len()) * KINDS.len();
 
 /// `count` hard cases of a seed, as [`super::hard`].
@@ -149,13 +149,13 @@ pub fn case<T: Real>(seed: u64, index: usize) -> Case<T> {
     let kind = KINDS[index / shapes % KINDS.len()];
     let (similarity, classes) = similarity::<T>(kind, &mut random);
     let y = random.below(classes);
-    // Twins are hard for a twin: three of four times y is the first one, wherever they are.
+    // Twins are hard for a twin: in three of four cases, y is the first one.
     let y = match &similarity {
         Similarity::Dense(entries) if random.below(4) > 0 => most_alike(entries, classes),
         _ => y,
     };
-    let (neighbour, opposite) = around(&similarity, classes, y, &mut random);
-    let logits = logits(shape, Around { classes, y, neighbour, opposite }, &GAPS, &mut random);
+    let (neighbor, opposite) = around(&similarity, classes, y, &mut random);
+    let logits = logits(shape, Around { classes, y, neighbor, opposite }, &GAPS, &mut random);
     Case {
         name: format!("{shape:?}/{kind:?}, C = {classes}, y = {y} (seed {seed}, case {index})"),
         logits: logits.into_iter().map(|z| T::round(z.clamp(-1e4, 1e4))).collect(),
@@ -170,7 +170,7 @@ fn most_alike<T: Real>(entries: &[T], classes: usize) -> usize {
     beside.fold(1, |most, at| if entries[at] > entries[most] { at } else { most }) / classes
 }
 
-/// A class similar to `y`, and one as unlike it as any.
+/// A class similar to `y`, and one of the least similar.
 fn around<T: Real>(similarity: &Similarity<T>, classes: usize, y: usize, random: &mut SplitMix64) -> (usize, usize) {
     let next = if y + 1 < classes && (y == 0 || random.below(2) == 0) { y + 1 } else { y - 1 };
     let row: Vec<f64> = match similarity {
@@ -184,9 +184,9 @@ fn around<T: Real>(similarity: &Similarity<T>, classes: usize, y: usize, random:
         Similarity::Dense(entries) => entries[y * classes..][..classes].iter().map(|&s| s.into()).collect(),
     };
     let others = (0..classes).filter(|&c| c != y);
-    let neighbour = others.clone().fold(next, |most, c| if row[c] > row[most] { c } else { most });
+    let neighbor = others.clone().fold(next, |most, c| if row[c] > row[most] { c } else { most });
     let opposite = others.fold(next, |least, c| if row[c] < row[least] { c } else { least });
-    (neighbour, opposite)
+    (neighbor, opposite)
 }
 
 fn similarity<T: Real>(kind: Kind, random: &mut SplitMix64) -> (Similarity<T>, usize) {
@@ -194,7 +194,7 @@ fn similarity<T: Real>(kind: Kind, random: &mut SplitMix64) -> (Similarity<T>, u
     let is_order = matches!(kind, Kind::Identity | Kind::Order | Kind::OrderDrawn | Kind::OrderNearOne);
     let rarely = if is_order { THOUSAND } else { 10 * THOUSAND };
     let mut classes = if random.below(rarely) == 0 { 1_000 } else { random.pick(&CLASSES) };
-    // Fewer classes where the power of the largest distance would be too small.
+    // Fewer classes if the power of the largest distance would be too small.
     let order = |r: f64, classes: &mut usize, ring: bool| {
         let r = T::round(r);
         let least = power_of_two(T::SCALAR.normal_exponent() + 16);
@@ -250,13 +250,13 @@ fn points<T: Real>(classes: usize, random: &mut SplitMix64) -> Vec<T> {
     let entry = |at: usize| {
         let (x, y) = (&places[at / classes], &places[at % classes]);
         let square: f64 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
-        // The core's exponential, whose last bit no machine changes.
+        // The core's exponential, which has the same bits on every machine.
         T::round(simloss_core::number::scaled_exp((), -square.sqrt(), 0.0) * power_of_two(-600))
     };
     (0..classes * classes).map(entry).collect()
 }
 
-/// Every class half like every other; the first and the last, and some more pairs, almost the same.
+/// All similarities one half; the first and the last class, and some more pairs, are nearly identical.
 fn twins<T: Real>(classes: usize, random: &mut SplitMix64) -> Vec<T> {
     let entry = |at| T::round(if at % (classes + 1) == 0 { 1.0 } else { 0.5 });
     let mut entries: Vec<T> = (0..classes * classes).map(entry).collect();

@@ -1,4 +1,4 @@
-//! Proper SimLoss and its gradient, straight from the definitions.
+//! Proper SimLoss and its gradient, directly from the definitions.
 //!
 //! ```text
 //! p = softmax(z),   q = S p,   S symmetric
@@ -6,8 +6,8 @@
 //! dL/dz_k = p_k (1 - S_yk / q_y - S_yk / q_k + sum_c p_c S_yc S_ck / q_c^2)
 //! ```
 //!
-//! Near the truth `L` is of second order in `1 - p_y`, and all of it cancels: at `p_y = 1 - 2^-100` it takes 200 bits more
-//! than the result has. They are found by computing with twice as many bits until the error is small enough.
+//! Near the true class, `L` is of second order in `1 - p_y`, and its terms cancel: at `p_y = 1 - 2^-100`, it needs 200 bits
+//! more than the result has. The oracle doubles the bits until the error is small enough.
 
 use super::{GUARD, GradientEntry, exps, softmax_of, tables, until_known};
 use crate::exact::{Exact, Number, number};
@@ -18,15 +18,15 @@ use crate::real::Real;
 ///
 /// Guarantees: an error below 2^-64 of the spacing of `T` at the result, as [`super::loss`].
 ///
-/// Panics where a logit is not finite or beyond 2^40, or lengths differ.
+/// Panics if a logit is not finite or beyond 2^40, or if lengths differ.
 ///
 /// ```
 /// use simloss_bench::{matrix::Matrix, oracle::{self, proper}};
 /// let z = [0.0_f32, 17.0];
-/// // With nothing alike it is cross entropy.
+/// // Without similar classes, it is cross entropy.
 /// let expected = oracle::cross_entropy(&z, 1).nearest::<f32>();
 /// assert_eq!(proper::loss(&z, 1, &Matrix::identity(2)).nearest::<f32>(), expected);
-/// // Near the truth it is of second order otherwise: x^2 K / 2 with x = exp(-17), K = 2 / S - 1 - S^2.
+/// // Otherwise it is of second order near the true class: x^2 K / 2 with x = exp(-17), K = 2 / S - 1 - S^2.
 /// let loss = proper::loss(&z, 1, &Matrix::class_order(0.5_f32, 2)).nearest::<f64>();
 /// assert!((loss / ((-34.0_f64).exp() * 0.5 * 2.75) - 1.0).abs() < 1e-6);
 /// ```
@@ -36,14 +36,14 @@ pub fn loss<T: Real>(z: &[T], y: usize, similarity: &Matrix) -> Exact {
 
 /// [`loss`] and its gradient by each logit.
 ///
-/// Of an entry, `p` is the sum of the positive parts `p_k (1 + sum_c p_c S_yc S_ck / q_c^2)`, `q` that of the negative
-/// ones `p_k (S_yk / q_y + S_yk / q_k)`; the error is below 2^-160 of both together.
+/// For each entry, `p` is the sum of the positive parts `p_k (1 + sum_c p_c S_yc S_ck / q_c^2)`, `q` that of the negative
+/// parts `p_k (S_yk / q_y + S_yk / q_k)`; the error is below 2^-160 of both together.
 pub fn loss_and_gradient<T: Real>(z: &[T], y: usize, similarity: &Matrix) -> (Exact, Vec<GradientEntry>) {
     let (loss, parts) = loss_and_parts(z, y, similarity);
     (loss, entries(&parts, y, similarity))
 }
 
-/// What the loss is made of, at one precision.
+/// The parts of the loss, at one precision.
 struct Parts {
     precision: usize,
     p: Vec<Number>,
@@ -105,7 +105,7 @@ mod tests {
         is(&gradient[1].value, (-0.7450026625494993, -4.6546304737814053e-17), -129);
         is(&gradient[2].value, (-0.5131091193425319, -4.5374564889680596e-17), -126);
         is(&gradient[4].value, (0.5770197895387685, 5.012410544918004e-17), -280);
-        // Of second order beside its parts: as good as those allow.
+        // Of second order relative to its parts: as accurate as those allow.
         let of_rest = Exact::from(0.5042198529516598).scaled(-123);
         assert!((&gradient[3].value - &of_rest).abs() <= gradient[3].magnitude().scaled(-160));
 

@@ -6,8 +6,8 @@
 //! dL/dz_k = 2 p_k sum_t h_t ([k <= t] - F_t)
 //! ```
 //!
-//! `1 - F_t` is the sum of `p_c` over `c > t`, and computed so. Then every term is a product of `F_t` or `1 - F_t` with one
-//! of them, and its sign is known: negative for `F_t F_t` (before `k` and `y`) and `(1 - F_t) (1 - F_t)` (from both on),
+//! `1 - F_t` is computed as the sum of `p_c` over `c > t`. Every term is then a product of two of `F_t` and `1 - F_t`, and its
+//! sign is known: negative for `F_t F_t` (before `k` and `y`) and `(1 - F_t) (1 - F_t)` (from both on),
 //! positive for `F_t (1 - F_t)` (between them). Terms of one sign are added, one after the other.
 
 use super::{GradientEntry, exps, softmax_of};
@@ -16,11 +16,11 @@ use crate::real::Real;
 
 /// The loss of the true class `y`.
 ///
-/// Guarantees: a relative error below 2^-160. Panics where a logit is not finite or beyond 2^40, or there is no class `y`.
+/// Guarantees: a relative error below 2^-160. Panics if a logit is not finite or beyond 2^40, or if there is no class `y`.
 ///
 /// ```
 /// use simloss_bench::oracle::squared_emd;
-/// // Half of the probability is one class too low, half of it one too high.
+/// // Half of the probability is one class too low, half is one class too high.
 /// assert_eq!(squared_emd::loss(&[0.0_f32, -1e4, 0.0], 1).nearest::<f32>(), 0.5);
 /// ```
 pub fn loss<T: Real>(z: &[T], y: usize) -> Exact {
@@ -29,7 +29,7 @@ pub fn loss<T: Real>(z: &[T], y: usize) -> Exact {
 
 /// [`loss`] and its gradient by each logit.
 ///
-/// Of an entry, `p` is the sum of the positive ones among the terms `2 p_k h_t ([k <= t] - F_t)` over t, `q` that of the
+/// For each entry, `p` is the sum of the positive ones among the terms `2 p_k h_t ([k <= t] - F_t)` over t, `q` that of the
 /// negative ones; the error is below 2^-160 of both together.
 pub fn loss_and_gradient<T: Real>(z: &[T], y: usize) -> (Exact, Vec<GradientEntry>) {
     let classes = z.len();
@@ -96,7 +96,7 @@ mod tests {
         is(&gradient[2].value, (0.5264343982489909, -4.1296093847456106e-17), -151);
     }
 
-    /// The definition with nothing rearranged; good to 2^-150, not beside small results.
+    /// The definition without rearrangement; accurate to 2^-150 absolutely.
     #[test]
     fn sums_are_those_of_the_definition() {
         for case in hard::<f64>(8, PAIRS).filter(|case| case.classes() <= 40) {

@@ -194,7 +194,7 @@ impl Dense {
 }
 
 /// Adds one input's share to the sums of a tile of outputs. Written out, so that it is the same code at every level of
-/// optimisation.
+/// optimization.
 #[inline(always)]
 fn column<V: Value>(t: V::Token, sums: [V; TILE], x: V, w: [V::Scalar; TILE]) -> [V; TILE] {
     let ([s0, s1, s2, s3], [w0, w1, w2, w3]) = (sums, w);

@@ -100,7 +100,7 @@ pub fn block_sums<V: Value, A: Copy, B: Copy, const N: usize>(
     sums.map(BlockSum::total)
 }
 
-/// One block to each sum. Written out for one and two, so that it is the same code at every level of optimisation.
+/// One block to each sum. Written out for one and two, so that it is the same code at every level of optimization.
 #[inline(always)]
 fn add_block<V: Value, const N: usize>(sums: &mut [BlockSum<V>; N], [a, b, c, d]: [[V; N]; 4]) {
     match (&mut sums[..], &a[..], &b[..], &c[..], &d[..]) {

@@ -6,7 +6,7 @@ use crate::{
     number::{Scalar, Value},
 };
 
-/// L2 regularisation: the gradient becomes `g + decay w` (PyTorch's `weight_decay` of SGD and Adam).
+/// L2 regularization: the gradient becomes `g + decay w` (PyTorch's `weight_decay` of SGD and Adam).
 ///
 /// ```
 /// use simloss_core::optimizer::{L2, Optimizer, Sgd, apply};

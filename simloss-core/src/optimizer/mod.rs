@@ -185,7 +185,7 @@ impl<V: Value, G: Gradient<V>> Gradient<V> for Scaled<G, V> {
     }
 }
 
-/// Values that are moved one after the other, written out: the same code at every level of optimisation.
+/// Values that are moved one after the other, written out: the same code at every level of optimization.
 const BLOCK: usize = 4;
 
 /// Moves `parameters` by the gradients that `numbers` stand for; unused `moments` are empty.

@@ -273,7 +273,7 @@ impl Kind {
         tensors
     }
 
-    /// The network whose parameters these are, by their names and shapes: how a file without metadata is recognised.
+    /// The network whose parameters these are, by their names and shapes: how a file without metadata is recognized.
     ///
     /// ```
     /// use simloss_train::compute::network::Kind;

@@ -2,7 +2,7 @@
 //!
 //! Every output pixel is a mean of the input pixels under a triangle whose width grows with the scale (so that shrinking
 //! does not alias), first along rows, then along columns, each rounded to 8 bits. This is the convolution with a bilinear
-//! filter of the crate `fast_image_resize`, modelled on Pillow's; the two differ by at most one grey level
+//! filter of the crate `fast_image_resize`, modeled on Pillow's; the two differ by at most one grey level
 //! (`tests/images.rs` compares them).
 
 use super::CHANNELS;

@@ -1,4 +1,4 @@
-//! The worst of many measured errors, and the input that caused it.
+//! The worst of many measured errors, and its input.
 
 use crate::bounds::{Bound, Quantity};
 use crate::exact::Exact;
@@ -7,10 +7,10 @@ use crate::real::Real;
 use crate::subject::Answer;
 use crate::ulp;
 
-/// The worst errors of one implementation in one quantity.
+/// The worst errors of one implementation for one quantity.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
-    /// How many inputs were judged.
+pub struct ErrorStats {
+    /// The number of inputs.
     pub inputs: u64,
     /// The largest relative error.
     pub max_rel: f64,
@@ -20,8 +20,8 @@ pub struct Tally {
     pub worst: String,
 }
 
-impl Tally {
-    /// Notes the errors of one result; `input` describes the input, and is asked only for a new worst one.
+impl ErrorStats {
+    /// Adds the errors of one result. `input` describes the input; it is called only for a new worst error.
     pub fn note(&mut self, ulp: f64, rel: f64, input: impl FnOnce() -> String) {
         self.max_rel = self.max_rel.max(rel);
         if ulp > self.max_ulp || self.worst.is_empty() {
@@ -29,13 +29,13 @@ impl Tally {
         }
     }
 
-    /// Judges one function value.
+    /// Adds one function value.
     pub fn value<T: Real>(&mut self, got: T, exact: &Exact, input: impl FnOnce() -> String) {
         self.inputs += 1;
         self.note(ulp::distance(got, exact), ulp::relative(got, exact), input);
     }
 
-    /// Judges one gradient by what the bound of `quantity` forgives; `input` is told the class with the largest error.
+    /// Adds one gradient, with the floor of the bound of `quantity`. `input` receives the class with the largest error.
     pub fn gradient<T: Real>(
         &mut self,
         quantity: Quantity,
@@ -52,8 +52,8 @@ impl Tally {
         }
     }
 
-    /// Adds what another thread found.
-    pub fn merge(&mut self, other: &Tally) {
+    /// Adds the results of another thread.
+    pub fn merge(&mut self, other: &ErrorStats) {
         self.inputs += other.inputs;
         self.note(other.max_ulp, other.max_rel, || other.worst.clone());
     }
@@ -64,15 +64,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_is_kept() {
-        let mut tally = Tally::default();
-        tally.value(1.0_f32, &Exact::from(1.0), || "right".into());
-        tally.value(1.0_f32 + f32::EPSILON, &Exact::from(1.0), || "wrong".into());
-        let mut other = Tally::default();
+    fn the_worst_error_is_kept() {
+        let mut stats = ErrorStats::default();
+        stats.value(1.0_f32, &Exact::from(1.0), || "first".into());
+        stats.value(1.0_f32 + f32::EPSILON, &Exact::from(1.0), || "wrong".into());
+        let mut other = ErrorStats::default();
         other.value(f32::NAN, &Exact::from(2.0), || "lost".into());
-        assert_eq!((tally.inputs, tally.max_ulp, tally.worst.as_str()), (2, 1.0, "wrong"));
-        tally.merge(&other);
-        assert_eq!((tally.inputs, tally.max_ulp, tally.worst.as_str()), (3, f64::INFINITY, "lost"));
-        assert_eq!(tally.max_rel, f64::INFINITY);
+        assert_eq!((stats.inputs, stats.max_ulp, stats.worst.as_str()), (2, 1.0, "wrong"));
+        stats.merge(&other);
+        assert_eq!((stats.inputs, stats.max_ulp, stats.worst.as_str()), (3, f64::INFINITY, "lost"));
+        assert_eq!(stats.max_rel, f64::INFINITY);
     }
 }
