@@ -8,7 +8,8 @@ use simloss_train::{
     compute::{lanes::InstructionSet, network::Kind},
     data::{
         Dataset, Split,
-        images::{Contents, ImageSet, Images, Part, cifar, resize::Resize},
+        images::{Contents, ImageSet, Images, Part},
+        read::images::{cifar, resize::Resize},
     },
     input,
     model::{LIMIT, Model, firmware::Head},

@@ -29,6 +29,7 @@ use crate::{
     },
     compute::{lanes::InstructionSet, loss::AnyLoss, task::Task},
     data::Split,
+    eval::scores::Values,
     files,
     run::{
         diagnostics::{self, Details},
@@ -497,7 +498,7 @@ impl Plan {
 fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
     let data = plan.task.data();
     let classes = data.class_names().len();
-    let values: Vec<f32> = data.class_values().iter().map(|&x| x as f32).collect();
+    let values = Values::of(data.class_values());
     let mut majority = Majority::default();
     for split in splits {
         let label = |i: &u32| data.labels()[*i as usize];
@@ -510,7 +511,7 @@ fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
             confusion.update(label(i), answer)?;
         }
         majority.accuracy.extend(confusion.accuracy().value());
-        majority.error.extend(confusion.errors(&values)?.absolute.value());
+        majority.error.extend(values.errors(&confusion)?.absolute.value());
     }
     Ok(majority)
 }

@@ -1,8 +1,8 @@
 //! Samples, how they are split, and how their features are scaled.
 
 pub mod images;
+pub mod read;
 pub mod table;
-pub mod wine;
 
 use crate::Error;
 use serde::{Deserialize, Serialize};

@@ -8,13 +8,13 @@ use crate::{
         network::{Kind, Visitor},
         samples::Samples,
     },
-    eval::scores::{Answers, Decoders, Test},
+    eval::scores::{Answers, Decoders, Test, Values},
     files,
 };
 use serde::Serialize;
 use simloss_core::{
     Error as CoreError, Label,
-    decoders::{Probabilities, argmax, expectation},
+    decoders::{Probabilities, argmax},
     layers::Layer,
     loss::{Criterion, Loss, Targets, softmax_into},
     metrics::ConfusionTable,
@@ -69,7 +69,7 @@ pub struct Prediction<'a> {
     /// The most probable class.
     pub argmax: Label,
     /// The expected value `sum_k p[k] v[k]`.
-    pub expectation: f32,
+    pub expectation: f64,
     /// One number per class.
     pub probabilities: &'a [f32],
     /// The same before the softmax.
@@ -127,7 +127,7 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
         let classes = samples.class_names().len();
         let network = Network::new(layers, Criterion::new(loss))?;
         let mut engine = Threads::new(&network, threads, InstructionSet::chosen()?)?;
-        let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
+        let values = Values::of(samples.class_values());
         let mut decoders = Decoders::new(&values)?;
         let mut confusion = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
         let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
@@ -149,7 +149,7 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
                 softmax_into(logits, &mut probabilities)?;
                 let argmax = argmax(logits)?;
                 confusion.update(label, argmax)?;
-                let expectation = expectation(Probabilities::new(&probabilities)?, &values)?;
+                let expectation = values.expectation(Probabilities::new(&probabilities)?)?;
                 let probabilities = &probabilities;
                 each(Prediction { sample, label, argmax, expectation, probabilities, logits })?;
             }
@@ -178,6 +178,7 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
 /// Predictions as a table: `path,label,argmax,expectation` and one column of probabilities for each class.
 pub struct Table<'a> {
     samples: &'a dyn Samples,
+    values: Values,
     rows: csv::Writer<Vec<u8>>,
     failed: Option<csv::Error>,
 }
@@ -189,7 +190,7 @@ impl<'a> Table<'a> {
         let names = samples.class_names().iter().map(|name| format!("p({name})"));
         let first = ["path", "label", "argmax", "expectation"].map(str::to_owned);
         let failed = rows.write_record(first.into_iter().chain(names)).err();
-        Table { samples, rows, failed }
+        Table { samples, values: Values::of(samples.class_values()), rows, failed }
     }
 
     /// One row more.
@@ -197,7 +198,7 @@ impl<'a> Table<'a> {
         let Prediction { sample, label, argmax, expectation, probabilities, .. } = prediction;
         let name = |label: Label| self.samples.class_names().get(label.index()).cloned().unwrap_or_default();
         let first = [self.samples.path(sample), name(label), name(argmax)];
-        let numbers = [expectation].iter().chain(probabilities).map(f32::to_string).collect::<Vec<_>>();
+        let numbers = [self.values.text(expectation)].into_iter().chain(probabilities.iter().map(f32::to_string));
         let row = self.rows.write_record(first.into_iter().chain(numbers));
         self.failed = self.failed.take().or(row.err());
     }

@@ -93,7 +93,7 @@ impl Model {
     /// are numbers, or the loss takes them to be.
     pub fn is_ordered(&self) -> bool {
         self.ordered
-            || self.class_names.iter().all(|name| name.parse::<f64>().is_ok())
+            || input::numbers_in_order(&self.class_names).is_some()
             || matches!(self.loss.similarity.as_str(), "order" | "circular")
     }
 

@@ -5,7 +5,7 @@ use crate::{
     Error, VERSION,
     cli::{ExportCommand, ImportCommand, LossArg, Names, SimilarityArgs},
     compute::network::Kind as Network,
-    files,
+    files, input,
     model::{
         self, Model,
         checkpoint::{self, Checkpoint},
@@ -127,8 +127,7 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         return Err(Error::Usage(format!("the network has {classes} classes, but {found} are named")));
     }
     // Names that are all numbers are what their classes stand for.
-    let numbers: Option<Vec<f64>> = class_names.iter().map(|name| name.parse().ok()).collect();
-    let values = numbers.filter(|numbers| numbers.iter().all(|&x| (x as f32).is_finite()));
+    let values: Option<Vec<f64>> = class_names.iter().map(|name| input::class_number(name)).collect();
     let model = Model {
         version: VERSION.to_owned(),
         class_values: values.unwrap_or_else(|| (0..classes).map(|class| class as f64).collect()),

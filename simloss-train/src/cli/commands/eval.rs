@@ -14,14 +14,14 @@ use crate::{
     },
     data::{
         images::{ImageSet, Part},
-        table,
+        read::{csv, images::cifar},
     },
     error::{Expected, place::list},
     eval::{
         infer::{Prediction, Summary, Table, evaluate},
         scores::Answers,
     },
-    files,
+    files, input,
     model::{
         Model,
         checkpoint::{self, Checkpoint},
@@ -55,7 +55,7 @@ pub(super) fn eval(command: EvalCommand, stop: &AtomicBool) -> Result<String, Er
         EvalCommand::Cifar100 { images, eval } => cifar100(images, eval, stop),
         EvalCommand::Folder { images, eval } => folder(images, eval, stop),
         EvalCommand::Table { file, label, ignore, eval } => {
-            let columns = table::Columns { label, order: None, ignore };
+            let columns = csv::Columns { label, order: None, ignore };
             of_table(&file, &columns, eval, stop)
         }
     }
@@ -90,7 +90,7 @@ fn cifar100(images: Cifar100Args, eval: EvalArgs, stop: &AtomicBool) -> Result<S
     let set = match &trained.model {
         Some(model) => only(set, &model.class_names)?,
         None if trained.network.classes() == set.classes() => set,
-        None => crate::data::images::cifar::published(set)?,
+        None => cifar::published(set)?,
     };
     judge_images(&set, false, &trained, eval, stop)
 }
@@ -114,15 +114,15 @@ fn folder(images: FolderArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<Strin
         Some(model) => set.with_classes(&model.class_names, &model.class_values)?,
         None => set,
     };
-    // Names that are numbers are in their order.
-    let ordered = set.class_names().iter().all(|name| name.parse::<f64>().is_ok());
+    let ordered =
+        trained.model.as_ref().map_or_else(|| input::numbers_in_order(set.class_names()).is_some(), Model::is_ordered);
     judge_images(&set, ordered, &trained, eval, stop)
 }
 
-fn of_table(file: &Path, columns: &table::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+fn of_table(file: &Path, columns: &csv::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
     let trained = checkpoint::read(&eval.checkpoint)?;
     let model = trained.model.as_ref();
-    let data = table::read_to_judge(file, columns, model.map(Model::known))?.data;
+    let data = csv::read_to_judge(file, columns, model.map(Model::known))?.data;
     if model.is_none_or(|model| model.features.is_empty()) {
         let names = list(data.feature_names());
         note(&format!(

@@ -3,9 +3,12 @@
 use crate::{
     Error,
     cli::{CacheArgs, Names},
-    data::images::{
-        ImageSet, cifar,
-        folder::{self, Loading},
+    data::{
+        images::ImageSet,
+        read::images::{
+            cifar,
+            folder::{self, Loading},
+        },
     },
     input,
     run::progress::Decoding,
@@ -46,7 +49,8 @@ impl Images<'_> {
             !self.stop.load(Ordering::Relaxed)
         };
         let Images { size, threads, cache, .. } = self;
-        let loaded = read(Loading { size, threads, cache: cache.folder(), progress: &progress })?;
+        let loaded =
+            read(Loading { size, threads, cache: cache.folder(), skip_bad: cache.skip_bad, progress: &progress })?;
         loaded.left_out.sentences().iter().chain(&loaded.notes).for_each(|text| note(text));
         Ok(loaded.set)
     }

@@ -18,10 +18,15 @@ use crate::{
     },
     compute::{network::Kind as Network, task::Task},
     data::{
-        images::{ImageSet, cifar},
-        table::{self, Columns, Table},
-        wine,
+        images::ImageSet,
+        read::{
+            csv::{self, Columns},
+            images::cifar,
+            wine,
+        },
+        table::Table,
     },
+    input,
     report::{html, records, text},
     run::{
         progress::Progress,
@@ -119,7 +124,7 @@ fn demo_for(args: CompareArgs, purpose: Purpose<'_>, stop: &AtomicBool) -> Resul
 fn of_table(command: TableCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
     let TableCommand { file, label, order, ignore, compare: args } = command;
     let out = out(&args.out, file.file_stem().map_or(&*file, Path::new), purpose);
-    let table = table::read(&file, &Columns { label, order, ignore })?;
+    let table = csv::read(&file, &Columns { label, order, ignore })?;
     table_comparison(table, args, out, purpose, stop)
 }
 
@@ -505,8 +510,7 @@ fn folder(command: TrainFolderCommand, purpose: Purpose<'_>, stop: &AtomicBool) 
     let out = out(&args.out, &images.folder, purpose);
     let loading = Images { size, threads: load::threads(args.train.threads), cache: &images.cache, stop };
     let set = loading.classes(&images.folder)?;
-    // Names that are numbers are in their order.
-    let ordered = set.class_names().iter().all(|name| name.parse::<f64>().is_ok());
+    let ordered = input::numbers_in_order(set.class_names()).is_some();
     let similarity = match set.tree() {
         _ if ordered => Kind::Order,
         Some(_) => Kind::Superclass,

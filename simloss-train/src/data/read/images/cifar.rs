@@ -9,8 +9,8 @@
 //! Archives are `.tar.gz` (the official one), `.tar.xz` and `.tar`; they are read without being unpacked. Source:
 //! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
-use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, set::wrong};
 use crate::Error;
+use crate::data::images::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, wrong};
 use simloss_core::Label;
 use std::{
     fs::File,
