@@ -6,6 +6,7 @@ mod eval;
 mod load;
 mod loss;
 mod plot;
+mod predict;
 mod train;
 
 use crate::{
@@ -30,6 +31,7 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         Some(Command::Sweep(command)) => train::sweep(command, stop),
         Some(Command::Report(command)) => train::report(command, stop),
         Some(Command::Plot(command)) => plot::plot(command),
+        Some(Command::Predict(command)) => predict::predict(command, stop),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),
@@ -67,7 +69,7 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
         }
         request.unnamed = unnamed.into();
     }
-    let names = names.map(load::names).transpose()?;
+    let names = names.map(|names| load::names(names, "--names")).transpose()?;
     let Loaded { source, names, notes, .. } = request.load(names.as_deref(), None)?;
     let names: Vec<String> = match (names, classes, &source) {
         (Some(names), None, _) => names,

@@ -264,6 +264,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             class_values: samples.class_values().to_vec(),
             ordered: samples.is_ordered(),
             features: samples.feature_names().to_vec(),
+            columns: samples.columns().to_vec(),
             standardiser: standardiser.clone(),
             loss: loss_description.clone(),
             groups: groups.to_vec(),

@@ -6,8 +6,8 @@ use super::load::{self, Images, note};
 use crate::{
     Error,
     cli::{
-        Ages, Baseline, Baselines, CompareArgs, ImageCompareArgs, LossArgs, LossName, Losses, NetworkArg, OutArgs,
-        ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
+        Ages, Baseline, Baselines, CompareArgs, ImageCompareArgs, List, LossArgs, LossName, Losses, NetworkArg,
+        OutArgs, ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
         TrainFolderCommand, commands::classes,
     },
     compare::{
@@ -122,9 +122,13 @@ fn demo_for(args: CompareArgs, purpose: Purpose<'_>, stop: &AtomicBool) -> Resul
 }
 
 fn of_table(command: TableCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
-    let TableCommand { file, label, order, ignore, compare: args } = command;
+    let TableCommand { file, label, order, ignore, categories, form, compare: args } = command;
     let out = out(&args.out, file.file_stem().map_or(&*file, Path::new), purpose);
-    let table = csv::read(&file, &Columns { label, order, ignore })?;
+    let order = order.map(|order| load::names(order, "--order")).transpose()?;
+    let all = |lists: Vec<List>| lists.into_iter().flat_map(|list| list.0).collect::<Vec<_>>();
+    let (ignore, categories, missing) = (all(ignore), all(categories), form.missing.into());
+    let table = csv::read(&file, &Columns { label, order, ignore, categories, missing, form: form.form() })?;
+    table.notes.iter().for_each(|text| note(text));
     table_comparison(table, args, out, purpose, stop)
 }
 

@@ -93,8 +93,12 @@ impl<'a> Rows<'a> {
             Delimiter::Byte(byte) => byte,
             Delimiter::Space => b' ',
         };
-        let reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(byte).buffer_capacity(1 << 16).from_reader(from);
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(byte)
+            .buffer_capacity(1 << 16)
+            .from_reader(from);
         let (start, names) = (start as u64, vec![]);
         let mut rows = Rows {
             path,
@@ -137,7 +141,8 @@ impl<'a> Rows<'a> {
             return Some(format!("one of its names is {name}"));
         }
         let counted = |first: usize| self.names.iter().zip(first..).all(|(name, i)| *name == i.to_string());
-        (numbers.count() == self.names.len() && !counted(0) && !counted(1)).then(|| "all its names are numbers".to_owned())
+        (numbers.count() == self.names.len() && !counted(0) && !counted(1))
+            .then(|| "all its names are numbers".to_owned())
     }
 
     /// The next row; false where there is none. Rows without a value are passed over.
@@ -168,7 +173,8 @@ impl<'a> Rows<'a> {
                     return Err(self.at(row, problem).into());
                 }
             }
-            if row.get(0).is_none_or(|field| field.trim().is_empty()) && row.iter().all(|field| field.trim().is_empty()) {
+            if row.get(0).is_none_or(|field| field.trim().is_empty()) && row.iter().all(|field| field.trim().is_empty())
+            {
                 self.blank += 1;
                 continue;
             }
@@ -312,4 +318,3 @@ fn squeezed(text: &[u8]) -> Vec<u8> {
     }
     out
 }
-

@@ -96,8 +96,20 @@ impl LeftOut {
     }
 }
 
+/// All images below a folder, whatever they show, and what to say of them.
+///
+/// # Errors
+/// As [`classes`], of a folder whatever its folders are.
+pub(crate) fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Error> {
+    let scan = Scan::of(root)?;
+    let mut notes = scan.notes();
+    let left_out = LeftOut { other_files: scan.other_files, ..LeftOut::default() };
+    notes.extend(left_out.sentences());
+    Ok((scan.images.iter().map(|path| root.join(path)).collect(), notes))
+}
+
 /// Images that cannot be read, not all where there are many.
-pub(super) fn bad_images(bad: &[[String; 2]]) -> String {
+pub(crate) fn bad_images(bad: &[[String; 2]]) -> String {
     const MOST: usize = 20;
     let shown: Vec<String> = bad.iter().take(MOST).map(|[path, problem]| format!("{path} ({problem})")).collect();
     let more = if bad.len() > MOST { format!(" and {} more", bad.len() - MOST) } else { String::new() };
