@@ -382,6 +382,7 @@ fn modules_of_every_loss_compile_and_are_what_is_written() -> Outcome {
             class_values: vec![1.0, 2.0, 3.0],
             ordered: true,
             features: vec![],
+            columns: vec![],
             standardiser: None,
             loss,
             groups,

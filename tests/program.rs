@@ -4,6 +4,7 @@
 mod place;
 
 mod cli;
+mod cli_data;
 mod cli_images;
 mod cli_train;
 mod errors;

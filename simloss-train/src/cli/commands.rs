@@ -8,6 +8,7 @@ mod loss;
 mod plot;
 mod predict;
 mod train;
+mod understood;
 
 use crate::{
     Error,

@@ -153,6 +153,9 @@ pub enum Problem {
     /// An archive with an entry that has no business there.
     #[error("the archive cannot be used ({0}); get it again, or unpack it and give the folder")]
     Archive(String),
+    /// The version of CIFAR-100 that is pickles.
+    #[error("this is the version of CIFAR-100 for Python; get the binary version, cifar-100-binary.tar.gz")]
+    PythonVersion,
     /// A folder of a class without images.
     #[error("class {0:?} has no images; add some, or remove its folder")]
     EmptyClass(String),

@@ -2,7 +2,10 @@
 //!
 //! They are one: a [`Plan`] is made of the command line, and a [`Purpose`] says what to do with it.
 
-use super::load::{self, Images, note};
+use super::{
+    load::{self, Images, note},
+    understood,
+};
 use crate::{
     Error,
     cli::{
@@ -153,6 +156,7 @@ fn table_comparison(
     purpose: Purpose<'_>,
     stop: &AtomicBool,
 ) -> Result<String, Error> {
+    let given = args.similarity.similarity.is_some();
     let request = args.similarity.request(Kind::Order);
     request.check()?;
     if matches!(request.kind, Kind::Order | Kind::Circular) && !table.data.is_ordered() {
@@ -176,13 +180,18 @@ fn table_comparison(
         selection: train.selection.map_or_else(|| customary, Into::into),
         threads: load::threads(train.threads),
     };
-    let asked = Asked { request, losses: args.losses, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
+    let (seed, seeds) = (train.seed, train.seeds.unwrap_or(10));
+    let asked = Asked { request, given, seed, losses: args.losses, seeds, out, asked: args.out, purpose };
     asked.comparison(Task::Table(table), loaded, settings, stop)
 }
 
 /// What the command line says of a comparison of any data.
 struct Asked<'a> {
     request: Request,
+    /// Whether the command line names the similarity.
+    given: bool,
+    /// The first seed.
+    seed: u64,
     losses: LossArgs,
     seeds: usize,
     out: (PathBuf, Existing),
@@ -362,6 +371,9 @@ impl Asked<'_> {
         settings: impl FnOnce(Selection) -> Settings,
         stop: &AtomicBool,
     ) -> Result<String, Error> {
+        if self.purpose.report.is_none() && self.asked.only.is_none() {
+            eprint!("{}", understood::of(&task, &self.request, self.given, self.seed)?);
+        }
         let Loaded { source, notes, .. } = loaded;
         let classes = task.data().class_names().len();
         let mut candidates = self.request.candidates(&source, classes)?;
@@ -569,6 +581,7 @@ fn image_comparison(
     let network = (protocol.network)(set.classes());
     let task = Task::Images { set, network, ordered: protocol.ordered };
     let seeds = train.seeds.unwrap_or(if purpose.sweep { 10 } else { 1 });
-    let asked = Asked { request, losses: args.losses, seeds, out, asked: args.out, purpose };
+    let (given, seed) = (args.similarity.similarity.is_some(), train.seed);
+    let asked = Asked { request, given, seed, losses: args.losses, seeds, out, asked: args.out, purpose };
     asked.comparison(task, loaded, settings, stop)
 }

@@ -79,7 +79,7 @@ fn refused() {
         ("x,y\n1,2\n1\n", "t.csv, line 3: the row has 1 fields, but the first row names 2 columns"),
         ("x,y\n1,2\n1,2,3\n", "t.csv, line 3: the row has 3 fields, but the first row names 2 columns; fill in or"),
         ("x,y\n1,2\n\"1,2\n3,4\n", "t.csv, line 3: \"1,2\" goes over several lines; a quote (\")"),
-        ("x,y\n1,2\n\"1,2\n", "t.csv, line 3: \"1,2\" goes over several lines; a quote (\")"),
+        ("x,y\n1,2\n\"1,2\n", "t.csv, line 3: the row has 1 fields, but the first row names 2 columns; a quote (\")"),
         ("x,y\n1,a\n1,\"b\n3,a\n", "t.csv, line 3, column \"y\": \"b\" goes over several lines; a quote (\") opens"),
         ("\"x,y\n1,2\n3,4\n", "t.csv, line 1: \"x,y\" goes over several lines; a quote"),
         (
@@ -205,15 +205,15 @@ fn numbers_in_groups_are_named_not_guessed() {
 
 #[test]
 fn missing_values_are_refused_dropped_or_kept_for_the_median() -> Result<(), Error> {
-    let text = table("y,a,color", &["1,0.5,red", "2,?,blue", "1,3,NA", "2,,red"]);
+    let text = table("y,a,color", &["1,0.5,red", "2,?,blue", "1,3,NA", "2,,red", "2,4,red"].repeat(12));
     let with = |missing| Columns { missing, ..label("y") };
     let found = refusal(&text, &with(Missing::Error));
     let first = "line 3, column \"a\": \"?\" stands for a missing value; fill it in, or remove the row or the column, or \
-                 choose --missing drop or --missing median (12 of this column are missing). There are problems in other \
+                 choose --missing drop or --missing median (24 of this column are missing). There are problems in other \
                  columns too: \"color\"";
     assert!(found.contains(first), "{found}");
     let dropped = read_as(&text, &with(Missing::Drop))?;
-    assert_eq!((dropped.data.samples(), dropped.notes[0].as_str()), (6, "left out 18 rows with a missing value"));
+    assert_eq!((dropped.data.samples(), dropped.notes[0].as_str()), (24, "left out 36 rows with a missing value"));
     let kept = read_as(&text, &with(Missing::Median))?;
     assert_eq!(kept.data.feature_names(), ["a", "color=blue", "color=red"]);
     let first = &kept.data.features()[..12];
