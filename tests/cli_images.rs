@@ -499,7 +499,8 @@ fn images_of_every_kind_are_read_or_named() -> Outcome {
         place.refuses(&line, &format!("faces/2_0_0_2.jpg: {message}"))
     };
     refuses(b"", "the file is empty; give a PNG or JPEG image, or remove it")?;
-    refuses(b"GIF89a", "the file is neither PNG nor JPEG")?;
+    refuses(b"GIF89a", "the file is a GIF image; give a PNG or JPEG image, or remove it")?;
+    refuses(b"what", "the file is neither PNG nor JPEG")?;
     let whole = golden("baseline")?;
     refuses(&whole[..whole.len() / 2], "the image cannot be decoded")?;
     let start = whole.windows(2).position(|b| b == [0xff, 0xc0]).ok_or("no frame")?;

@@ -8,7 +8,8 @@ use simloss_train::{
     compute::{lanes::InstructionSet, network::Kind},
     data::{
         Dataset, Split,
-        images::{Contents, ImageSet, Images, Part, cifar, resize::Resize},
+        images::{Contents, ImageSet, Images, Part},
+        read::images::{cifar, resize::Resize},
     },
     input,
     model::{LIMIT, Model, firmware::Head},
@@ -243,12 +244,12 @@ fn similarities_that_do_not_fit() -> Outcome {
         "s.csv: rows and columns have different names: only a row: \"c\"; only a column: \"b\"; give both the same",
     )?;
     let mut npy = b"\x93NUMPY\x01\0v\0".to_vec();
-    writeln!(npy, "{:117}", "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 2), }")?;
+    writeln!(npy, "{:117}", "{'descr': '<c8', 'fortran_order': False, 'shape': (2, 2), }")?;
     npy.extend([0; 32]);
     place.file("s.npy", npy)?;
     place.refuses(
         "similarity --similarity s.npy",
-        "s.npy: its numbers are <i8; save it with numpy.save, as a square matrix of float32 or float64",
+        "s.npy: its numbers are <c8; save it with numpy.save, as a square matrix of numbers, such as float32",
     )
 }
 
@@ -345,5 +346,6 @@ fn folders_too_deep_and_images_damaged_together() -> Outcome {
         fs::create_dir_all(place.path(name).parent().ok_or("no folder")?)?;
         place.file(name, b"\x89PNG cut short")?;
     }
-    place.refuses(line, "; replace or remove it; 2 other images have problems too")
+    place.refuses(line, "images: 3 images cannot be used: a/1.png (the image cannot be decoded (")?;
+    place.refuses(line, "; replace or remove them, or leave them out with --skip-bad")
 }

@@ -1,7 +1,10 @@
 //! Images against Pillow: resized from the same pixels, decoded from the same files.
 
 use serde::Deserialize;
-use simloss_train::data::images::{CHANNELS, decode, resize::Resize};
+use simloss_train::data::{
+    images::CHANNELS,
+    read::images::{decode, resize::Resize},
+};
 use std::error::Error;
 
 #[derive(Deserialize)]

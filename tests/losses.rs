@@ -385,6 +385,7 @@ fn exported_modules_of_every_loss_compile() -> Outcome {
             class_values: vec![1.0, 2.0, 3.0],
             ordered: true,
             features: vec![],
+            columns: vec![],
             standardiser: None,
             loss,
             groups,

@@ -6,6 +6,7 @@ mod documents;
 mod place;
 
 mod cli;
+mod cli_data;
 mod cli_images;
 mod cli_train;
 mod errors;

@@ -8,7 +8,7 @@ use simloss_core::similarity::{DenseTable, Verified, verification_scratch};
 use simloss_train::{
     cli::commands::classes,
     compute::network::Kind,
-    data::images::cifar,
+    data::read::images::cifar,
     model::checkpoint,
     similarity::{
         Candidate, Kind as SimilarityKind, Request, Source,

@@ -13,12 +13,12 @@ use simloss_train::{
     compute::network::{Kind, Layers, Visitor},
     data::{
         Split, Standardiser,
-        images::{
-            ImageSet,
-            folder::{self, Loading},
+        images::ImageSet,
+        read::{
+            images::folder::{self, Loading},
+            wine,
         },
         table::Table,
-        wine,
     },
     model::{
         checkpoint::{self, Checkpoint},
@@ -192,7 +192,7 @@ fn wines(folder: &Path, plays: &[&str]) -> Outcome {
 
 /// The images of a folder, by age.
 fn images(folder: &Path) -> Outcome<ImageSet> {
-    let loading = Loading { size: [60, 60], threads: 2, cache: None, progress: &|_, _| true };
+    let loading = Loading { size: [60, 60], threads: 2, cache: None, skip_bad: false, progress: &|_, _| true };
     Ok(folder::ages(&folder.join("images"), 1..=90, None, loading)?.set)
 }
 

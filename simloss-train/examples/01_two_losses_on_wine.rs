@@ -9,7 +9,7 @@ use simloss_core::loss::{CrossEntropy, SimLoss};
 use simloss_train::{
     Error,
     compare::statistics::paired,
-    data::{Split, wine},
+    data::{Split, read::wine},
     run::{
         record::{Record, Selection, Settings},
         train::{Objective, run},
@@ -20,7 +20,7 @@ use simloss_train::{
 const SEEDS: [u64; 3] = [1, 2, 3];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // 1,599 red wines, 11 measurements each, graded 3 to 8: six classes in an order. `table::read` reads a file of yours.
+    // 1,599 red wines, 11 measurements each, graded 3 to 8: six classes in an order. `data::read::csv::read` reads a file of yours.
     let table = wine::table()?;
     let classes = table.data.classes();
 

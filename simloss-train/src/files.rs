@@ -49,6 +49,14 @@ pub(crate) fn change(path: &Path, new: impl FnOnce(Option<Vec<u8>>) -> Result<Ve
     })
 }
 
+/// As [`replace`], with what `fill` writes piece by piece.
+///
+/// # Errors
+/// As [`replace`]; those of `fill`.
+pub(crate) fn stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<(), Error>) -> Result<(), Error> {
+    write(Safe::FromPowerCut, path, fill)
+}
+
 /// Puts what `fill` writes in the place of `path`.
 fn write(safe: Safe, path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<(), Error>) -> Result<(), Error> {
     let failed = |source| Error::File { action: "write", path: path.to_owned(), source };

@@ -111,9 +111,26 @@ pub(crate) fn number(text: &str) -> Result<f32, BadNumber> {
     }
 }
 
+/// The number that the name of a class is, if it is one: finite, also as `f32`.
+///
+/// This is the one definition: `inf`, `nan` and `1e99` are names.
+pub(crate) fn class_number(name: &str) -> Option<f64> {
+    // Zero has one sign here: -0 and 0 are one class.
+    name.parse::<f64>().ok().filter(|x| (*x as f32).is_finite()).map(|x| x + 0.0)
+}
+
+/// The numbers that the names of classes are, if all are different and they rise or fall from class to class: then the
+/// classes are in an order.
+pub(crate) fn numbers_in_order<S: AsRef<str>>(names: &[S]) -> Option<Vec<f64>> {
+    let numbers = names.iter().map(|name| class_number(name.as_ref())).collect::<Option<Vec<f64>>>()?;
+    let rising = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    let falling = numbers.windows(2).all(|pair| pair[0] > pair[1]);
+    (rising || falling).then_some(numbers)
+}
+
 /// A name, or a number as every way to write it is read: 3 and 3.0 are one class.
 pub(crate) fn key(name: &str) -> String {
-    name.parse::<f64>().map_or_else(|_| name.to_owned(), |x| (x + 0.0).to_string())
+    class_number(name).map_or_else(|| name.to_owned(), |x| x.to_string())
 }
 
 #[cfg(test)]
@@ -142,6 +159,23 @@ mod tests {
         assert_eq!(lines("a,b\n1,2\n3,4\n"), [1, 2, 3]);
         assert_eq!(lines("\n\na,b\n\n1,2\r\n\r\n\r\n3,4"), [3, 5, 8]);
         assert_eq!(lines("a,b\n\"x\ny\",2\n3,4\n"), [1, 2, 4]);
+    }
+
+    #[test]
+    fn names_are_numbers_by_one_definition() {
+        for (names, expected) in [
+            (&["1", "2.5", "10"][..], Some(vec![1.0, 2.5, 10.0])),
+            (&["3", "2", "-1e1"], Some(vec![3.0, 2.0, -10.0])),
+            (&["10", "20", "100", "inf"], None),
+            (&["10", "100", "20"], None),
+            (&["1", "01"], None),
+            (&["nan"], None),
+            (&["1", "1e99"], None),
+            (&["a", "1"], None),
+        ] {
+            assert_eq!(numbers_in_order(names), expected, "{names:?}");
+        }
+        assert_eq!((key("3.0"), key("-0"), key("inf"), key("a")), ("3".into(), "0".into(), "inf".into(), "a".into()));
     }
 
     #[test]

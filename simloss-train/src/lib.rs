@@ -17,7 +17,7 @@
 //! | to train one network | [`run::train::run`], with [`run::record::Settings`]; out comes a [`run::record::Record`] |
 //! | to compare losses over seeds | [`compare::schedule::compare`] with a [`compare::plan::Plan`]; [`compare::statistics::paired`] for the test alone |
 //! | a report of what is finished | [`compare::analysis::Analysis`] of a [`compare::comparison::Comparison`]; [`report::write`] |
-//! | a table, or images, from files | [`data::table::read`]; [`data::images::folder`], [`data::images::cifar`]; the embedded [`data::wine::table`] |
+//! | a table, or images, from files | [`data::read::csv::read`]; [`data::read::images::folder`], [`data::read::images::cifar`]; the embedded [`data::read::wine::table`] |
 //! | a similarity from options and files | [`similarity::Request`] |
 //! | the core's `train_step` on all processors | [`compute::engine::Threads`], an `Engine` of the core |
 //! | a trained network, to use or to go on with | [`model::Model`], [`eval::infer::evaluate`], [`model::checkpoint::read`] |

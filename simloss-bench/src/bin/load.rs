@@ -14,7 +14,7 @@ use simloss_bench::subject;
 use simloss_bench::workload::{Logits, Mean, class_order};
 use simloss_core::{Label, Random};
 use simloss_train::compute::lanes::{InstructionSet, Vector};
-use simloss_train::data::images::folder::{self, Loading};
+use simloss_train::data::read::images::folder::{self, Loading};
 
 const HELP: &str = "\
 What large inputs take, as a record on standard output; fails where one takes more than it may.
@@ -178,7 +178,7 @@ fn files() -> Result<u64, Box<dyn Error>> {
         }
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let loading = Loading { size: [32; 2], threads, cache: None, progress: &|_, _| true };
+    let loading = Loading { size: [32; 2], threads, cache: None, skip_bad: false, progress: &|_, _| true };
     let set = folder::classes(place.path(), loading)?.set;
     let split = set.split(1)?;
     let [images, classes] = [set.images(), set.classes()];

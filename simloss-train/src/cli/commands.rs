@@ -6,7 +6,9 @@ mod eval;
 mod load;
 mod loss;
 mod plot;
+mod predict;
 mod train;
+mod understood;
 
 use crate::{
     Error,
@@ -30,6 +32,7 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         Some(Command::Sweep(command)) => train::sweep(command, stop),
         Some(Command::Report(command)) => train::report(command, stop),
         Some(Command::Plot(command)) => plot::plot(command),
+        Some(Command::Predict(command)) => predict::predict(command, stop),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),
@@ -67,7 +70,7 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
         }
         request.unnamed = unnamed.into();
     }
-    let names = names.map(load::names).transpose()?;
+    let names = names.map(|names| load::names(names, "--names")).transpose()?;
     let Loaded { source, names, notes, .. } = request.load(names.as_deref(), None)?;
     let names: Vec<String> = match (names, classes, &source) {
         (Some(names), None, _) => names,

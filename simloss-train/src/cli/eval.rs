@@ -1,6 +1,6 @@
 //! The options of evaluation, and of models that come from elsewhere or go there.
 
-use super::{AgeArgs, Ages, Cifar100Args, FolderArgs, Names, SimilarityArgs, names, threads};
+use super::{AgeArgs, Ages, Cifar100Args, FolderArgs, FormArgs, List, Names, SimilarityArgs, names, threads};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -36,15 +36,18 @@ pub enum EvalCommand {
     },
     /// All rows of a CSV file with named columns: one of classes, the others of numbers
     Table {
-        /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons or tabs
+        /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons, tabs or bars
         #[arg(value_name = "FILE.csv")]
         file: PathBuf,
         /// The column of the classes
         #[arg(long, value_name = "COLUMN")]
         label: String,
         /// Columns to leave out
-        #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-        ignore: Vec<String>,
+        #[arg(long, value_name = "COLUMNS", value_parser = super::table::list)]
+        ignore: Vec<List>,
+        /// How the file is written.
+        #[command(flatten)]
+        form: FormArgs,
         /// How to judge.
         #[command(flatten)]
         eval: EvalArgs,

@@ -1,7 +1,7 @@
 //! The options that say where images are, the same for training and evaluation.
 
 use super::whole;
-use crate::{data::images::folder::OLDEST, similarity::names::Unnamed};
+use crate::{data::read::images::folder::OLDEST, similarity::names::Unnamed};
 use clap::{Args, ValueEnum};
 use std::{ops::RangeInclusive, path::PathBuf};
 
@@ -54,6 +54,9 @@ pub struct CacheArgs {
     /// The folder that keeps decoded images, so that a folder that did not change is decoded once; or none
     #[arg(long, value_name = "DIR|none", default_value = "out/cache")]
     pub cache: PathBuf,
+    /// Leave out images that cannot be read, and say which; else they are refused
+    #[arg(long)]
+    pub skip_bad: bool,
 }
 
 impl CacheArgs {

@@ -7,11 +7,13 @@ pub mod commands;
 mod eval;
 mod images;
 mod plot;
+pub(crate) mod table;
 mod train;
 
 pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand, LossArg};
 pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
 pub use plot::PlotCommand;
+pub use table::{FormArgs, List, MissingArg, PredictCommand};
 pub use train::{
     AugmentationArg, ImageCompareArgs, ImageTrainArgs, NetworkArg, TrainAgeCommand, TrainCifar100Command,
     TrainFolderCommand,
@@ -62,6 +64,8 @@ pub enum Command {
     Report(ReportCommand),
     /// Draw metrics of a published record against r, l or b, every loss a line
     Plot(PlotCommand),
+    /// Write what a trained network says of samples without labels: the rows of a table, or images
+    Predict(PredictCommand),
     /// Judge a trained network on data, by every measure
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -117,18 +121,25 @@ pub enum ReportedCommand {
 /// `simloss train table`.
 #[derive(Debug, Args)]
 pub struct TableCommand {
-    /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons or tabs
+    /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons, tabs or bars
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
     /// The column of the classes: numbers, which are ordered as numbers, or names
     #[arg(long, value_name = "COLUMN")]
     pub label: String,
-    /// The order of classes that are names, such as low,middle,high
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub order: Option<Vec<String>>,
+    /// The order of classes that are names, such as low,middle,high, or @FILE with one name a line; levels without samples
+    /// count in distances. Names with commas stand in quotes
+    #[arg(long, value_name = "NAMES|@FILE", value_parser = names)]
+    pub order: Option<Names>,
     /// Columns to leave out
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    pub ignore: Vec<String>,
+    #[arg(long, value_name = "COLUMNS", value_parser = table::list)]
+    pub ignore: Vec<List>,
+    /// Columns whose numbers are categories, such as codes: each becomes columns of 0 and 1, as text does by itself
+    #[arg(long, value_name = "COLUMNS", value_parser = table::list)]
+    pub categories: Vec<List>,
+    /// How the file is written.
+    #[command(flatten)]
+    pub form: FormArgs,
     /// How to compare.
     #[command(flatten)]
     pub compare: CompareArgs,
@@ -506,7 +517,7 @@ fn classes(text: &str) -> Result<usize, String> {
 fn names(text: &str) -> Result<Names, String> {
     Ok(match text.strip_prefix('@') {
         Some(path) => Names::File(path.into()),
-        None => Names::Given(text.split(',').map(str::to_owned).collect()),
+        None => Names::Given(table::list(text)?.0),
     })
 }
 

@@ -26,6 +26,7 @@ use crate::{
     },
     compute::{lanes::InstructionSet, task::Task},
     data::Split,
+    eval::scores::Values,
     files,
     run::{
         diagnostics::Details,
@@ -321,7 +322,7 @@ fn folders(of: &Path) -> Result<Vec<PathBuf>, Error> {
 fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
     let data = plan.task.data();
     let classes = data.class_names().len();
-    let values: Vec<f32> = data.class_values().iter().map(|&x| x as f32).collect();
+    let values = Values::of(data.class_values());
     let mut majority = Majority::default();
     for split in splits {
         let label = |i: &u32| data.labels()[*i as usize];
@@ -334,7 +335,7 @@ fn majority(plan: &Plan, splits: &[Split]) -> Result<Majority, Error> {
             confusion.update(label(i), answer)?;
         }
         majority.accuracy.extend(confusion.accuracy().value());
-        majority.error.extend(confusion.errors(&values)?.absolute.value());
+        majority.error.extend(values.errors(&confusion)?.absolute.value());
     }
     Ok(majority)
 }

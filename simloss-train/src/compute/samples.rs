@@ -15,6 +15,7 @@ use crate::{
     data::{
         Dataset, Standardiser,
         images::{Augmentation, ImageSet, Images},
+        table::Column,
     },
 };
 use simloss_core::{Label, number::Value, train::Features};
@@ -61,6 +62,11 @@ pub trait Samples {
 
     /// The name of each number of a sample, where they have names.
     fn feature_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// The columns that these are made of; none where all are numbers.
+    fn columns(&self) -> &[Column] {
         &[]
     }
 
@@ -200,6 +206,10 @@ impl Samples for Scaled<'_> {
 
     fn feature_names(&self) -> &[String] {
         self.data.feature_names()
+    }
+
+    fn columns(&self) -> &[Column] {
+        self.data.columns()
     }
 
     fn is_ordered(&self) -> bool {

@@ -10,7 +10,7 @@ use simloss_core::Label;
 /// What a run learns from.
 ///
 /// ```
-/// use simloss_train::{compute::task::Data, data::wine};
+/// use simloss_train::{compute::task::Data, data::read::wine};
 /// let wine = wine::table()?;
 /// let data = Data::from(&wine.data);
 /// assert_eq!((data.class_names().len(), data.width()), (6, 11));

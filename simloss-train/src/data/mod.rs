@@ -1,13 +1,14 @@
 //! Samples, how they are split, and how their features are scaled.
 
 pub mod images;
+pub mod read;
 pub mod table;
-pub mod wine;
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use simloss_core::{Label, Random, standardise_into};
+use table::Column;
 
 /// Samples with their classes, checked: rows of equal width, all numbers finite, labels within the classes.
 ///
@@ -31,6 +32,7 @@ pub struct Dataset {
     class_values: Vec<f64>,
     fingerprint: String,
     feature_names: Vec<String>,
+    columns: Vec<Column>,
     ordered: bool,
 }
 
@@ -41,6 +43,26 @@ impl Dataset {
     /// [`Error::Feature`] for NaN and infinity; [`Error::Data`] for no samples or no features, lengths that do not fit each
     /// other, or class values that are not finite; [`Error::Core`] for labels of another number of classes.
     pub fn new(
+        name: impl Into<String>,
+        features: Vec<f32>,
+        width: usize,
+        labels: Vec<Label>,
+        class_names: Vec<String>,
+        class_values: Vec<f64>,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        if let Some(at) = features.iter().position(|x| x.is_nan()) {
+            let (row, column, value) = (at / width.max(1) + 1, at % width.max(1) + 1, f32::NAN);
+            return Err(Error::Feature { data: name, row, column, value });
+        }
+        Self::with_missing(name, features, width, labels, class_names, class_values)
+    }
+
+    /// The same with NaN for values that are missing: a [`Standardiser`] fills them in.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), but for NaN.
+    pub fn with_missing(
         name: impl Into<String>,
         features: Vec<f32>,
         width: usize,
@@ -70,13 +92,24 @@ impl Dataset {
         for label in &labels {
             label.of(classes)?;
         }
-        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+        if let Some(at) = features.iter().position(|x| x.is_infinite()) {
             let (row, column, value) = (at / width + 1, at % width + 1, features[at]);
             return Err(Error::Feature { data: name, row, column, value });
         }
         let fingerprint = fingerprint(&features, width, &labels, &class_names, &class_values);
-        let (feature_names, ordered) = (vec![], false);
-        Ok(Dataset { name, features, width, labels, class_names, class_values, fingerprint, feature_names, ordered })
+        let (feature_names, columns, ordered) = (vec![], vec![], false);
+        Ok(Dataset {
+            name,
+            features,
+            width,
+            labels,
+            class_names,
+            class_values,
+            fingerprint,
+            feature_names,
+            columns,
+            ordered,
+        })
     }
 
     /// The same with what its model is to remember beside: the name of each feature, and whether the classes are in an
@@ -90,6 +123,11 @@ impl Dataset {
             return Err(Error::Data { data: self.name, problem });
         }
         Ok(Dataset { feature_names, ordered, ..self })
+    }
+
+    /// The same with the columns that its features are made of, where they are not all numbers; its model keeps them.
+    pub fn of_columns(self, columns: Vec<Column>) -> Self {
+        Dataset { columns, ..self }
     }
 
     /// Where it comes from, for people.
@@ -135,6 +173,11 @@ impl Dataset {
     /// The name of each feature; none where they have none.
     pub fn feature_names(&self) -> &[String] {
         &self.feature_names
+    }
+
+    /// The columns that its features are made of; none where all are numbers.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// Whether the classes are known to be in an order, so that distances between them mean something.
@@ -278,16 +321,37 @@ impl Split {
 /// // The third sample was not fitted; the second feature does not vary, and is only shifted.
 /// assert_eq!(scale.apply(&[1.0, 5.0, 100.0, 6.0]), [-1.0, 0.0, 98.0, 1.0]);
 /// ```
+///
+/// Where values are missing (NaN), each is the median of its feature in the training part first; means and deviations are
+/// those of the features so filled in.
+///
+/// ```
+/// use simloss_train::data::Standardiser;
+/// let scale = Standardiser::fit(&[1.0, 2.0, f32::NAN, 9.0], 1, &[0, 1, 2, 3]);
+/// assert_eq!(scale.median(), [2.0]);
+/// assert_eq!(scale.apply(&[f32::NAN]), scale.apply(&[2.0]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standardiser {
     mean: Vec<f64>,
     deviation: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    median: Vec<f64>,
 }
 
 impl Standardiser {
     /// Means and deviations (of the population) of the rows `samples` of `features`; a feature that does not vary gets
     /// deviation 1.
     pub fn fit(features: &[f32], width: usize, samples: &[u32]) -> Self {
+        let filled;
+        let median = if features.iter().any(|x| x.is_nan()) { medians(features, width, samples) } else { vec![] };
+        let features = match median.is_empty() {
+            true => features,
+            false => {
+                filled = fill(features, &median);
+                &filled[..]
+            }
+        };
         let rows = || samples.iter().filter_map(|&i| features.chunks_exact(width.max(1)).nth(i as usize));
         let n = rows().count().max(1) as f64;
         let mut mean = vec![0.0f64; width];
@@ -305,12 +369,12 @@ impl Standardiser {
             let root = (*sum / n).sqrt();
             *sum = if root > 0.0 { root } else { 1.0 };
         }
-        Standardiser { mean, deviation }
+        Standardiser { mean, deviation, median }
     }
 
     /// Of these means and deviations; none unless they are equally many, all finite, and the deviations above 0.
-    pub(crate) fn of(mean: Vec<f64>, deviation: Vec<f64>) -> Option<Self> {
-        Some(Standardiser { mean, deviation }).filter(Self::is_valid)
+    pub(crate) fn of(mean: Vec<f64>, deviation: Vec<f64>, median: Vec<f64>) -> Option<Self> {
+        Some(Standardiser { mean, deviation, median }).filter(Self::is_valid)
     }
 
     /// The number of features.
@@ -328,10 +392,23 @@ impl Standardiser {
         &self.deviation
     }
 
+    /// What a missing value of each feature is filled in with; none where none was missing.
+    pub fn median(&self) -> &[f64] {
+        &self.median
+    }
+
     /// The scaled features, row by row, as [`standardise_into`] scales them on a device; numbers after the last whole row
     /// are left out.
     pub fn apply(&self, features: &[f32]) -> Vec<f32> {
         let width = self.width().max(1);
+        let filled;
+        let features = match self.median.is_empty() {
+            true => features,
+            false => {
+                filled = fill(features, &self.median);
+                &filled[..]
+            }
+        };
         let mut scaled = vec![0.0; features.len() / width * width];
         for (x, y) in features.chunks_exact(width).zip(scaled.chunks_exact_mut(width)) {
             // All of one width.
@@ -345,7 +422,31 @@ impl Standardiser {
         self.mean.len() == self.deviation.len()
             && self.mean.iter().all(|x| x.is_finite())
             && self.deviation.iter().all(|x| x.is_finite() && *x > 0.0)
+            && [0, self.mean.len()].contains(&self.median.len())
+            && self.median.iter().all(|x| x.is_finite())
     }
+}
+
+/// The median of each feature of the rows `samples`, without those that are missing; 0 where all are.
+fn medians(features: &[f32], width: usize, samples: &[u32]) -> Vec<f64> {
+    let at = |sample: u32, column: usize| features.get(sample as usize * width + column).copied();
+    let median = |column: usize| {
+        let mut known: Vec<f32> = samples.iter().filter_map(|&i| at(i, column)).filter(|x| !x.is_nan()).collect();
+        known.sort_by(f32::total_cmp);
+        let middle = |n: usize| known.get(n).map_or(0.0, |&x| f64::from(x));
+        match known.len() {
+            0 => 0.0,
+            n if n % 2 == 1 => middle(n / 2),
+            n => (middle(n / 2 - 1) + middle(n / 2)) / 2.0,
+        }
+    };
+    (0..width).map(median).collect()
+}
+
+/// Features with medians for what is missing.
+fn fill(features: &[f32], median: &[f64]) -> Vec<f32> {
+    let with = |(&x, &median): (&f32, &f64)| if x.is_nan() { median as f32 } else { x };
+    features.iter().zip(median.iter().cycle()).map(with).collect()
 }
 
 #[cfg(test)]

@@ -21,12 +21,52 @@ pub enum Problem {
     #[error("the file is {0}; give a PNG or JPEG image, or remove it")]
     NotAnImage(&'static str),
     /// A file ends too early or holds what no decoder understands.
-    #[error("the image cannot be decoded ({reason}); replace or remove it{others}")]
+    #[error("the image cannot be decoded ({reason}); replace or remove it")]
     Damaged {
         /// What the decoder says.
         reason: String,
-        /// How many other files have a problem too.
-        others: String,
+    },
+    /// Several images that cannot be used.
+    #[error("{count} images cannot be used: {named}; replace or remove them, or leave them out with --skip-bad")]
+    Several {
+        /// How many.
+        count: usize,
+        /// Which, and what is wrong with each.
+        named: String,
+    },
+    /// A file that the system does not give out.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// A link to a folder that holds it.
+    #[error("the link leads back to {to}, which holds it; remove it")]
+    LinkBack {
+        /// Where it leads.
+        to: String,
+    },
+    /// A link to nothing.
+    #[error("the link leads nowhere; correct or remove it")]
+    LinkNowhere,
+    /// A part of the data without class folders.
+    #[error(
+        "no class folders are in {parts}, which by their names are parts of the data; give each one folder of images for \
+         each class, or another name"
+    )]
+    FlatPart {
+        /// The parts.
+        parts: String,
+    },
+    /// Folders that may be parts of the data or classes.
+    #[error(
+        "whether {parts} in {above:?} are parts of the data or classes cannot be known; put parts at the top, or give \
+         classes other names. As it stands, the classes would be {classes}"
+    )]
+    HiddenParts {
+        /// The folder that holds them.
+        above: String,
+        /// Their names.
+        parts: String,
+        /// The classes that there would be.
+        classes: String,
     },
     /// An image that would take too much memory.
     #[error("the image has {width} x {height} pixels, more than {most} a side or {pixels} in all; shrink or remove it")]
@@ -113,6 +153,9 @@ pub enum Problem {
     /// An archive with an entry that has no business there.
     #[error("the archive cannot be used ({0}); get it again, or unpack it and give the folder")]
     Archive(String),
+    /// The version of CIFAR-100 that is pickles.
+    #[error("this is the version of CIFAR-100 for Python; get the binary version, cifar-100-binary.tar.gz")]
+    PythonVersion,
     /// A folder of a class without images.
     #[error("class {0:?} has no images; add some, or remove its folder")]
     EmptyClass(String),

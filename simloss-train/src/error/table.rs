@@ -7,6 +7,14 @@ pub const MOST_CLASSES: usize = 1000;
 /// The fewest samples: enough that training, validation and test sets all hold some.
 pub const FEWEST_SAMPLES: usize = 20;
 
+/// The most categories of a column; more of them usually are names or numbers of samples.
+pub const MOST_CATEGORIES: usize = 100;
+
+/// That there are others like the first.
+fn more(count: usize) -> String {
+    if count > 1 { format!(" ({count} of this column are missing)") } else { String::new() }
+}
+
 /// What to do about a quote.
 pub(crate) const OPEN_QUOTE: &str = "a quote (\") opens a field there that none closes: close it, or remove it";
 
@@ -23,28 +31,35 @@ pub enum Problem {
     /// There is only one column.
     #[error(
         "there is a single column; the label and at least one column of numbers are needed, separated by commas, \
-         semicolons or tabs"
+         semicolons, tabs or bars; name another separator with --delimiter, such as --delimiter space"
     )]
     OneColumn,
     /// Every column but the label is left out.
     #[error("no column of numbers is left beside the label; ignore fewer columns")]
     NoFeatures,
     /// A column has no name.
-    #[error("column {0} has no name; every column needs one in the first row")]
+    #[error(
+        "column {0} has no name, is not empty, and does not count the rows; give it a name in the first row, or leave \
+         columns without a name out with --ignore \"\""
+    )]
     Unnamed(usize),
     /// Two columns have one name.
     #[error("two columns have the name {0:?}; rename one of them")]
     SameName(String),
     /// A column that was asked for is not there.
-    #[error("there is no column {asked:?}; the columns are {there}{hint}")]
+    #[error("there is no column {asked:?}; the columns are {there}")]
     UnknownColumn {
         /// The name asked for.
         asked: String,
         /// The names there.
         there: String,
-        /// What may have gone wrong.
-        hint: &'static str,
     },
+    /// The first row looks like a sample.
+    #[error(
+        "the first row should name the columns, but {0}: is the row with the names missing? Then add --no-header, which \
+         calls the columns 1, 2, 3, ...; if it does name them, add --header"
+    )]
+    Headerless(String),
     /// The columns are not those that a network was trained with.
     #[error(
         "the columns do not fit the network: {}; correct their names, and leave out with --ignore what it does not take",
@@ -72,6 +87,72 @@ pub enum Problem {
     /// A name of a column or a label goes over several lines.
     #[error("{0:?} goes over several lines; {OPEN_QUOTE}")]
     Lines(String),
+    /// A value is missing.
+    #[error(
+        "{what}; fill it in, or remove the row or the column, or choose --missing drop or --missing median{}",
+        more(*count)
+    )]
+    MissingValue {
+        /// What stands there.
+        what: String,
+        /// How many of the column are missing.
+        count: usize,
+    },
+    /// A label is missing.
+    #[error(
+        "{}; fill it in, or leave such rows out with --missing drop{}{}",
+        if text.is_empty() { "the field is empty".to_owned() } else { format!("the label {text:?} stands for a missing one") },
+        if text.is_empty() { "" } else { ", or name it in --order if it is a class" },
+        more(*count)
+    )]
+    MissingLabel {
+        /// What stands there.
+        text: String,
+        /// How many labels are missing.
+        count: usize,
+    },
+    /// All values of a column are missing.
+    #[error("no row has a value in this column; leave it out with --ignore")]
+    NothingKnown,
+    /// A number with its digits in groups.
+    #[error("{text:?} may be one number or another ({readings}); write numbers without group separators")]
+    Grouped {
+        /// The field.
+        text: String,
+        /// What it may be.
+        readings: String,
+    },
+    /// A column with decimal commas and points.
+    #[error(
+        "{0:?} has a decimal comma, but other numbers of this column have a point, which may group digits or stand before \
+         decimals; write all in one way, without group separators"
+    )]
+    CommasAndPoints(String),
+    /// A column of text with more categories than are read.
+    #[error(
+        "the column holds more than {most} different texts, such as {text:?}; leave it out with --ignore, or make numbers \
+         of it", most = crate::error::table::MOST_CATEGORIES
+    )]
+    ManyCategories {
+        /// One of them.
+        text: String,
+    },
+    /// A category that a network does not know.
+    #[error("the network does not know {text:?} in this column; it knows {known}; correct it, or leave the row out")]
+    UnknownCategory {
+        /// The field.
+        text: String,
+        /// What it knows.
+        known: String,
+    },
+    /// Problems in several columns.
+    #[error("{first}. There are problems in other columns too: {columns}")]
+    AndOthers {
+        /// The first.
+        first: Box<Problem>,
+        /// The other columns.
+        columns: String,
+    },
     /// A feature is not a number.
     #[error("{0}{hint}", hint = match .0 {
         BadNumber::NotANumber { hint: "", .. } => "; leave columns of text out with --ignore, or turn them into numbers",
@@ -100,9 +181,6 @@ pub enum Problem {
         /// The classes.
         classes: String,
     },
-    /// A class of the order has no sample.
-    #[error("no sample has the class {0:?} of --order; correct its spelling or leave it out")]
-    Unused(String),
     /// A class stands in the order twice.
     #[error("the class {0:?} stands twice in --order; name it once")]
     Twice(String),

@@ -5,16 +5,17 @@ use crate::{
     compute::{
         engine::Threads,
         lanes::InstructionSet,
+        loss::AnyLoss,
         network::{Kind, Visitor},
-        samples::Samples,
+        samples::{AnyFeatures, Samples},
     },
-    eval::scores::{Answers, Decoders, Test},
+    eval::scores::{Answers, Decoders, Test, Values},
     files,
 };
 use serde::Serialize;
 use simloss_core::{
     Error as CoreError, Label,
-    decoders::{Probabilities, argmax, expectation},
+    decoders::{Probabilities, argmax},
     layers::Layer,
     loss::{Criterion, Loss, Targets, softmax_into},
     metrics::ConfusionTable,
@@ -69,7 +70,7 @@ pub struct Prediction<'a> {
     /// The most probable class.
     pub argmax: Label,
     /// The expected value `sum_k p[k] v[k]`.
-    pub expectation: f32,
+    pub expectation: f64,
     /// One number per class.
     pub probabilities: &'a [f32],
     /// The same before the softmax.
@@ -77,7 +78,7 @@ pub struct Prediction<'a> {
 }
 
 /// Samples that are computed at a time.
-const BATCH: usize = 1024;
+pub const BATCH: usize = 1024;
 
 /// Scores of the samples `chosen`; `each` gets the prediction of every one of them, in their order, and ends the
 /// evaluation with its error.
@@ -107,70 +108,102 @@ pub fn evaluate<L: Loss<f32> + Sync>(
     if chosen.is_empty() {
         return Err(CoreError::Empty.into());
     }
-    kind.visit(Job { parameters, loss, samples, chosen, threads, each })?
-}
-
-struct Job<'a, L> {
-    parameters: &'a [f32],
-    loss: L,
-    samples: &'a dyn Samples,
-    chosen: &'a [u32],
-    threads: usize,
-    each: &'a mut dyn FnMut(Prediction<'_>) -> Result<(), Error>,
-}
-
-impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
-    type Output = Result<Summary, Error>;
-
-    fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<Summary, Error> {
-        let Job { parameters, loss, samples, chosen, threads, each } = self;
-        let classes = samples.class_names().len();
-        let network = Network::new(layers, Criterion::new(loss))?;
-        let mut engine = Threads::new(&network, threads, InstructionSet::chosen()?)?;
-        let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
-        let mut decoders = Decoders::new(&values)?;
-        let mut confusion = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
-        let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
-        let mut probabilities = vec![0.0; classes];
+    let classes = samples.class_names().len();
+    let values = Values::of(samples.class_values());
+    let mut decoders = Decoders::new(&values)?;
+    let mut confusion = ConfusionTable::in_memory(vec![0; classes * classes], classes)?;
+    let mut probabilities = vec![0.0; classes];
+    let mut drive = |step: &mut Step<'_>| {
         for chosen in chosen.chunks(BATCH) {
             let features = samples.batch(chosen)?;
             let labels: Vec<Option<Label>> =
                 chosen.iter().map(|&i| samples.labels().get(i as usize).copied()).collect();
-            let (losses, logits) = (&mut losses[..chosen.len()], &mut logits[..chosen.len() * classes]);
-            let targets = Targets::labels(&labels);
-            eval_step(
-                &mut engine,
-                parameters,
-                Evaluation { features: &features, targets, losses: &mut *losses, logits: &mut *logits },
-            )?;
-            let all = chosen.iter().zip(labels.iter().flatten()).zip(losses).zip(logits.chunks_exact(classes));
-            for (((&sample, &label), loss), logits) in all {
-                decoders.add(logits, label, *loss)?;
+            step(&features, &labels, &mut |i, loss, logits| {
+                let (Some(&sample), Some(&Some(label))) = (chosen.get(i), labels.get(i)) else { return Ok(()) };
+                decoders.add(logits, label, loss)?;
                 softmax_into(logits, &mut probabilities)?;
                 let argmax = argmax(logits)?;
                 confusion.update(label, argmax)?;
-                let expectation = expectation(Probabilities::new(&probabilities)?, &values)?;
+                let expectation = values.expectation(Probabilities::new(&probabilities)?)?;
                 let probabilities = &probabilities;
-                each(Prediction { sample, label, argmax, expectation, probabilities, logits })?;
-            }
+                each(Prediction { sample, label, argmax, expectation, probabilities, logits })
+            })?;
         }
-        let (superclass, failed) = match &samples.superclasses() {
-            Some(groups) => {
-                (confusion.superclass_accuracy(groups)?.value(), confusion.failed_superclass_accuracy(groups)?.value())
+        Ok(())
+    };
+    kind.visit(Pass { parameters, loss, classes, threads, drive: &mut drive })??;
+    let (superclass, failed) = match &samples.superclasses() {
+        Some(groups) => {
+            (confusion.superclass_accuracy(groups)?.value(), confusion.failed_superclass_accuracy(groups)?.value())
+        }
+        None => (None, None),
+    };
+    let scores = decoders.test()?;
+    Ok(Summary {
+        samples: chosen.len(),
+        accuracy: scores.scores.argmax.accuracy,
+        mae: scores.scores.argmax.mae,
+        mse: scores.scores.argmax.mse,
+        mae_expectation: scores.expectation.mae,
+        loss: scores.scores.loss,
+        superclass_accuracy: superclass,
+        failed_superclass_accuracy: failed,
+        scores,
+    })
+}
+
+/// Logits of samples that come batch by batch, by `drive`: it calls the step that it gets with each batch, of at most
+/// [`BATCH`] samples without labels.
+///
+/// # Errors
+/// [`Error::Core`] for parameters that do not fit the network, and logits that are not finite; those of `drive`.
+pub fn logits(
+    kind: &Kind,
+    parameters: &[f32],
+    threads: usize,
+    drive: &mut dyn FnMut(&mut Step<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let classes = kind.classes();
+    kind.visit(Pass { parameters, loss: AnyLoss::cross_entropy(classes)?, classes, threads, drive })?
+}
+
+/// Computes a batch, its labels where there are any, and calls back with the place, the loss and the logits of each sample.
+pub type Step<'s> = dyn FnMut(&AnyFeatures<'_>, &[Option<Label>], Each<'_>) -> Result<(), Error> + 's;
+
+/// What [`Step`] calls back.
+pub type Each<'e> = &'e mut dyn FnMut(usize, f32, &[f32]) -> Result<(), Error>;
+
+/// The one pass over samples, batch by batch.
+struct Pass<'a, L> {
+    parameters: &'a [f32],
+    loss: L,
+    classes: usize,
+    threads: usize,
+    drive: &'a mut dyn FnMut(&mut Step<'_>) -> Result<(), Error>,
+}
+
+impl<L: Loss<f32> + Sync> Visitor for Pass<'_, L> {
+    type Output = Result<(), Error>;
+
+    fn visit<N: Layer<f32> + Sync>(self, layers: N) -> Result<(), Error> {
+        let Pass { parameters, loss, classes, threads, drive } = self;
+        let network = Network::new(layers, Criterion::new(loss))?;
+        let mut engine = Threads::new(&network, threads, InstructionSet::chosen()?)?;
+        let (mut losses, mut logits) = (vec![0.0; BATCH], vec![0.0; BATCH * classes]);
+        drive(&mut |features, labels, each| {
+            let n = labels.len().min(BATCH);
+            let (losses, logits) = (&mut losses[..n], &mut logits[..n * classes]);
+            let targets = Targets::labels(labels);
+            eval_step(
+                &mut engine,
+                parameters,
+                Evaluation { features, targets, losses: &mut *losses, logits: &mut *logits },
+            )?;
+            let all = losses.iter().zip(logits.chunks_exact(classes)).enumerate();
+            for (i, (&loss, logits)) in all {
+                each(i, loss, logits)?;
             }
-            None => (None, None),
-        };
-        let scores = decoders.test()?;
-        Ok(Summary {
-            samples: chosen.len(),
-            accuracy: scores.scores.argmax.accuracy,
-            mae: scores.scores.argmax.mae,
-            mse: scores.scores.argmax.mse,
-            mae_expectation: scores.expectation.mae,
-            loss: scores.scores.loss,
-            superclass_accuracy: superclass,
-            failed_superclass_accuracy: failed,
-            scores,
+            Ok(())
         })
     }
 }
@@ -178,6 +211,7 @@ impl<L: Loss<f32> + Sync> Visitor for Job<'_, L> {
 /// Predictions as a table: `path,label,argmax,expectation` and one column of probabilities for each class.
 pub struct Table<'a> {
     samples: &'a dyn Samples,
+    values: Values,
     rows: csv::Writer<Vec<u8>>,
     failed: Option<csv::Error>,
 }
@@ -189,7 +223,7 @@ impl<'a> Table<'a> {
         let names = samples.class_names().iter().map(|name| format!("p({name})"));
         let first = ["path", "label", "argmax", "expectation"].map(str::to_owned);
         let failed = rows.write_record(first.into_iter().chain(names)).err();
-        Table { samples, rows, failed }
+        Table { samples, values: Values::of(samples.class_values()), rows, failed }
     }
 
     /// One row more.
@@ -197,7 +231,7 @@ impl<'a> Table<'a> {
         let Prediction { sample, label, argmax, expectation, probabilities, .. } = prediction;
         let name = |label: Label| self.samples.class_names().get(label.index()).cloned().unwrap_or_default();
         let first = [self.samples.path(sample), name(label), name(argmax)];
-        let numbers = [expectation].iter().chain(probabilities).map(f32::to_string).collect::<Vec<_>>();
+        let numbers = [self.values.text(expectation)].into_iter().chain(probabilities.iter().map(f32::to_string));
         let row = self.rows.write_record(first.into_iter().chain(numbers));
         self.failed = self.failed.take().or(row.err());
     }

@@ -56,10 +56,80 @@ pub struct Test {
     pub confusion: Vec<Vec<u64>>,
 }
 
+/// What classes stand for, in the precision that distances between them need.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Values {
+    /// 32 bits: what is lost is below a thousandth of the least distance.
+    Narrow(Vec<f32>),
+    /// 64 bits, for dates and the like: `f32` would make one value of 20210131 and 20210132.
+    Wide(Vec<f64>),
+}
+
+impl Values {
+    /// The greatest value in units of the least distance for which 32 bits do.
+    const NARROW: f64 = 4096.0;
+
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let least =
+            sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|&gap| gap > 0.0).fold(f64::INFINITY, f64::min);
+        let greatest = values.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        match greatest <= Self::NARROW * least {
+            true => Values::Narrow(values.iter().map(|&x| x as f32).collect()),
+            false => Values::Wide(values.to_vec()),
+        }
+    }
+
+    /// How many classes.
+    fn classes(&self) -> usize {
+        match self {
+            Values::Narrow(values) => values.len(),
+            Values::Wide(values) => values.len(),
+        }
+    }
+
+    /// The expected value of a sample's probabilities.
+    pub(crate) fn expectation(&self, p: Probabilities<'_, f32>) -> Result<f64, Error> {
+        match self {
+            Values::Narrow(values) => Ok(expectation(p, values)?.into()),
+            Values::Wide(values) => {
+                let wide: Vec<f64> = p.as_slice().iter().map(|&p| p.into()).collect();
+                expectation(Probabilities::new(&wide)?, values)
+            }
+        }
+    }
+
+    /// Counts how far the expected value is from that of the class `y`.
+    fn add_expectation(&self, errors: &mut ValueErrors, y: Label, p: Probabilities<'_, f32>) -> Result<(), Error> {
+        let expected = self.expectation(p)?;
+        match self {
+            Values::Narrow(values) => errors.update(values[y.index()], expected as f32),
+            Values::Wide(values) => errors.update(values[y.index()], expected),
+        }
+    }
+
+    /// A value, as it is written: with no more digits than its precision has.
+    pub(crate) fn text(&self, value: f64) -> String {
+        match self {
+            Values::Narrow(_) => (value as f32).to_string(),
+            Values::Wide(_) => value.to_string(),
+        }
+    }
+
+    /// Errors of the classes that were answered.
+    pub(crate) fn errors(&self, confusion: &ConfusionTable<Vec<u64>>) -> Result<ValueErrors, Error> {
+        match self {
+            Values::Narrow(values) => confusion.errors(values),
+            Values::Wide(values) => confusion.errors(values),
+        }
+    }
+}
+
 /// Collects the scores of samples.
 #[derive(Debug)]
 pub(crate) struct Scorer<'a> {
-    values: &'a [f32],
+    values: &'a Values,
     cross_entropy: CrossEntropy,
     scratch: Vec<f32>,
     work: Vec<f32>,
@@ -69,8 +139,8 @@ pub(crate) struct Scorer<'a> {
 
 impl<'a> Scorer<'a> {
     /// No samples; `values` are what the classes stand for.
-    pub(crate) fn new(values: &'a [f32]) -> Result<Self, Error> {
-        let classes = values.len();
+    pub(crate) fn new(values: &'a Values) -> Result<Self, Error> {
+        let classes = values.classes();
         Ok(Scorer {
             values,
             cross_entropy: CrossEntropy::new(classes)?,
@@ -121,8 +191,8 @@ pub(crate) struct Decoders<'a> {
 
 impl<'a> Decoders<'a> {
     /// As [`Scorer::new`].
-    pub(crate) fn new(values: &'a [f32]) -> Result<Self, Error> {
-        let classes = values.len();
+    pub(crate) fn new(values: &'a Values) -> Result<Self, Error> {
+        let classes = values.classes();
         let table = || ConfusionTable::in_memory(vec![0; classes * classes], classes);
         Ok(Decoders {
             scorer: Scorer::new(values)?,
@@ -137,7 +207,7 @@ impl<'a> Decoders<'a> {
     pub(crate) fn add(&mut self, logits: &[f32], y: Label, loss: f32) -> Result<(), Error> {
         let values = self.scorer.values;
         let p = self.scorer.add(logits, y, loss)?;
-        self.expectation.update(values[y.index()], expectation(p, values)?)?;
+        values.add_expectation(&mut self.expectation, y, p)?;
         self.median.update(y, median(p))?;
         self.minimum_risk.update(y, self.costs.minimum_risk(p)?)
     }
@@ -160,8 +230,8 @@ impl<'a> Decoders<'a> {
     }
 }
 
-fn answers(confusion: &ConfusionTable<Vec<u64>>, values: &[f32]) -> Result<Answers, Error> {
-    let errors = confusion.errors(values)?;
+fn answers(confusion: &ConfusionTable<Vec<u64>>, values: &Values) -> Result<Answers, Error> {
+    let errors = values.errors(confusion)?;
     Ok(Answers {
         accuracy: confusion.accuracy().value(),
         within_one: confusion.within(1).value(),
@@ -176,10 +246,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn dates_keep_their_distances() -> Result<(), Error> {
+        assert!(matches!(Values::of(&[1.0, 2.0, 90.0]), Values::Narrow(_)));
+        assert!(matches!(Values::of(&[0.1, 0.2, 0.9]), Values::Narrow(_)));
+        for days in [[100_000_001.0, 100_000_002.0, 100_000_003.0], [1e6 + 0.01, 1e6 + 1.01, 1e6 + 2.01]] {
+            let values = Values::of(&days);
+            let mut decoders = Decoders::new(&values)?;
+            // The last class is answered, and the first is right.
+            decoders.add(&[0.0, 0.0, 40.0], Label::new(0, 3)?, 0.5)?;
+            let test = decoders.test()?;
+            let close = |found: Option<f64>| assert!((found.unwrap_or(0.0) - 2.0).abs() < 1e-6, "{found:?}");
+            close(test.scores.argmax.mae);
+            close(test.expectation.mae);
+            close(test.median.mae);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn every_decoder_answers_for_itself() -> Result<(), Error> {
         // Probabilities .4, .25, .35 of the values 10, 20, 40: argmax 10, median 20, mean 23.
         let logits = [0.4f32, 0.25, 0.35].map(f32::ln);
-        let mut decoders = Decoders::new(&[10.0, 20.0, 40.0])?;
+        let values = Values::of(&[10.0, 20.0, 40.0]);
+        let mut decoders = Decoders::new(&values)?;
         decoders.add(&logits, Label::new(1, 3)?, 0.5)?;
         let test = decoders.test()?;
         assert_eq!(

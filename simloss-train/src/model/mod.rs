@@ -13,7 +13,10 @@ pub mod firmware;
 use crate::{
     Error, VERSION,
     compute::network::{Kind, Tensor},
-    data::{Standardiser, table::Known},
+    data::{
+        Standardiser,
+        table::{Column, Known},
+    },
     error::Expected,
     files::{self, Safe},
     input,
@@ -47,6 +50,9 @@ pub struct Model {
     /// The name of each feature of a table; none of images, and in files of versions that did not keep them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
+    /// The columns of a table that these are made of: its categories too. None where all are numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
     /// How features are scaled before they enter the network.
     pub standardiser: Option<Standardiser>,
     /// The loss it was trained with.
@@ -86,14 +92,15 @@ impl Model {
     /// What it knows of the tables it judges.
     pub fn known(&self) -> Known<'_> {
         let (features, class_names, class_values) = (&self.features, &self.class_names, &self.class_values);
-        Known { features, class_names, class_values, ordered: self.is_ordered() }
+        let fills = self.standardiser.as_ref().is_some_and(|scale| !scale.median().is_empty());
+        Known { features, columns: &self.columns, fills, class_names, class_values, ordered: self.is_ordered() }
     }
 
     /// Whether its classes are in an order, so that distances between them mean something: the data said so, their names
     /// are numbers, or the loss takes them to be.
     pub fn is_ordered(&self) -> bool {
         self.ordered
-            || self.class_names.iter().all(|name| name.parse::<f64>().is_ok())
+            || input::numbers_in_order(&self.class_names).is_some()
             || matches!(self.loss.similarity.as_str(), "order" | "circular")
     }
 
@@ -105,6 +112,11 @@ impl Model {
                 _ if model.class_names.len() != classes || model.class_values.len() != classes => "classes",
                 Some(scale) if !scale.is_valid() || scale.width() != model.network.inputs() => "standardiser",
                 _ if ![0, model.network.inputs()].contains(&model.features.len()) => "features",
+                _ if !model.columns.is_empty()
+                    && !model.columns.iter().flat_map(Column::features).eq(model.features.iter().cloned()) =>
+                {
+                    "columns"
+                }
                 _ if ![0, classes].contains(&model.groups.len()) => "superclasses",
                 _ => return Ok(model.network.tensors()),
             };
@@ -263,13 +275,13 @@ fn load<A: DeserializeOwned>(
     let about: A = serde_json::from_str(&about).map_err(|e| wrong(&e))?;
     let tensors = tensors(&about).map_err(|problem| wrong(&problem))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(&e))?;
-    let numbers = numbers(&file, tensors, &[]).map_err(|problem| wrong(&problem))?;
+    let numbers = numbers(&file, tensors).map_err(|problem| wrong(&problem))?;
     Ok((about, numbers))
 }
 
-/// The numbers of `tensors`, which must be all that the file holds beside `others`.
-pub(crate) fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>, others: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-    let known = |name: &str| others.contains(&name) || tensors.iter().any(|tensor| tensor.name == name);
+/// The numbers of `tensors`, which must be all that the file holds.
+fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>) -> Result<Vec<Vec<f32>>, String> {
+    let known = |name: &str| tensors.iter().any(|tensor| tensor.name == name);
     if let Some(name) = file.names().into_iter().find(|name| !known(name)) {
         return Err(format!("it has a tensor {name}, which its network has not"));
     }
@@ -289,7 +301,7 @@ pub(crate) fn numbers(file: &SafeTensors<'_>, tensors: Vec<Tensor>, others: &[&s
     Ok(found)
 }
 
-fn finite(name: &str, numbers: &[f32]) -> Result<(), String> {
+pub(crate) fn finite(name: &str, numbers: &[f32]) -> Result<(), String> {
     match numbers.iter().position(|x| !x.is_finite()) {
         Some(at) => Err(format!("number {at} of tensor {name} is {}", numbers[at])),
         None => Ok(()),
@@ -308,6 +320,7 @@ mod tests {
             class_values: vec![0.0, 1.5],
             ordered: true,
             features: vec!["x".to_owned(), "y".to_owned()],
+            columns: vec![],
             standardiser: Some(Standardiser::fit(&[1.0, 2.0, 3.0, 5.0], 2, &[0, 1])),
             loss: LossDescription {
                 similarity: "order".to_owned(),

@@ -23,7 +23,7 @@ use crate::{
     error::Expected,
     eval::{
         infer::{Prediction, evaluate},
-        scores::Scorer,
+        scores::{Scorer, Values},
     },
     files,
     model::Model,
@@ -208,7 +208,7 @@ fn compute(
     let most = counts.iter().max().copied().unwrap_or(0);
     let class = Label::new(counts.iter().position(|&n| n == most).unwrap_or(0), classes)?;
 
-    let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
+    let values = Values::of(samples.class_values());
     let (mut before, mut after) = (Scorer::new(&values)?, Scorer::new(&values)?);
     let risk = superclasses.map(|of| {
         let cost = |k: usize, c: usize| if of[k] == of[c] { 0.0f32 } else { 1.0 };

@@ -36,7 +36,7 @@ use crate::{
         task::Data,
     },
     data::{Split, Standardiser, images::Augmentation, stream},
-    eval::scores::{Decoders, Scorer},
+    eval::scores::{Decoders, Scorer, Values},
     model::{Model, State},
     run::{
         folder::Folder,
@@ -231,7 +231,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
         let network = Network::new(layers, objective.criterion()?)?;
         let mut engine = Threads::new(&network, settings.threads, set)?;
         let adam = Adam::new(settings.rate)?;
-        let values: Vec<f32> = samples.class_values().iter().map(|&value| value as f32).collect();
+        let values = Values::of(samples.class_values());
         let interrupted = || Error::Interrupted { folder: out.map(|out| out.dir.clone()) };
 
         let mut record = Record {
@@ -262,6 +262,7 @@ impl<L: Loss<f32> + Sync> Visitor for Run<'_, L> {
             class_values: samples.class_values().to_vec(),
             ordered: samples.is_ordered(),
             features: samples.feature_names().to_vec(),
+            columns: samples.columns().to_vec(),
             standardiser: standardiser.clone(),
             loss: loss_description.clone(),
             groups: groups.to_vec(),

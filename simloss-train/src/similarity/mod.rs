@@ -368,6 +368,15 @@ impl Request {
                 (Source::Matrix(matrix), names)
             }
         };
+        if let Source::Superclass(groups) = &source {
+            let count = groups.iter().collect::<HashSet<_>>().len();
+            let problem = match count {
+                1 => Some("all classes are of one superclass: all are equally similar"),
+                _ if count == groups.len() => Some("every class has a superclass of its own: no two are similar"),
+                _ => None,
+            };
+            notes.extend(problem.map(|problem| format!("the superclasses group nothing; {problem}")));
+        }
         let kept: HashSet<&String> = names.iter().flatten().collect();
         let unnamed: Vec<String> =
             classes.unwrap_or(&[]).iter().filter(|class| !kept.contains(class)).cloned().collect();

@@ -1,4 +1,5 @@
-//! Square matrices in NumPy's format (`.npy`): `f32` or `f64`, of either byte order, by rows or by columns.
+//! Square matrices in NumPy's format (`.npy`): floats of 16, 32 or 64 bits, whole numbers or truth values, of either byte
+//! order, by rows or by columns.
 
 use super::{MOST_CLASSES, Problem};
 use crate::{Error, error::place::InFile};
@@ -13,7 +14,7 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 const FRONT: u64 = 12;
 /// The longest header: that of the first version.
 const MOST_HEADER: u64 = 1 << 16;
-const HINT: &str = "save it with numpy.save, as a square matrix of float32 or float64";
+const HINT: &str = "save it with numpy.save, as a square matrix of numbers, such as float32";
 
 /// Whether the file begins as NumPy's do.
 ///
@@ -52,10 +53,27 @@ pub(super) fn read(path: &Path) -> Result<(usize, Vec<f32>), Error> {
         _ => return Err(wrong(format!("its shape is {shape:?}; there must be from 2 to {MOST_CLASSES} classes"))),
     };
     let cut = |e: std::io::Error| wrong(format!("its numbers cannot be read: {e}"));
-    let numbers: Vec<f32> = match file.dtype().descr().trim_matches('\'') {
-        "<f4" | ">f4" => file.into_vec::<f32>().map_err(cut)?,
-        "<f8" | ">f8" => file.into_vec::<f64>().map_err(cut)?.into_iter().map(|x| x as f32).collect(),
-        other => return Err(wrong(format!("its numbers are {other}"))),
+    let descr = file.dtype().descr();
+    macro_rules! numbers {
+        ($of:ty, $x:ident => $to:expr) => {
+            file.into_vec::<$of>().map_err(cut)?.into_iter().map(|$x| $to).collect()
+        };
+    }
+    // The first character is the order of bytes.
+    let numbers: Vec<f32> = match descr.trim_matches('\'').get(1..).unwrap_or_default() {
+        "f4" => file.into_vec::<f32>().map_err(cut)?,
+        "f8" => numbers!(f64, x => x as f32),
+        "f2" => numbers!(half::f16, x => x.to_f32()),
+        "i1" => numbers!(i8, x => x.into()),
+        "i2" => numbers!(i16, x => x.into()),
+        "i4" => numbers!(i32, x => x as f32),
+        "i8" => numbers!(i64, x => x as f32),
+        "u1" => numbers!(u8, x => x.into()),
+        "u2" => numbers!(u16, x => x.into()),
+        "u4" => numbers!(u32, x => x as f32),
+        "u8" => numbers!(u64, x => x as f32),
+        "b1" => numbers!(bool, x => u8::from(x).into()),
+        _ => return Err(wrong(format!("its numbers are {}", descr.trim_matches('\'')))),
     };
     Ok(match order {
         npyz::Order::C => (n, numbers),
@@ -90,6 +108,32 @@ mod tests {
         assert!(found[3].is_nan());
         write(&[2, 2], &numbers, npyz::Order::Fortran);
         assert_eq!(read(&path)?.1[..3], [1.0, 0.25, 0.5]);
+        // Numbers of other kinds, as NumPy writes them: 1, 0, 0, 1.
+        let of = |descr: &str, one: &[u8]| {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 2), }}");
+            let mut file = b"\x93NUMPY\x01\0v\0".to_vec();
+            file.extend(format!("{header:<117}\n").as_bytes());
+            let zero = vec![0; one.len()];
+            file.extend([one, &zero, &zero, one].concat());
+            std::fs::write(&path, file).unwrap();
+        };
+        for (descr, one) in [
+            ("<f2", &0x3c00u16.to_le_bytes()[..]),
+            (">f2", &0x3c00u16.to_be_bytes()),
+            (">f4", &1f32.to_be_bytes()),
+            ("|i1", &[1]),
+            ("<i2", &1i16.to_le_bytes()),
+            (">i4", &1i32.to_be_bytes()),
+            ("<i8", &1i64.to_le_bytes()),
+            ("|u1", &[1]),
+            ("<u8", &1u64.to_le_bytes()),
+            ("|b1", &[1]),
+        ] {
+            of(descr, one);
+            assert_eq!(read(&path)?, (2, vec![1.0, 0.0, 0.0, 1.0]), "{descr}");
+        }
+        of("<c8", &[0; 8]);
+        assert!(refused().contains("its numbers are <c8; save it with"), "{}", refused());
         write(&[4], &numbers, npyz::Order::C);
         assert!(refused().contains("s.npy: its shape is [4]"));
         write(&[1, 4], &numbers, npyz::Order::C);

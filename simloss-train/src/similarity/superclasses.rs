@@ -1,7 +1,7 @@
 //! Classes in groups, from a CSV file.
 //!
-//! The first row names the columns `class` and `superclass`, in any order; each row below puts one class into one
-//! superclass:
+//! The first row names the columns `class` and `superclass`, in any order and case, with or without others, which are not
+//! read; each row below puts one class into one superclass:
 //!
 //! ```text
 //! class,superclass
@@ -11,11 +11,7 @@
 //! ```
 
 use super::{MOST_CLASSES, Problem, distinct, names::Wanted};
-use crate::{
-    Error,
-    error::place::{InFile, list},
-    input,
-};
+use crate::{Error, error::place::InFile, input};
 use simloss_core::similarity::Taxonomy;
 use std::{collections::BTreeMap, path::Path};
 
@@ -39,28 +35,20 @@ pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<(Vec<String>, Vec<u16>),
 }
 
 fn parse(path: &Path, text: &str) -> Result<(Vec<String>, Vec<String>), InFile<Problem>> {
-    let mut rows = input::rows(text);
-    let expected = "its first row should name the columns class and superclass";
-    let (_, header) = rows.next().ok_or_else(|| InFile::file(path, Problem::Empty { expected }))?;
-    let find = |name| header.iter().position(|column| column == name);
-    let (Some(class), Some(superclass), 2) = (find("class"), find("superclass"), header.len()) else {
-        let columns: Vec<&str> = header.iter().collect();
-        return Err(InFile::file(
-            path,
-            Problem::Columns { expected: "\"class\" and \"superclass\"", found: list(&columns) },
-        )
-        .line(1));
-    };
+    if text.trim().is_empty() {
+        let expected = "its first row should name the columns class and superclass";
+        return Err(InFile::file(path, Problem::Empty { expected }));
+    }
+    let rows = input::columns(text, ["class", "superclass"]).map_err(|found| {
+        InFile::file(path, Problem::Columns { expected: "\"class\" and \"superclass\"", found }).line(1)
+    })?;
     let (mut names, mut superclasses) = (vec![], vec![]);
-    for (line, row) in rows {
-        if row.len() != 2 {
-            return Err(InFile::file(path, Problem::Ragged { expected: 2, found: row.len() }).line(line));
-        }
-        if row[superclass].is_empty() {
+    for (line, [class, superclass]) in rows {
+        if superclass.is_empty() {
             return Err(InFile::file(path, Problem::Unnamed).line(line).column("superclass"));
         }
-        names.push(row[class].to_owned());
-        superclasses.push(row[superclass].to_owned());
+        names.push(class);
+        superclasses.push(superclass);
     }
     distinct(path, &names)?;
     if !(2..=MOST_CLASSES).contains(&names.len()) {
@@ -91,7 +79,7 @@ mod tests {
 
     #[test]
     fn classes_of_one_superclass_are_similar() -> Result<(), Error> {
-        let text = "superclass,class\ntree,maple\nflower,rose\ntree,oak\n";
+        let text = "Superclass,note,CLASS\ntree,x,maple\nflower,,rose\ntree,y,oak\n";
         let (names, superclasses) = parse(Path::new("p.csv"), text)?;
         assert_eq!(
             (&names[..], &superclasses[..]),
@@ -111,7 +99,7 @@ mod tests {
         for (text, message) in [
             ("", "p.csv: the file is empty"),
             ("class,group\na,b\n", "must name the columns \"class\" and \"superclass\"; it names \"class\", \"group\""),
-            ("class,superclass\na\n", "line 2: the row has 1 fields"),
+            ("class,superclass\na\n", "line 2, column \"superclass\": a name is empty"),
             ("class,superclass\na,\n", "line 2, column \"superclass\": a name is empty"),
             ("class,superclass\na,x\na,x\n", "the name \"a\" stands twice"),
             ("class,superclass\na,x\n", "from 2 to 4096 classes, not 1"),

@@ -60,16 +60,45 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u
 
 /// Whether what follows the first line is no line of text with a word and `width` numbers.
 fn is_binary(rest: &[u8], width: usize) -> bool {
+    // Blank lines may follow the first one in text.
+    let rest = &rest[rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count()..];
     let line = rest.split(|&b| b == b'\n').next().unwrap_or(rest);
     let Ok(line) = std::str::from_utf8(line) else { return true };
-    let numbers = line.split([' ', '\t', '\r']).skip(1).filter(|field| !field.is_empty());
-    !rest.is_empty() && numbers.filter(|field| field.parse::<f32>().is_ok()).count() != width
+    !rest.is_empty() && numbers_behind(line).min(width) != width
+}
+
+/// The numbers that a line ends with, behind at least one word.
+fn numbers_behind(line: &str) -> usize {
+    let fields: Vec<&str> = line.split_ascii_whitespace().skip(1).collect();
+    fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count()
+}
+
+/// Where the last `n` fields of a line begin; none if it has fewer.
+fn last_fields(line: &[u8], n: usize) -> Option<usize> {
+    let mut end = line.len();
+    for _ in 0..n {
+        end = line[..end].iter().rposition(|b| !b.is_ascii_whitespace())?;
+        end = line[..end].iter().rposition(|b| b.is_ascii_whitespace())? + 1;
+    }
+    Some(end)
+}
+
+/// A line up to its first blank.
+fn first_word(line: &[u8]) -> &[u8] {
+    line.split(u8::is_ascii_whitespace).next().unwrap_or(line)
+}
+
+/// Whether a field is a number, or nothing.
+fn is_number(field: &[u8]) -> bool {
+    field.is_empty() || std::str::from_utf8(field).is_ok_and(|field| field.parse::<f32>().is_ok())
 }
 
 struct Reading<'a> {
     path: &'a Path,
     /// The words to keep; none for all of them.
     wanted: Option<HashSet<&'a [u8]>>,
+    /// What those begin with, up to a blank.
+    begin: HashSet<&'a [u8]>,
     /// Where each word that was found stands in `vectors`.
     places: HashMap<Vec<u8>, usize>,
     vectors: Vec<(String, Vec<f32>)>,
@@ -80,10 +109,20 @@ impl<'a> Reading<'a> {
         let file = File::open(path).map_err(Error::file("read", path))?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
         let failed = |error| Error::file("read", path)(error);
-        let mut reading = Reading { path, wanted, places: HashMap::new(), vectors: vec![] };
+        let begin = wanted.iter().flatten().map(|word| first_word(word)).collect();
+        let mut reading = Reading { path, wanted, begin, places: HashMap::new(), vectors: vec![] };
 
-        let mut line = vec![];
-        read_line(&mut reader, &mut line).map_err(failed)?;
+        let (mut line, mut number) = (vec![], 0);
+        // Blank lines before the first one, and a byte order mark, say nothing.
+        while read_line(&mut reader, &mut line).map_err(failed)? > 0 {
+            number += 1;
+            if number == 1 && line.starts_with(b"\xef\xbb\xbf") {
+                line.drain(..3);
+            }
+            if !line.trim_ascii().is_empty() {
+                break;
+            }
+        }
         let Some(first) = std::str::from_utf8(&line).ok().map(str::trim_end).filter(|line| !line.is_empty()) else {
             return Err(problem(path, "the first line is empty or no text".to_owned(), FORMATS).into());
         };
@@ -92,7 +131,7 @@ impl<'a> Reading<'a> {
             [words, numbers] => words.parse().ok().zip(numbers.parse().ok()).map(|(a, b)| [a, b]),
             _ => None,
         };
-        let width = header.map_or(fields.len().saturating_sub(1), |[_, width]| width);
+        let width = header.map_or(numbers_behind(first), |[_, width]| width);
         if width == 0 || width > MOST_NUMBERS {
             let what = format!("the first line makes {width} numbers a word, outside 1 to {MOST_NUMBERS}");
             return Err(problem(path, what, FORMATS).into());
@@ -101,10 +140,10 @@ impl<'a> Reading<'a> {
             Some([count, _]) if is_binary(reader.fill_buf().map_err(failed)?, width) => {
                 reading.binary(&mut reader, count, width)?;
             }
-            Some(_) => reading.text(&mut reader, 2, width)?,
+            Some(_) => reading.text(&mut reader, number + 1, width)?,
             None => {
-                reading.line(&line, 1, width)?;
-                reading.text(&mut reader, 2, width)?;
+                reading.line(&line, number, width)?;
+                reading.text(&mut reader, number + 1, width)?;
             }
         }
         Ok(reading)
@@ -125,10 +164,18 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// One line. Words with spaces in them (there are some) are not wanted: numbers are counted from the end.
+    /// One line. A word may have blanks in it: numbers are counted from the end.
     fn line(&mut self, line: &[u8], number: u64, width: usize) -> Result<(), Error> {
-        let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
-        if line.trim_ascii().is_empty() || !self.wants(&line[..end]) {
+        let line = line.trim_ascii();
+        if line.is_empty() || (self.wanted.is_some() && !self.begin.contains(first_word(line))) {
+            return Ok(());
+        }
+        // Where the end of a line is no vector, its first word is what it was meant for.
+        let whole = |at: &usize| *at > 0 && line[*at..].split(u8::is_ascii_whitespace).all(is_number);
+        let end = last_fields(line, width)
+            .filter(whole)
+            .map_or(first_word(line).len(), |at| line[..at].trim_ascii_end().len());
+        if !self.wants(&line[..end]) {
             return Ok(());
         }
         let rest = String::from_utf8_lossy(&line[end..]);
@@ -303,6 +350,25 @@ mod tests {
             std::fs::write(&path, file)?;
             let found = read(&path, &words(&["bee", "cat", "dog", "bee"]))?;
             assert_eq!(found, [Some(vec![0.25, 0.0]), None, Some(vec![1.0, 2.0]), Some(vec![0.25, 0.0])], "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn words_may_have_blanks_and_lines_may_be_empty() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("v");
+        for text in [
+            "the 9 9\ncat 5 7 7\ncat 1 2\npolar bear 3 4\n",
+            "\u{feff}the 9 9\ncat 1 2\npolar bear 3 4\n",
+            "3 2\n\ncat 1 2\r\n\r\npolar bear 3 4\n",
+            "\u{feff}3 2\n\n\ncat 1 2\npolar bear 3 4",
+            "\n\npolar bear 3 4\ncat 1 2\n",
+            "polar\tbear 1 1\npolar bear\t3\t4\n  cat 1 2\n",
+        ] {
+            std::fs::write(&path, text)?;
+            let found = read(&path, &words(&["cat", "polar bear", "bear", "polar"]))?;
+            assert_eq!(found, [Some(vec![1.0, 2.0]), Some(vec![3.0, 4.0]), None, None], "{text:?}");
         }
         Ok(())
     }

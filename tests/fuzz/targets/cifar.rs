@@ -2,7 +2,7 @@
 //! CIFAR-100 in a folder, one of its four files hostile, and as an archive.
 use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::{Bytes, file, is_clear};
-use simloss_train::data::images::cifar;
+use simloss_train::data::read::images::cifar;
 use std::fs;
 
 const FILES: [&str; 4] = ["train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"];

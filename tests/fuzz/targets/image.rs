@@ -2,7 +2,7 @@
 //! PNG and JPEG, decoded and resized.
 use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::is_clear;
-use simloss_train::data::images::{decode, resize::Resize};
+use simloss_train::data::read::images::{decode, resize::Resize};
 
 fuzz_target!(|data: &[u8]| {
     match decode::decode(data) {

@@ -4,7 +4,7 @@ use libfuzzer_sys::fuzz_target;
 use simloss_fuzz::{Bytes, file, is_clear};
 use simloss_train::data::{
     Split,
-    table::{self, Columns},
+    read::csv::{self, Columns},
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -25,11 +25,11 @@ fuzz_target!(|data: &[u8]| {
         order: (how & 1 == 1).then(|| ["low", "high"].map(str::to_owned).to_vec()),
         ignore: if how & 2 == 2 { vec!["id".to_owned()] } else { vec![] },
     };
-    match table::read(&path, &columns) {
+    match csv::read(&path, &columns) {
         Ok(table) => {
             let data = &table.data;
             assert!(data.features().iter().all(|x| x.is_finite()));
-            assert!(data.classes() >= 2 && data.samples() >= table::FEWEST_SAMPLES);
+            assert!(data.classes() >= 2 && data.samples() >= csv::FEWEST_SAMPLES);
             assert_eq!(data.features().len(), data.samples() * data.feature_names().len());
             match Split::stratified(data, 1) {
                 Ok(split) => {

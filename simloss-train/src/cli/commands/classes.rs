@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    data::images::{ImageSet, cifar},
+    data::{images::ImageSet, read::images::cifar},
     similarity::{
         Loaded, Request,
         names::{Aliases, Unnamed},

@@ -5,7 +5,7 @@ use crate::{
     Error, VERSION,
     cli::{ExportCommand, ImportCommand, LossArg, Names, SimilarityArgs},
     compute::network::Kind as Network,
-    files,
+    files, input,
     model::{
         self, Model,
         checkpoint::{self, Checkpoint},
@@ -51,7 +51,8 @@ fn export_head(
     similarity: &SimilarityArgs,
     loss: Option<LossArg>,
 ) -> Result<String, Error> {
-    let Checkpoint { network, parameters, standardiser, model } = checkpoint::read(path)?;
+    let Checkpoint { network, parameters, standardiser, model, notes } = checkpoint::read(path)?;
+    notes.iter().for_each(|text| load::note(text));
     let wanted = Wanted::of(similarity, loss, model.as_ref(), Kind::None)?;
     let head = Head::of(&network, layers)?;
     let names = model.as_ref().map(|model| &model.class_names[..]);
@@ -86,7 +87,8 @@ fn export_head(
 
 /// A slot of a device back into the model whose head it is.
 fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
-    let Checkpoint { network, mut parameters, standardiser, model } = checkpoint::read(base)?;
+    let Checkpoint { network, mut parameters, standardiser, model, notes } = checkpoint::read(base)?;
+    notes.iter().for_each(|text| load::note(text));
     let slot = model::bytes(path, SLOT)?;
     // One dense layer, or two: the slot's shape says which.
     let one = Head::of(&network, 1)?;
@@ -111,7 +113,8 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
     if let Some(base) = base {
         return import_slot(&checkpoint, &base, &out);
     }
-    let Checkpoint { network, parameters, standardiser, .. } = checkpoint::read(&checkpoint)?;
+    let Checkpoint { network, parameters, standardiser, notes, .. } = checkpoint::read(&checkpoint)?;
+    notes.iter().for_each(|text| load::note(text));
     if let (Network::Table { .. }, None) = (&network, &standardiser) {
         let names = checkpoint::STANDARDISER.join(" and ");
         load::note(&format!("the file holds no {names}: features enter the network as they are"));
@@ -119,7 +122,7 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
     let classes = network.classes();
     let class_names = match (ages, names) {
         (Some(ages), _) => ages.range().map(|age| age.to_string()).collect(),
-        (None, Some(names)) => load::names(names)?,
+        (None, Some(names)) => load::names(names, "--names")?,
         (None, None) => (0..classes).map(|class| class.to_string()).collect::<Vec<_>>(),
     };
     if class_names.len() != classes {
@@ -127,14 +130,14 @@ pub(super) fn import(command: ImportCommand) -> Result<String, Error> {
         return Err(Error::Usage(format!("the network has {classes} classes, but {found} are named")));
     }
     // Names that are all numbers are what their classes stand for.
-    let numbers: Option<Vec<f64>> = class_names.iter().map(|name| name.parse().ok()).collect();
-    let values = numbers.filter(|numbers| numbers.iter().all(|&x| (x as f32).is_finite()));
+    let values: Option<Vec<f64>> = class_names.iter().map(|name| input::class_number(name)).collect();
     let model = Model {
         version: VERSION.to_owned(),
         class_values: values.unwrap_or_else(|| (0..classes).map(|class| class as f64).collect()),
         class_names,
         ordered: false,
         features: vec![],
+        columns: vec![],
         standardiser,
         loss: LossDescription { similarity: "unknown".to_owned(), ..LossDescription::cross_entropy() },
         groups: vec![],

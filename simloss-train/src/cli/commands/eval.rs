@@ -14,14 +14,15 @@ use crate::{
     },
     data::{
         images::{ImageSet, Part},
-        table,
+        read::{csv, images::cifar},
+        table::Table,
     },
     error::{Expected, place::list},
     eval::{
-        infer::{Prediction, Summary, Table, evaluate},
+        infer::{self, Prediction, Summary, evaluate},
         scores::Answers,
     },
-    files,
+    files, input,
     model::{
         Model,
         checkpoint::{self, Checkpoint},
@@ -54,8 +55,10 @@ pub(super) fn eval(command: EvalCommand, stop: &AtomicBool) -> Result<String, Er
         EvalCommand::Age { images, eval } => age(images, eval, stop),
         EvalCommand::Cifar100 { images, eval } => cifar100(images, eval, stop),
         EvalCommand::Folder { images, eval } => folder(images, eval, stop),
-        EvalCommand::Table { file, label, ignore, eval } => {
-            let columns = table::Columns { label, order: None, ignore };
+        EvalCommand::Table { file, label, ignore, form, eval } => {
+            let ignore = ignore.into_iter().flat_map(|list| list.0).collect();
+            let (missing, form) = (form.missing.into(), form.form());
+            let columns = csv::Columns { label, ignore, missing, form, ..csv::Columns::default() };
             of_table(&file, &columns, eval, stop)
         }
     }
@@ -90,7 +93,7 @@ fn cifar100(images: Cifar100Args, eval: EvalArgs, stop: &AtomicBool) -> Result<S
     let set = match &trained.model {
         Some(model) => only(set, &model.class_names)?,
         None if trained.network.classes() == set.classes() => set,
-        None => crate::data::images::cifar::published(set)?,
+        None => cifar::published(set)?,
     };
     judge_images(&set, false, &trained, eval, stop)
 }
@@ -114,15 +117,17 @@ fn folder(images: FolderArgs, eval: EvalArgs, stop: &AtomicBool) -> Result<Strin
         Some(model) => set.with_classes(&model.class_names, &model.class_values)?,
         None => set,
     };
-    // Names that are numbers are in their order.
-    let ordered = set.class_names().iter().all(|name| name.parse::<f64>().is_ok());
+    let ordered =
+        trained.model.as_ref().map_or_else(|| input::numbers_in_order(set.class_names()).is_some(), Model::is_ordered);
     judge_images(&set, ordered, &trained, eval, stop)
 }
 
-fn of_table(file: &Path, columns: &table::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
+fn of_table(file: &Path, columns: &csv::Columns, eval: EvalArgs, stop: &AtomicBool) -> Result<String, Error> {
     let trained = checkpoint::read(&eval.checkpoint)?;
+    trained.notes.iter().for_each(|text| note(text));
     let model = trained.model.as_ref();
-    let data = table::read_to_judge(file, columns, model.map(Model::known))?.data;
+    let Table { data, notes, .. } = csv::read_to_judge(file, columns, model.map(Model::known))?;
+    notes.iter().for_each(|text| note(text));
     if model.is_none_or(|model| model.features.is_empty()) {
         let names = list(data.feature_names());
         note(&format!(
@@ -146,6 +151,7 @@ fn for_images<'a>(
     stop: &'a AtomicBool,
 ) -> Result<(Checkpoint, Images<'a>), Error> {
     let trained = checkpoint::read(&eval.checkpoint)?;
+    trained.notes.iter().for_each(|text| note(text));
     let size = trained.network.image_size().ok_or_else(|| {
         let problem = format!("it takes tables of {} features, not images", trained.network.inputs());
         Error::format(&eval.checkpoint, Expected::new("a network for images", "use `simloss eval table`"))(&problem)
@@ -208,7 +214,7 @@ fn judge(judged: Judged<'_>, trained: &Checkpoint, eval: EvalArgs, stop: &Atomic
         }
     };
 
-    let mut table = eval.predictions.as_ref().map(|_| Table::new(samples));
+    let mut table = eval.predictions.as_ref().map(|_| infer::Table::new(samples));
     let threads = threads(eval.threads);
     let (network, parameters) = (&trained.network, &trained.parameters[..]);
     let mut each = |prediction: Prediction<'_>| {

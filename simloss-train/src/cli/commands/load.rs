@@ -3,9 +3,12 @@
 use crate::{
     Error,
     cli::{CacheArgs, Names},
-    data::images::{
-        ImageSet, cifar,
-        folder::{self, Loading},
+    data::{
+        images::ImageSet,
+        read::images::{
+            cifar,
+            folder::{self, Loading},
+        },
     },
     input,
     run::progress::Decoding,
@@ -46,7 +49,8 @@ impl Images<'_> {
             !self.stop.load(Ordering::Relaxed)
         };
         let Images { size, threads, cache, .. } = self;
-        let loaded = read(Loading { size, threads, cache: cache.folder(), progress: &progress })?;
+        let loaded =
+            read(Loading { size, threads, cache: cache.folder(), skip_bad: cache.skip_bad, progress: &progress })?;
         loaded.left_out.sentences().iter().chain(&loaded.notes).for_each(|text| note(text));
         Ok(loaded.set)
     }
@@ -73,18 +77,32 @@ impl Images<'_> {
 }
 
 /// Names as they stand on the command line, or one a line in a file; no name twice.
-pub(super) fn names(names: Names) -> Result<Vec<String>, Error> {
+///
+/// A line of a file may be in quotes, as in CSV; a file of one line holds names with commas between them.
+pub(super) fn names(names: Names, option: &str) -> Result<Vec<String>, Error> {
+    let wrong = |problem: &dyn std::fmt::Display| Error::Usage(format!("{option} {problem}"));
     let names: Vec<String> = match names {
         Names::Given(names) => names,
         Names::File(path) => {
             let text = input::text(&path)?;
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+            let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let quoted = |line: &str| line.len() > 1 && line.starts_with('"') && line.ends_with('"');
+            let given = |line: &str| {
+                crate::cli::table::list(line).map_err(|problem| wrong(&format!("@{}: {problem}", path.display())))
+            };
+            match lines[..] {
+                [only] => given(only)?.0,
+                _ => lines
+                    .into_iter()
+                    .map(|line| if quoted(line) { Ok(given(line)?.0.join(", ")) } else { Ok(line.to_owned()) })
+                    .collect::<Result<_, Error>>()?,
+            }
         }
     };
     let mut seen = HashSet::new();
     match names.iter().find(|name| name.is_empty() || !seen.insert(*name)) {
-        Some(name) if name.is_empty() => Err(Error::Usage("--names holds an empty name; fill it in".to_owned())),
-        Some(name) => Err(Error::Usage(format!("--names holds {name:?} twice; name each class once"))),
+        Some(name) if name.is_empty() => Err(wrong(&"holds an empty name; fill it in")),
+        Some(name) => Err(wrong(&format!("holds {name:?} twice; name each class once"))),
         None => Ok(names),
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! They are one: a [`Plan`] is made of the command line, and a [`Purpose`] says what to do with it.
 
-use super::load::{self, Images, note};
+use super::{
+    load::{self, Images, note},
+    understood,
+};
 use crate::{
     Error,
     cli::{
-        Ages, Baseline, Baselines, CompareArgs, ImageCompareArgs, LossArgs, LossName, Losses, NetworkArg, OutArgs,
-        ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
+        Ages, Baseline, Baselines, CompareArgs, ImageCompareArgs, List, LossArgs, LossName, Losses, NetworkArg,
+        OutArgs, ReportCommand, ReportedCommand, TableCommand, TrainAgeCommand, TrainCifar100Command, TrainCommand,
         TrainFolderCommand, commands::classes,
     },
     compare::{
@@ -20,10 +23,15 @@ use crate::{
     },
     compute::{network::Kind as Network, task::Task},
     data::{
-        images::{ImageSet, cifar},
-        table::{self, Columns, Table},
-        wine,
+        images::ImageSet,
+        read::{
+            csv::{self, Columns},
+            images::cifar,
+            wine,
+        },
+        table::Table,
     },
+    input,
     report::{self, records, terminal},
     run::{
         progress::Progress,
@@ -119,9 +127,13 @@ fn demo_for(args: CompareArgs, purpose: Purpose<'_>, stop: &AtomicBool) -> Resul
 }
 
 fn of_table(command: TableCommand, purpose: Purpose<'_>, stop: &AtomicBool) -> Result<String, Error> {
-    let TableCommand { file, label, order, ignore, compare: args } = command;
+    let TableCommand { file, label, order, ignore, categories, form, compare: args } = command;
     let out = out(&args.out, file.file_stem().map_or(&*file, Path::new), purpose);
-    let table = table::read(&file, &Columns { label, order, ignore })?;
+    let order = order.map(|order| load::names(order, "--order")).transpose()?;
+    let all = |lists: Vec<List>| lists.into_iter().flat_map(|list| list.0).collect::<Vec<_>>();
+    let (ignore, categories, missing) = (all(ignore), all(categories), form.missing.into());
+    let table = csv::read(&file, &Columns { label, order, ignore, categories, missing, form: form.form() })?;
+    table.notes.iter().for_each(|text| note(text));
     table_comparison(table, args, out, purpose, stop)
 }
 
@@ -146,6 +158,7 @@ fn table_comparison(
     purpose: Purpose<'_>,
     stop: &AtomicBool,
 ) -> Result<String, Error> {
+    let given = args.similarity.similarity.is_some();
     let request = args.similarity.request(Kind::Order);
     request.check()?;
     if matches!(request.kind, Kind::Order | Kind::Circular) && !table.data.is_ordered() {
@@ -169,13 +182,18 @@ fn table_comparison(
         selection: train.selection.map_or_else(|| customary, Into::into),
         threads: load::threads(train.threads),
     };
-    let asked = Asked { request, losses: args.losses, seeds: train.seeds.unwrap_or(10), out, asked: args.out, purpose };
+    let (seed, seeds) = (train.seed, train.seeds.unwrap_or(10));
+    let asked = Asked { request, given, seed, losses: args.losses, seeds, out, asked: args.out, purpose };
     asked.comparison(Task::Table(table), loaded, settings, stop)
 }
 
 /// What the command line says of a comparison of any data.
 struct Asked<'a> {
     request: Request,
+    /// Whether the command line names the similarity.
+    given: bool,
+    /// The first seed.
+    seed: u64,
     losses: LossArgs,
     seeds: usize,
     out: (PathBuf, Existing),
@@ -355,6 +373,9 @@ impl Asked<'_> {
         settings: impl FnOnce(Selection) -> Settings,
         stop: &AtomicBool,
     ) -> Result<String, Error> {
+        if self.purpose.report.is_none() && self.asked.only.is_none() {
+            eprint!("{}", understood::of(&task, &self.request, self.given, self.seed)?);
+        }
         let Loaded { source, notes, .. } = loaded;
         let classes = task.data().class_names().len();
         let mut candidates = self.request.candidates(&source, classes)?;
@@ -507,8 +528,7 @@ fn folder(command: TrainFolderCommand, purpose: Purpose<'_>, stop: &AtomicBool) 
     let out = out(&args.out, &images.folder, purpose);
     let loading = Images { size, threads: load::threads(args.train.threads), cache: &images.cache, stop };
     let set = loading.classes(&images.folder)?;
-    // Names that are numbers are in their order.
-    let ordered = set.class_names().iter().all(|name| name.parse::<f64>().is_ok());
+    let ordered = input::numbers_in_order(set.class_names()).is_some();
     let similarity = match set.tree() {
         _ if ordered => Kind::Order,
         Some(_) => Kind::Superclass,
@@ -563,6 +583,7 @@ fn image_comparison(
     let network = (protocol.network)(set.classes());
     let task = Task::Images { set, network, ordered: protocol.ordered };
     let seeds = train.seeds.unwrap_or(if purpose.sweep { 10 } else { 1 });
-    let asked = Asked { request, losses: args.losses, seeds, out, asked: args.out, purpose };
+    let (given, seed) = (args.similarity.similarity.is_some(), train.seed);
+    let asked = Asked { request, given, seed, losses: args.losses, seeds, out, asked: args.out, purpose };
     asked.comparison(task, loaded, settings, stop)
 }

@@ -108,16 +108,34 @@ impl<'a> Frozen<'a> {
                      pub static {name}: [f64; INPUTS] = {numbers:?};\n"
                 );
             }
+            if !scale.median().is_empty() {
+                let _ = write!(
+                    text,
+                    "/// What stands for a number of a sample that is missing (NaN).\n\
+                     pub static MEDIAN: [f64; INPUTS] = {:?};\n",
+                    scale.median()
+                );
+            }
         }
+        let fills = self.standardiser.is_some_and(|scale| !scale.median().is_empty());
+        let (fill, sample) = match fills {
+            true => (
+                "    let mut filled = *sample;\n    \
+                 for (x, &median) in filled.iter_mut().zip(&MEDIAN) {\n        \
+                 if x.is_nan() {\n            *x = median as f32;\n        }\n    }\n",
+                "&filled",
+            ),
+            false => ("", "sample"),
+        };
         let scaled = |x: &str, y: &str| format!("    ::simloss_core::standardise_into({x}, &MEAN, &DEVIATION, {y})");
         let import = "    use ::simloss_core::layers::Layer;\n";
         let (unused, body) = match (self.standardiser, &self.layers[..]) {
             (None, []) => ("_", "    features.copy_from_slice(sample);\n    Ok(())\n".to_owned()),
-            (Some(_), []) => ("_", format!("{}\n", scaled("sample", "features"))),
+            (Some(_), []) => ("_", format!("{fill}{}\n", scaled(sample, "features"))),
             (None, layers) => ("", format!("{import}{}", forward(layers, "sample", "memory"))),
             (Some(_), layers) => {
-                let cut = format!("{import}    let (x, tape) = memory.split_at_mut(INPUTS);\n");
-                ("", format!("{cut}{}?;\n{}", scaled("sample", "x"), forward(layers, "x", "tape")))
+                let cut = format!("{import}{fill}    let (x, tape) = memory.split_at_mut(INPUTS);\n");
+                ("", format!("{cut}{}?;\n{}", scaled(sample, "x"), forward(layers, "x", "tape")))
             }
         };
         let _ = write!(

@@ -9,8 +9,8 @@
 //! Archives are `.tar.gz` (the official one), `.tar.xz` and `.tar`; they are read without being unpacked. Source:
 //! A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 
-use super::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, set::wrong};
 use crate::Error;
+use crate::data::images::{CHANNELS, Contents, ImageSet, Part, Problem, Tree, wrong};
 use simloss_core::Label;
 use std::{
     fs::File,
@@ -38,11 +38,15 @@ const MOST_ARCHIVE: u64 = 1 << 32;
 
 const FILES: [&str; 4] = ["train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"];
 const INNER: &str = "cifar-100-binary";
+/// The folder of the other official version: pickles.
+const PYTHON: &str = "cifar-100-python";
 const HINT: &str = "unpack the whole archive, or give the archive itself";
 
 /// The files, whole, with the path of each for messages.
+///
+/// Beside them, whether there are files of the version for Python.
 #[derive(Default)]
-struct Files([Option<(PathBuf, Vec<u8>)>; 4]);
+struct Files([Option<(PathBuf, Vec<u8>)>; 4], bool);
 
 /// Reads a folder or an archive, all 100 classes, train images before test images; `tree` holds the superclasses.
 ///
@@ -63,12 +67,23 @@ pub fn read_test(path: &Path) -> Result<ImageSet, Error> {
 
 /// Whether a folder holds the binary files, or another folder that does: else it may hold class folders.
 pub fn is_binary(path: &Path) -> bool {
-    [path.to_owned(), path.join(INNER)].iter().any(|folder| FILES.iter().any(|name| folder.join(name).exists()))
+    let any =
+        [path.to_owned(), path.join(INNER)].iter().any(|folder| FILES.iter().any(|name| folder.join(name).exists()));
+    any || is_python(path)
+}
+
+/// Whether a folder holds the version for Python: three pickles.
+fn is_python(path: &Path) -> bool {
+    let pickles = |folder: &Path| ["train", "test", "meta"].iter().all(|name| folder.join(name).is_file());
+    pickles(path) || pickles(&path.join(PYTHON))
 }
 
 fn read_files(path: &Path, wanted: [bool; 4]) -> Result<ImageSet, Error> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let files = if path.is_dir() { folder(path, wanted)? } else { archive(path, wanted)? };
+    if files.0.iter().all(Option::is_none) && files.1 {
+        return Err(wrong(path, Problem::PythonVersion));
+    }
     let missing = FILES.iter().zip(&files.0).zip(wanted).find(|((_, file), wanted)| *wanted && file.is_none());
     if let Some(((name, _), _)) = missing {
         return Err(wrong(path, Problem::Missing { missing: (*name).to_owned(), hint: HINT }));
@@ -94,8 +109,9 @@ fn limit(file: usize) -> u64 {
 fn folder(path: &Path, wanted: [bool; 4]) -> Result<Files, Error> {
     // The archive unpacks to a folder of its own: both are taken.
     let inner = path.join(INNER);
+    let is_python = is_python(path);
     let folder = if FILES.iter().all(|name| !path.join(name).exists()) && inner.is_dir() { inner } else { path.into() };
-    let mut files = Files::default();
+    let mut files = Files(Default::default(), is_python);
     for (i, name) in FILES.iter().enumerate().filter(|(i, _)| wanted[*i]) {
         let path = folder.join(name);
         let file = match File::open(&path) {
@@ -173,6 +189,7 @@ fn entries(from: impl Read, path: &Path, wanted: [bool; 4]) -> Result<Files, Err
             return Err(wrong_archive(&format!("its entry {} leads out of it", inside.display())));
         }
         let name = inside.file_name().unwrap_or_default();
+        files.1 |= inside.components().any(|part| part.as_os_str() == PYTHON);
         let Some(at) = FILES.iter().position(|file| name == *file).filter(|&at| wanted[at]) else { continue };
         if !entry.header().entry_type().is_file() {
             return Err(wrong_archive(&format!("its entry {} is not a file", inside.display())));
@@ -363,6 +380,18 @@ mod tests {
         for path in paths {
             assert_eq!(read(&path)?.fingerprint(), set.fingerprint(), "{}", path.display());
         }
+        // The other official version.
+        let python = tar_of(&[("cifar-100-python/train", vec![1]), ("cifar-100-python/meta", vec![2])]);
+        let path = temporary.path().join("python.tar");
+        std::fs::write(&path, python)?;
+        let expected = "python.tar: this is the version of CIFAR-100 for Python; get the binary version";
+        assert!(read(&path).is_err_and(|e| e.to_string().contains(expected)));
+        let pickles = tempfile::tempdir()?;
+        for name in ["train", "test", "meta"] {
+            std::fs::write(pickles.path().join(name), [1])?;
+        }
+        assert!(is_binary(pickles.path()));
+        assert!(read(pickles.path()).is_err_and(|e| e.to_string().contains("the version of CIFAR-100 for Python")));
         // Archives cut short.
         for (name, bytes) in [("a.tar", &tar), ("a.tar.gz", &gz), ("a.tar.xz", &xz)] {
             let path = temporary.path().join(name);

@@ -20,8 +20,9 @@
 //! green and blue, refuses files that are cut short, and takes half the time. Its vector instructions and its plain code
 //! gave the same bytes for all 4,095 files, and so did those of the resize, so the figures are those of any processor.
 
-use super::{CHANNELS, Problem, resize::Resize, set::wrong};
+use super::{folder::bad_images, jpeg, resize::Resize, scan::pieces};
 use crate::Error;
+use crate::data::images::{CHANNELS, Problem, wrong};
 use std::{
     fs::File,
     io::{Cursor, Read},
@@ -75,9 +76,36 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Problem> {
     }
     match bytes {
         [] => Err(Problem::NotAnImage("empty")),
-        [0xff, 0xd8, ..] => jpeg(bytes),
+        [0xff, 0xd8, ..] => jpeg_file(bytes),
         [0x89, b'P', b'N', b'G', ..] => png(bytes),
-        _ => Err(Problem::NotAnImage("neither PNG nor JPEG")),
+        _ => Err(Problem::NotAnImage(kind(bytes))),
+    }
+}
+
+/// What the bytes of a file are, by how they begin.
+fn kind(bytes: &[u8]) -> &'static str {
+    let text = |name: &[u8]| bytes.trim_ascii_start().get(..name.len()).is_some_and(|b| b.eq_ignore_ascii_case(name));
+    let inside = |at: usize, name: &[u8]| bytes.get(at..at + name.len()) == Some(name);
+    match bytes {
+        [b'G', b'I', b'F', b'8', ..] => "a GIF image",
+        [b'B', b'M', ..] => "a BMP image",
+        [b'R', b'I', b'F', b'F', ..] if inside(8, b"WEBP") => "a WebP image",
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => "a TIFF image",
+        [0, 0, 0, 0x0c, b'J', b'X', b'L', b' ', ..] | [0xff, 0x0a, ..] => "a JPEG XL image",
+        [0, 0, 0, 0x0c, b'j', b'P', ..] => "a JPEG 2000 image",
+        _ if inside(4, b"ftypavif") => "an AVIF image",
+        _ if inside(4, b"ftyphei") || inside(4, b"ftypmif1") || inside(4, b"ftypmsf1") => "a HEIC image",
+        _ if inside(4, b"ftyp") => "a film",
+        [0, 0, 1, 0, ..] => "an icon (ICO)",
+        [b'8', b'B', b'P', b'S', ..] => "a Photoshop file",
+        [b'%', b'P', b'D', b'F', ..] => "a PDF document",
+        [b'P', b'K', 3, 4, ..] => "a ZIP archive",
+        [0x1f, 0x8b, ..] => "compressed with gzip",
+        _ if text(b"<svg") => "an SVG drawing",
+        _ if text(b"<!doctype html") || text(b"<html") => "a web page, such as a failed download leaves",
+        _ if text(b"version https://git-lfs") => "a pointer of Git LFS: fetch the file itself",
+        _ if bytes.iter().all(|&b| b == 0) => "nothing but zeros",
+        _ => "neither PNG nor JPEG",
     }
 }
 
@@ -91,10 +119,12 @@ fn pixels(width: usize, height: usize) -> Result<usize, Problem> {
 }
 
 fn damaged(reason: &dyn std::fmt::Display) -> Problem {
-    Problem::Damaged { reason: reason.to_string(), others: String::new() }
+    Problem::Damaged { reason: reason.to_string() }
 }
 
-fn jpeg(bytes: &[u8]) -> Result<Picture, Problem> {
+fn jpeg_file(bytes: &[u8]) -> Result<Picture, Problem> {
+    let Some(whole) = jpeg::whole(bytes) else { return Err(damaged(&"the file ends early")) };
+    let bytes = &*whole;
     // The decoder's own limits are the format's: ours are checked between header and pixels.
     let options = DecoderOptions::default()
         .set_max_width(usize::from(u16::MAX))
@@ -144,19 +174,30 @@ fn png(bytes: &[u8]) -> Result<Picture, Problem> {
     Ok(Picture { size: [height, width], pixels: rgb })
 }
 
-/// Decodes and resizes `files` (below `root`) on `threads` threads: image after image, all red, all green, all blue.
+/// Decoded images, and those that cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// Image after image, all red, all green, all blue; zeros for those that cannot be read.
+    pub pixels: Vec<u8>,
+    /// Which cannot be read, in their order, and why.
+    pub bad: Vec<(usize, Problem)>,
+}
+
+/// Decodes and resizes `files` (below `root`) on `threads` threads.
 ///
 /// `progress` is called with the number of images done, from any thread; once it returns false, decoding stops.
 ///
 /// # Errors
-/// That of the first file with one, which says how many others have a problem; [`Error::Interrupted`].
+/// For images that cannot be read, unless they are to be skipped: all of them, or the first and a count where there are
+/// many; [`Error::Interrupted`].
 pub fn decode_all(
     root: &Path,
     files: &[PathBuf],
     size: [usize; 2],
     threads: usize,
+    skip_bad: bool,
     progress: &(dyn Fn(usize) -> bool + Sync),
-) -> Result<Vec<u8>, Error> {
+) -> Result<Decoded, Error> {
     let image = size[0].saturating_mul(size[1]).saturating_mul(CHANNELS).max(1);
     let mut pixels: Vec<u8> = vec![];
     let total = image.saturating_mul(files.len());
@@ -199,18 +240,25 @@ pub fn decode_all(
     }
     let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.sort_unstable_by_key(|(place, _)| *place);
-    let more = failed.len().saturating_sub(1);
-    match failed.into_iter().next() {
-        None => Ok(pixels),
-        Some((place, Error::Image(found))) => {
-            let mut problem = found.problem().clone();
-            if let (Problem::Damaged { others, .. }, 1..) = (&mut problem, more) {
-                *others = format!("; {more} other images have problems too");
-            }
-            Err(wrong(&root.join(&files[place]), problem))
+    let mut bad = vec![];
+    for (place, error) in failed {
+        match error {
+            Error::Image(found) => bad.push((place, found.problem().clone())),
+            Error::File { source, .. } if skip_bad => bad.push((place, Problem::Unreadable(source.to_string()))),
+            other => return Err(other),
         }
-        Some((_, error)) => Err(error),
     }
+    match &bad[..] {
+        _ if skip_bad => {}
+        [] => {}
+        [(place, problem)] => return Err(wrong(&root.join(&files[*place]), problem.clone())),
+        several => {
+            let named = several.iter().map(|(place, problem)| [pieces(&files[*place]).join("/"), problem.to_string()]);
+            let named = bad_images(&named.collect::<Vec<_>>());
+            return Err(wrong(root, Problem::Several { count: several.len(), named }));
+        }
+    }
+    Ok(Decoded { pixels, bad })
 }
 
 #[cfg(test)]
@@ -219,7 +267,12 @@ pub(super) mod tests {
     use std::io::Write;
 
     /// A PNG of `colours` bytes per pixel.
-    pub(in crate::data::images) fn png_of(width: u32, height: u32, kind: png::ColorType, pixels: &[u8]) -> Vec<u8> {
+    pub(in crate::data::read::images) fn png_of(
+        width: u32,
+        height: u32,
+        kind: png::ColorType,
+        pixels: &[u8],
+    ) -> Vec<u8> {
         let mut file = vec![];
         let mut encoder = png::Encoder::new(&mut file, width, height);
         encoder.set_color(kind);
@@ -245,7 +298,8 @@ pub(super) mod tests {
     fn what_is_no_image_is_refused() {
         let refused = |bytes: &[u8]| decode(bytes).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(refused(&[]).contains("the file is empty"));
-        assert!(refused(b"GIF89a").contains("neither PNG nor JPEG"));
+        assert!(refused(b"GIF89a").contains("the file is a GIF image; give a PNG or JPEG"));
+        assert!(refused(b"what").contains("neither PNG nor JPEG"));
         assert!(refused(&[0xff, 0xd8]).contains("cannot be decoded"));
         let pixels: Vec<u8> = (0..3 * 50 * 40u32).map(|i| (i * i % 251) as u8).collect();
         let whole = png_of(50, 40, png::ColorType::Rgb, &pixels);
@@ -303,7 +357,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn of_several_bad_files_the_first_is_named() -> Result<(), Box<dyn std::error::Error>> {
+    fn several_bad_files_are_named_or_left_out() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let files: Vec<PathBuf> = (0..20).map(|i| format!("{i:02}.png").into()).collect();
         for (i, file) in files.iter().enumerate() {
@@ -311,15 +365,22 @@ pub(super) mod tests {
             std::fs::write(folder.path().join(file), if i % 6 == 3 { &good[..40] } else { &good })?;
         }
         for threads in [1, 4] {
-            let error = decode_all(folder.path(), &files, [1, 1], threads, &|_| true).err();
+            let error = decode_all(folder.path(), &files, [1, 1], threads, false, &|_| true).err();
             let message = error.map(|e| e.to_string()).unwrap_or_default();
-            assert!(message.contains("03.png") && message.contains("2 other images"), "{message}");
+            let expected = "3 images cannot be used: 03.png (the image cannot be decoded";
+            assert!(message.contains(expected) && message.contains("), 15.png ("), "{message}");
+            let skipped = decode_all(folder.path(), &files, [1, 1], threads, true, &|_| true)?;
+            assert_eq!(skipped.bad.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [3, 9, 15]);
+            assert_eq!((skipped.pixels.len(), skipped.pixels[3 * 19]), (60, 190));
             let good = [files[0].clone(), files[19].clone()];
-            assert_eq!(decode_all(folder.path(), &good, [1, 1], threads, &|_| true)?, [0, 0, 0, 190, 190, 190]);
-            let stopped = decode_all(folder.path(), &good, [1, 1], threads, &|done| done < 1);
+            assert_eq!(
+                decode_all(folder.path(), &good, [1, 1], threads, false, &|_| true)?.pixels,
+                [0, 0, 0, 190, 190, 190]
+            );
+            let stopped = decode_all(folder.path(), &good, [1, 1], threads, false, &|done| done < 1);
             assert!(matches!(stopped, Err(Error::Interrupted { .. })));
         }
-        let missing = decode_all(folder.path(), &["no.png".into()], [1, 1], 1, &|_| true);
+        let missing = decode_all(folder.path(), &["no.png".into()], [1, 1], 1, false, &|_| true);
         assert!(matches!(missing, Err(Error::File { action: "read", .. })));
         Ok(())
     }

@@ -5,8 +5,8 @@
 //! filter of the crate `fast_image_resize`, modeled on Pillow's; the two differ by at most one grey level
 //! (`tests/images.rs` compares them).
 
-use super::CHANNELS;
 use crate::Error;
+use crate::data::images::CHANNELS;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer, images::TypedImage, pixels::U8x3};
 
 /// Resizes images, one after another; keeps its memory.
@@ -30,7 +30,7 @@ impl Resize {
     /// [`Error::Core`] for slices of other lengths, and sizes of 0.
     ///
     /// ```
-    /// use simloss_train::data::images::resize::Resize;
+    /// use simloss_train::data::read::images::resize::Resize;
     /// let mut planes = [0; 3];
     /// Resize::default().planes(vec![10, 20, 30, 20, 40, 60], [1, 2], &mut planes, [1, 1])?;
     /// assert_eq!(planes, [15, 30, 45]);

@@ -50,5 +50,6 @@ pub fn table() -> Result<Table, Error> {
         data: Dataset::new("red wine quality", features, width, labels, names, values)?
             .described(wine.feature_names().to_vec(), true)?,
         repeated,
+        notes: vec![],
     })
 }

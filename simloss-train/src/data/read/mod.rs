@@ -1,0 +1,5 @@
+//! From files to samples.
+
+pub mod csv;
+pub mod images;
+pub mod wine;
