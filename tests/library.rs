@@ -3,7 +3,6 @@
 
 mod accuracy;
 mod device;
-mod docs;
 mod engine;
 mod exponential;
 mod exported;
@@ -16,7 +15,6 @@ mod laws;
 mod layout;
 mod metric_laws;
 mod metrics;
-mod mistakes;
 mod proper;
 mod public;
 mod resume;
@@ -24,4 +22,3 @@ mod similarity;
 mod supply;
 mod training;
 mod verified;
-mod words;

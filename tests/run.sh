@@ -113,7 +113,7 @@ step_words() {
   for word in $(sed -n 's/^\([a-z]*\) = "\1"$/\1/p' .typos.toml); do
     git grep -qi "$word" -- . ':!.typos.toml' || { echo ".typos.toml: nobody writes '$word'; remove it" && status=1; }
   done
-  tests -q --workspace --test library -- words:: && [ $status -eq 0 ]
+  tests -q --workspace --test pages -- words:: && [ $status -eq 0 ]
 }
 
 step_clippy() {
