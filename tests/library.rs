@@ -1,5 +1,5 @@
-//! Everything public in the libraries, judged: one program, a module a subject.
-#![allow(clippy::disallowed_methods)] // the platform's functions judge
+//! Tests of everything public in the libraries: one program, one module per subject.
+#![allow(clippy::disallowed_methods)] // tests compare with the platform's functions
 
 mod accuracy;
 mod device;
