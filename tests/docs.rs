@@ -42,10 +42,12 @@ fn sections() -> Sections {
     Ok(all)
 }
 
-/// `UPDATE=1 cargo test -p simloss-tests --test library docs::` writes the sections.
+/// `UPDATE=1 cargo test -p simloss-tests --test pages docs::` writes the sections.
 #[test]
 fn documents_have_the_figures_of_their_records() -> Outcome {
-    documents::hold(&sections()?)
+    let held = documents::hold(&sections()?).map_err(|error| error.to_string());
+    assert!(held.is_ok(), "{}", held.err().unwrap_or_default());
+    Ok(())
 }
 
 #[test]

@@ -63,6 +63,13 @@ fn replaced(text: &str, Section { document, name, text: section }: &Section) -> 
     Ok(format!("{before}{begin}{section}{END}{after}"))
 }
 
+/// The first line that differs.
+fn difference(Section { document, name, .. }: &Section, found: &str, expected: &str) -> String {
+    let mut lines = found.lines().zip(expected.lines());
+    let (found, expected) = lines.find(|(found, expected)| found != expected).unwrap_or_default();
+    format!("{document}, section '{name}'\n    has     {found}\n    record  {expected}")
+}
+
 /// Compares sections with what the documents have; with `UPDATE=1`, writes them.
 ///
 /// # Errors
@@ -80,8 +87,7 @@ pub fn hold(sections: &[Section]) -> Outcome {
         for section in sections {
             let next = replaced(&new, section)?;
             if next != new {
-                differences
-                    .push(format!("{document}, section '{}'; its record gives:\n{}", section.name, section.text));
+                differences.push(difference(section, &new, &next));
             }
             new = next;
         }
@@ -95,7 +101,7 @@ pub fn hold(sections: &[Section]) -> Outcome {
     if differences.is_empty() || update {
         return Ok(());
     }
-    Err(format!("UPDATE=1 writes what differs from the records:\n{}", differences.join("\n")).into())
+    Err(format!("documents differ from their records; UPDATE=1 writes them\n{}", differences.join("\n")).into())
 }
 
 /// A Markdown table.

@@ -125,7 +125,7 @@ fn simloss(classes: usize) -> Result<impl Loss<f32> + Sync + Copy, CoreError> {
 
 /// What the tests of all instruction sets compare is what this processor has.
 #[test]
-#[ignore = "says something, judges nothing: ./tests/run.sh lanes"]
+#[ignore = "prints only: ./tests/run.sh lanes"]
 fn the_instruction_sets_are_printed() {
     let names: Vec<_> = InstructionSet::available().into_iter().map(InstructionSet::name).collect();
     println!("instruction sets: {}", names.join(" "));

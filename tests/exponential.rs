@@ -64,7 +64,7 @@ fn the_exponential_is_monotone() {
     }
 }
 
-/// Every f32 from -150 to -0: a billion, 16 s on two cores. A twin in `f64` judges, and calls the oracle where
+/// Every f32 from -150 to -0: a billion, 16 s on two cores. A twin in `f64` checks them, and calls the oracle where
 /// its own error (below 2^-50, a few 10^-9 ulp) could matter: near the worst found so far.
 #[test]
 #[ignore = "some 16 s, when it is compiled: ./tests/run.sh deep-exp"]
@@ -104,7 +104,7 @@ fn every_f32_is_within_the_bound() {
     println!("every f32 in [-150, 0]: worst {distance:.6} ulp at {h:?} ({:#x})", h.to_bits());
     let bound = Bound::of(Quantity::Exp, Scalar::F32);
     assert!(bound.holds(distance), "{distance} ulp at {h:?}; the bound is {}", bound.ulp);
-    assert!(distance > 0.5, "a worst of {distance} ulp is too good: nothing was judged");
+    assert!(distance > 0.5, "a worst of {distance} ulp is too small: nothing was checked");
 }
 
 /// The exponential of the platform: within an ulp of `f64`, which is 2^-29 of one of `f32`.

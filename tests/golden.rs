@@ -113,7 +113,7 @@ fn superclass<T: Scalar>(classes: usize, matrix: &[f64]) -> Result<AnySimilarity
 }
 
 /// A case with one loss in the lanes of `V`.
-fn judge<V: Value<Scalar: Tolerance>>(t: V::Token, case: &LossCase, loss: impl Loss<V::Scalar>) -> Outcome {
+fn evaluate<V: Value<Scalar: Tolerance>>(t: V::Token, case: &LossCase, loss: impl Loss<V::Scalar>) -> Outcome {
     let class_weights = case.class_weights.as_deref().map(scalars::<V::Scalar>);
     let sample_weights = case.sample_weights.as_deref().map(scalars::<V::Scalar>);
     let soft = case.soft_targets.as_deref().map(scalars::<V::Scalar>);
@@ -141,21 +141,21 @@ fn judge<V: Value<Scalar: Tolerance>>(t: V::Token, case: &LossCase, loss: impl L
         "none" => None,
         other => panic!("{}: a reduction {other}", case.name),
     };
-    let judged = match reduction {
+    let evaluated = match reduction {
         Some(reduction) => reduce_in::<V, _>(t, &criterion, reduction, &logits, &targets),
         None => each_in::<V, _>(t, &criterion, &logits, &targets),
     };
     let (Some(expected), Some(gradient)) = (&case.expected, &case.gradient) else {
-        assert_eq!(judged, Err(Error::Empty), "{}", what("a mean over nothing"));
+        assert_eq!(evaluated, Err(Error::Empty), "{}", what("a mean over nothing"));
         return Ok(());
     };
-    let judged = judged?;
+    let evaluated = evaluated?;
     let expected = match expected {
         Expected::Reduced(expected) => std::slice::from_ref(expected),
         Expected::Each(expected) => expected,
     };
-    assert_eq!((judged.losses.len(), judged.gradient.len()), (expected.len(), gradient.len()));
-    for (i, (&loss, &expected)) in judged.losses.iter().zip(expected).enumerate() {
+    assert_eq!((evaluated.losses.len(), evaluated.gradient.len()), (expected.len(), gradient.len()));
+    for (i, (&loss, &expected)) in evaluated.losses.iter().zip(expected).enumerate() {
         close(&what(&format!("loss {i}")), loss, expected, expected);
     }
     let floor = Bound::of(Quantity::Gradient, V::Scalar::SCALAR).floor;
@@ -163,7 +163,12 @@ fn judge<V: Value<Scalar: Tolerance>>(t: V::Token, case: &LossCase, loss: impl L
         for (k, &magnitude) in magnitudes.iter().enumerate() {
             let at = i * case.classes + k;
             let magnitude = magnitude + floor / V::Scalar::RELATIVE;
-            close(&what(&format!("gradient of sample {i}, class {k}")), judged.gradient[at], gradient[at], magnitude);
+            close(
+                &what(&format!("gradient of sample {i}, class {k}")),
+                evaluated.gradient[at],
+                gradient[at],
+                magnitude,
+            );
         }
     }
     Ok(())
@@ -209,10 +214,10 @@ fn losses<V: Value<Scalar: Tolerance>>(t: V::Token) -> Outcome {
         let similarities = similarities::<V::Scalar>(case)?;
         assert_eq!(case.kind == "simloss", !similarities.is_empty(), "{}", case.name);
         if similarities.is_empty() {
-            judge::<V>(t, case, CrossEntropy::new(case.classes)?)?;
+            evaluate::<V>(t, case, CrossEntropy::new(case.classes)?)?;
         }
         for similarity in &similarities {
-            judge::<V>(t, case, SimLoss::new(similarity))?;
+            evaluate::<V>(t, case, SimLoss::new(similarity))?;
         }
     }
     Ok(())

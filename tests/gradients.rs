@@ -163,9 +163,9 @@ fn of_a_batch_with_every_weight() -> Outcome {
             let criterion = Criterion::new(SimLoss::new(&similarity)).with_label_smoothing(smoothing)?;
             let criterion = criterion.with_class_weights(&weights.class)?;
             for reduction in [Reduction::MeanByWeight, Reduction::MeanByCount, Reduction::Sum] {
-                let judge = |z: &[f64]| reduce_in::<f64, _>((), &criterion, reduction, z, &targets);
+                let evaluate = |z: &[f64]| reduce_in::<f64, _>((), &criterion, reduction, z, &targets);
                 let what = format!("{what}, {reduction:?}, smoothing {smoothing}");
-                close(&what, &z, &judge(&z)?.gradient, |z| Ok(judge(z)?.losses[0]))?;
+                close(&what, &z, &evaluate(&z)?.gradient, |z| Ok(evaluate(z)?.losses[0]))?;
             }
         }
     }

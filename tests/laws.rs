@@ -202,7 +202,7 @@ fn one() -> impl Strategy<Value = One> {
 }
 
 /// A loss and its gradient of one sample.
-fn judge<T: Scalar>(loss: &impl Loss<T>, logits: &[T], y: usize) -> Result<Evaluated<T>, Error> {
+fn evaluate<T: Scalar>(loss: &impl Loss<T>, logits: &[T], y: usize) -> Result<Evaluated<T>, Error> {
     let label = Label::new(y, logits.len())?;
     let (mut scratch, mut gradient) = (vec![T::ZERO; logits.len()], vec![T::ZERO; logits.len()]);
     let value = loss.gradient_of_slice(logits, label, &mut scratch, &mut gradient)?;

@@ -1,5 +1,5 @@
 //! Shared helpers of the tests in this folder: golden values, lanes, any similarity at run time, a reference in `f64`.
-#![allow(clippy::disallowed_methods)] // the platform's functions judge
+#![allow(clippy::disallowed_methods)] // tests compare with the platform's functions
 
 pub mod documents;
 pub mod lanes;
@@ -83,7 +83,7 @@ pub struct State {
 }
 
 impl State {
-    /// First parameters of `layers`, and moments for `O`.
+    /// Initial weights of `layers`, and moments for `O`.
     pub fn new<N: Layer<f32>, O: Optimizer<f32>>(layers: &N, seed: u64) -> Self {
         let mut parameters = vec![0.0; layers.shape().parameters];
         layers.initialise(&mut parameters, &mut Random::new(seed));

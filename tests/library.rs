@@ -1,9 +1,8 @@
-//! Everything public in the libraries, judged: one program, a module a subject.
-#![allow(clippy::disallowed_methods)] // the platform's functions judge
+//! Tests of everything public in the libraries: one program, one module per subject.
+#![allow(clippy::disallowed_methods)] // tests compare with the platform's functions
 
 mod accuracy;
 mod device;
-mod docs;
 mod engine;
 mod exponential;
 mod exported;
@@ -16,7 +15,6 @@ mod laws;
 mod layout;
 mod metric_laws;
 mod metrics;
-mod mistakes;
 mod proper;
 mod public;
 mod resume;
@@ -24,4 +22,3 @@ mod similarity;
 mod supply;
 mod training;
 mod verified;
-mod words;

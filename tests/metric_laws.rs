@@ -172,7 +172,7 @@ proptest! {
         let p = Probabilities::new(&p)?;
         let distance = CostTable::in_memory(vec![0.0f32; 25], CLASSES, |k, c| k.abs_diff(c) as f32)?;
         prop_assert_eq!(distance.minimum_risk(p)?, median(p));
-        // Costs of 1 - I ask for the most probable class.
+        // Costs of 1 - I give the argmax.
         let wrong = CostTable::of_similarity(vec![0.0f32; 25], &Identity::new(CLASSES)?, &mut [0.0; CLASSES])?;
         prop_assert_eq!(wrong.minimum_risk(p)?, p.top().0);
     }

@@ -184,7 +184,7 @@ fn ties_go_to_the_lowest_class() -> Outcome {
 
 #[test]
 fn costs_have_the_true_class_in_the_row() -> Outcome {
-    // Risks of the answers: 0.75 * 0 + 0.25 * 8 = 2 and 0.75 * 1 + 0 = 0.75; transposed it would be 0.25 and 6.
+    // Risks of the decisions: 0.75 * 0 + 0.25 * 8 = 2 and 0.75 * 1 + 0 = 0.75; transposed it would be 0.25 and 6.
     let costs = CostMatrix::new(&SMatrix::<f64, 2, 2>::new(0.0, 1.0, 8.0, 0.0))?;
     let p = SVector::<f64, 2>::new(0.75, 0.25);
     assert_eq!(costs.minimum_risk(Probabilities::new(p.as_slice())?)?.index(), 1);

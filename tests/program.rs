@@ -1,5 +1,5 @@
 //! The program `simloss`, from its command line: one program of tests, a module a subject.
-#![allow(clippy::disallowed_methods)] // the platform's functions judge
+#![allow(clippy::disallowed_methods)] // tests compare with the platform's functions
 
 #[expect(dead_code, reason = "the tests of the libraries use the rest")]
 mod documents;

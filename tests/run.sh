@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Everything that is checked, step by step.
+# Runs all checks, step by step.
 #
-#   ./tests/run.sh            the set for every change: 30 minutes from a clean clone on two slow cores, where 20 are the goal
+#   ./tests/run.sh            the standard set: 30 minutes from a clean clone on two slow cores; the goal is 20
 #   ./tests/run.sh NAME ...   only these steps
 #   ./tests/run.sh deep       exhaustive and long checks, over an hour
-#   ./tests/run.sh list       the steps, the seconds that each took here when it last ran, and what it checks
+#   ./tests/run.sh list       the steps, the seconds that each took when it last ran here, and what it checks
 #
-# Rust targets are added where missing. System packages are named where missing, and installed only when CI=true. A step
-# that could not run is "skipped", never passed; with CI=true a skipped step of the default set is a failure, unless only
-# data is missing that may not be redistributed, or a tool that may not be had: PyTorch (golden
-# values hold its findings too), and cargo-deny (tests/supply.rs looks at what matters most).
+# Missing Rust targets are added. Missing packages are named, and installed only if CI=true. A step that cannot run is
+# "skipped", never passed. With CI=true, a skipped step of the standard set is a failure, with two exceptions: data that
+# may not be redistributed, and tools that may be unavailable. These are PyTorch (the golden values hold its results too)
+# and cargo-deny (tests/supply.rs checks the most important part).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,39 +22,39 @@ TOOK=${CARGO_TARGET_DIR:-target}/steps
 
 about() {
   case $1 in
-    fmt) echo "source is formatted" ;;
+    fmt) echo "the source is formatted" ;;
     words) echo "spelling, links and anchors, the length of README, and retired phrases" ;;
-    clippy) echo "no warning from the compiler or clippy, in any target; nothing newer than the stated Rust" ;;
-    doc) echo "documentation builds without a warning" ;;
+    clippy) echo "no warning from the compiler or clippy in any target; nothing newer than the stated Rust" ;;
+    doc) echo "the documentation builds without a warning" ;;
     test) echo "unit, documentation, golden, property and command-line tests" ;;
-    lanes) echo "this processor has every instruction set, so that the tests compared all of them" ;;
-    examples) echo "every example runs and gets what it expects" ;;
-    supply) echo "licenses, sources and bans of all dependencies, by cargo-deny (tests/supply.rs always looks at the core's)" ;;
-    advisories) echo "nothing is known to be wrong with the versions that are locked" ;;
+    lanes) echo "this processor has every instruction set, so the tests compared all of them" ;;
+    examples) echo "every example runs and its assertions hold" ;;
+    supply) echo "licenses, sources, and bans of all dependencies, by cargo-deny (tests/supply.rs always checks the core's)" ;;
+    advisories) echo "the locked versions have no known advisory" ;;
     targets) echo "the core compiles for microcontrollers, without std or alloc" ;;
-    firmware) echo "the core trains on Cortex-M and RISC-V under QEMU with the host's bits; no public function links a panic or an allocator" ;;
+    firmware) echo "the core trains on Cortex-M and RISC-V under QEMU, bit-identical to the host; no public function links a panic or an allocator" ;;
     demo) echo "\`simloss demo\` compares the losses and writes its report within a minute" ;;
-    story) echo "a network goes to a device in QEMU, learns that its sensors drifted, and comes back: figures of the record" ;;
-    faces) echo "the same with the published network for ages, where its data are" ;;
-    bench) echo "benches give right answers; the loss keeps its error bounds; SimLoss costs at most 1.4 of cross entropy" ;;
-    data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors are read, and say what is written of them" ;;
-    pytorch) echo "PyTorch reads what is exported, and what it writes is read; the losses of docs/pytorch.md have the golden values" ;;
-    deep-exp) echo "the exponential, on every f32 in its domain" ;;
+    story) echo "a network adapts to drifted sensors on a device in QEMU and returns, with the figures of the record" ;;
+    faces) echo "the same with the published network for ages, if its data are available" ;;
+    bench) echo "benches give correct results and meet error bounds; SimLoss takes at most 1.4 times cross entropy's time" ;;
+    data) echo "real data, in ../shared: the published network has PyTorch's figures; CIFAR-100 and word vectors have the documented figures" ;;
+    pytorch) echo "PyTorch reads exported models, and simloss reads its files; the losses of docs/pytorch.md have the golden values" ;;
+    deep-exp) echo "the exponential, for every f32 in its domain" ;;
     deep-laws) echo "the property tests, with many more cases" ;;
     deep-stability) echo "the error bounds, on many more cases" ;;
-    deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, killed" ;;
-    deep-core) echo "the core and all below it compile from nothing within 40 seconds of one processor" ;;
-    deep-minimal) echo "the oldest versions that the manifests ask for are new enough" ;;
-    deep-peers) echo "SimLoss trains inside candle, with the core's gradient" ;;
-    deep-package) echo "the three crates compile from their packages, as from the registry" ;;
-    deep-faults) echo "a sweep killed at fifty moments, and on a disk that is full, ends as the undisturbed one" ;;
-    deep-fuzz) echo "ten minutes of hostile input for every reader of files, and for the losses against the oracle" ;;
-    deep-draws) echo "the stories of the device over ten draws of its samples, tuned by each loss: figures of the record" ;;
-    deep-load) echo "100,000 x 1,000 logits, 1,000 classes, 200,000 files: time and memory within their bounds" ;;
+    deep-bits) echo "training gives the golden bits in every instruction set, on one and two threads, debug, release, and after a kill" ;;
+    deep-core) echo "the core and its dependencies compile from scratch in 40 CPU seconds" ;;
+    deep-minimal) echo "the oldest versions that the manifests name are new enough" ;;
+    deep-peers) echo "SimLoss trains in candle with the core's gradient" ;;
+    deep-package) echo "the three crates compile from their packages, as users get them" ;;
+    deep-faults) echo "a sweep that is killed fifty times, or meets a full disk, ends with the same bytes" ;;
+    deep-fuzz) echo "ten minutes of fuzzing for every reader of files, and for the losses against the oracle" ;;
+    deep-draws) echo "the adaptation over ten draws of its samples, tuned by each loss, with the figures of the record" ;;
+    deep-load) echo "100,000 x 1,000 logits, 1,000 classes, 200,000 files: time and memory keep their bounds" ;;
   esac
 }
 
-# need COMMAND PACKAGE: is there, or is installed in CI, or the step is skipped by name.
+# need COMMAND PACKAGE: finds a command, installs it in CI, or names what is missing.
 need() {
   command -v "$1" >/dev/null && return 0
   if [ "${CI:-}" = true ] && command -v apt-get >/dev/null; then
@@ -72,7 +72,7 @@ target() {
   return 1
 }
 
-# tests ARGUMENTS..: cargo test; without a test that ran it has failed, as when its module got another name.
+# tests ARGUMENTS..: cargo test, which fails if no test ran, for example after a module was renamed.
 tests() {
   local log status
   log=$(mktemp) || return 1
@@ -93,7 +93,7 @@ step_fmt() {
   done
 }
 
-# All but the story, which includes what a trained network is exported to.
+# All but the story, which includes exported files of a trained network.
 firmware_clippy() {
   cargo clippy --manifest-path tests/firmware/Cargo.toml --locked "$@" -- -D warnings
 }
@@ -113,7 +113,7 @@ step_words() {
   for word in $(sed -n 's/^\([a-z]*\) = "\1"$/\1/p' .typos.toml); do
     git grep -qi "$word" -- . ':!.typos.toml' || { echo ".typos.toml: nobody writes '$word'; remove it" && status=1; }
   done
-  tests -q --workspace --test library -- words:: && [ $status -eq 0 ]
+  tests -q --workspace --test pages -- words:: && [ $status -eq 0 ]
 }
 
 step_clippy() {
@@ -138,13 +138,13 @@ step_lanes() {
   found=$(tests -q --workspace --test library -- engine::the_instruction_sets --ignored --nocapture) || { echo "$found"; return 1; }
   grep '^instruction sets:' <<<"$found" || return 1
   grep -q 'avx512 avx2 scalar' <<<"$found" && return 0
-  echo "needs a processor with AVX-512: what it computes was compared with nothing"
+  echo "needs a processor with AVX-512; its results were not compared"
   return $NO_DATA
 }
 
 step_examples() {
   local example
-  # All at once, as the tests were built: nothing is built again.
+  # All at once, with the features of the tests, so that nothing is built twice.
   cargo build -q --workspace --examples --locked || return 1
   for example in simloss-core/examples/*.rs simloss-train/examples/*.rs; do
     echo "$example"
@@ -191,8 +191,8 @@ step_firmware() {
   tests/firmware/run.sh "$@"
 }
 
-# Everything that the set runs in release, at once: a step that built its own crate alone would ask fewer features of the
-# libraries below, and so build them and simloss-train once more.
+# Builds everything that the set runs in release at once. A step that builds one crate alone selects fewer features of the
+# libraries below, and so builds them and simloss-train again.
 release() {
   cargo build -q --release --locked --workspace --bin simloss --bin stability --bin throughput --example story --bench loss
 }
@@ -200,7 +200,7 @@ release() {
 step_demo() {
   local out
   release && out=$(mktemp -d) || return 1
-  # The minute is the user's: it starts after the build.
+  # The minute starts after the build.
   timeout 60 "$RELEASE/simloss" demo --out "$out/demo" && test -s "$out/demo/report.html"
   local status=$?
   rm -rf "$out"
@@ -232,8 +232,8 @@ step_faces() {
   story faces "$PWD/$data/UTKFace-4k.tar" "$PWD/$data/checkpoints/utkface_r0.8.safetensors"
 }
 
-# 1.2 to 1.3 is what was measured. The ratio is the median of 70 pairs of runs, one behind the other, so that a busy machine
-# slows both; 1.4 leaves room for that, and not for an eighth of the loss.
+# 1.2 to 1.3 was measured. The ratio is the median of 70 pairs of consecutive runs, so that a busy machine slows both. 1.4
+# leaves room for that, but not for an eighth of the loss.
 step_bench() {
   release &&
     "$RELEASE/stability" &&
@@ -280,7 +280,7 @@ step_deep-core() {
   local work status spent
   work=$(mktemp -d) || return 1
   cargo fetch -q --locked || return 1
-  # Processor time, which other work on the machine does not change: on two cores the clock shows less.
+  # Processor time, which other work on the machine does not change.
   spent=$(TIMEFORMAT='%U %S'; { time cargo build -q --release --locked -p simloss-core --target-dir "$work"; } 2>&1)
   status=$?
   rm -rf "$work"
@@ -292,7 +292,7 @@ step_deep-minimal() {
   local work status
   work=$(mktemp -d) || return 1
   git ls-files -z | grep -zvx Cargo.lock | tar cf - --null -T - | tar xf - -C "$work"
-  # To resolve so is unstable; to compile what was resolved is not.
+  # This resolution is unstable; the compilation is not.
   (cd "$work" && RUSTC_BOOTSTRAP=1 cargo generate-lockfile -q -Z direct-minimal-versions &&
     cargo check -q --locked --all-features -p simloss-core -p simloss-train -p simloss-bench --target-dir "$work/target")
   status=$?
@@ -300,7 +300,7 @@ step_deep-minimal() {
   return $status
 }
 
-# Not in any step: simloss-bench/peers, for which burn is built for eleven minutes. Whoever makes its record builds it.
+# No step builds simloss-bench/peers, because burn takes eleven minutes. Build it to make its record.
 step_deep-peers() {
   cargo run --release -q --locked --manifest-path simloss-bench/candle/Cargo.toml
 }
@@ -314,7 +314,7 @@ step_deep-faults() {
   [ "$(id -u)" -eq 0 ] || skip=(--skip a_small_disk)
   tests -q --workspace --test program -- faults:: --include-ignored --nocapture "${skip[@]}" || return 1
   [ "$(id -u)" -eq 0 ] && return 0
-  echo "all but a small disk, which only root may mount: sudo ./tests/run.sh deep-faults"
+  echo "skipped the small disk, which only root may mount: sudo ./tests/run.sh deep-faults"
   return $SKIPPED
 }
 
@@ -327,7 +327,7 @@ step_deep-fuzz() {
   tests/fuzz/run.sh 600
 }
 
-# draws NAME FOLDER : the networks are in the folder. With --overwrite behind the record, its figures become those of now.
+# draws NAME FOLDER: the networks are in the folder. --overwrite after the record replaces its figures.
 draws() {
   "$RELEASE/examples/story" draws "$1" "$2" --record docs/records/draws.json
 }
@@ -348,7 +348,7 @@ draws_in() {
     cp "$work/demo/runs/cross-entropy/seed-1/model.safetensors" "$work/wine/cce.safetensors" &&
     cp "$work/demo/runs/order-r0.5/seed-1/model.safetensors" "$work/wine/order.safetensors" &&
     draws wine "$work/wine" || return 1
-  has_faces || { echo "wine has the figures of the record; the faces were not drawn" && return $NO_DATA; }
+  has_faces || { echo "wine has the figures of the record; the faces were skipped" && return $NO_DATA; }
   tar -xf $data/UTKFace-4k.tar -C "$work/faces/images" &&
     cp $data/checkpoints/utkface_r0.8.safetensors "$work/faces/order.safetensors" &&
     draws faces "$work/faces"
@@ -374,7 +374,7 @@ passed=0 failed=0 skipped=0 summary=""
 mkdir -p "${TOOK%/*}"
 for s in $steps; do
   if ! declare -F "step_$s" >/dev/null; then
-    echo "no step is called '$s'; ./tests/run.sh list names them" >&2
+    echo "unknown step '$s'; see ./tests/run.sh list" >&2
     exit 2
   fi
   printf '\n== %s: %s\n' "$s" "$(about "$s")"

@@ -121,10 +121,12 @@ fn one_file_uses_transcendental_functions() -> Outcome {
 /// A file that no program has is compiled by nobody, and its tests pass.
 #[test]
 fn every_file_of_tests_is_part_of_a_program() -> Outcome {
-    let roots = [include_str!("lib.rs"), include_str!("library.rs"), include_str!("program.rs")].concat();
+    let roots =
+        [include_str!("lib.rs"), include_str!("library.rs"), include_str!("pages.rs"), include_str!("program.rs")]
+            .concat();
     let modules = roots.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
     let mut expected: BTreeSet<String> = modules.map(|name| name.replace(';', ".rs")).collect();
-    expected.extend(["lib.rs", "library.rs", "program.rs", "story.rs", "draws.rs"].map(String::from));
+    expected.extend(["lib.rs", "library.rs", "pages.rs", "program.rs", "story.rs", "draws.rs"].map(String::from));
     let files = fs::read_dir(env!("CARGO_MANIFEST_DIR"))?.map(|entry| Ok(entry?.file_name().display().to_string()));
     let files: BTreeSet<String> = files.collect::<std::io::Result<_>>()?;
     let files: BTreeSet<String> = files.into_iter().filter(|name| name.ends_with(".rs")).collect();
@@ -136,8 +138,8 @@ fn every_file_of_tests_is_part_of_a_program() -> Outcome {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let name = entry?.file_name().display().to_string();
             let is_module = |name: &str| module.lines().any(|line| line == format!("mod {name};"));
-            // `mistakes` and `golden` hold programs and values, which their tests read.
-            let is_read = ["mistakes.rs", "golden.rs"].contains(&&*file);
+            // `mistakes`, `snippets` and `golden` hold programs and values, which their tests read.
+            let is_read = ["mistakes.rs", "snippets.rs", "golden.rs"].contains(&&*file);
             assert!(is_read || name.strip_suffix(".rs").is_none_or(is_module), "{file} has no module {name}");
         }
     }

@@ -1,5 +1,5 @@
 //! Training steps: the same bits with and without gradient memory and in any lanes, a model that bad input leaves
-//! alone, first parameters, and networks that learn.
+//! alone, initial weights, and networks that learn.
 
 mod bad_input;
 mod initial;

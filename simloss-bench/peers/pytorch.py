@@ -1,12 +1,12 @@
-"""How many times as fast as PyTorch the project is, on the CPU of this machine.
+"""Measures the speed of this project relative to PyTorch, on the CPU of this machine.
 
     pip install torch
     python3 simloss-bench/peers/pytorch.py > docs/records/peers-speed.json
 
-Both do the same work, in turn, whoever begins changing from round to round: the loss and its gradient of 1,024 rows of
-logits on one thread; one step of training (forward, SimLoss, backward, Adam) of 1,024 images in memory on all cores.
-SimLoss is that of class order with r = .8; in PyTorch it is the published formula, -ln(sum_c S[y, c] p_c + 1e-8). A ratio is
-that of one round. Run it in the project's root, on an idle machine; it takes some minutes.
+Both do the same work in turn, and alternate which one starts a round: the loss and its gradient of 1,024 rows of logits on
+one thread; one training step (forward pass, SimLoss, backward pass, Adam) of 1,024 images in memory on all cores. SimLoss
+uses a class order with r = 0.8; in PyTorch it is the published formula, -ln(sum_c S[y, c] p_c + 1e-8). Each ratio belongs to
+one round. Run it in the project's root, on an idle machine; it takes some minutes.
 """
 
 import json

@@ -41,6 +41,14 @@ fn verdicts(ages: &Grid, cifar100: &Grid) -> Result<Table, Box<dyn Error>> {
         let sord = ages.entry("order", sord)?;
         assert!(sord.cell(MAE).is_gain() && below(sord, ACCURACY) && below(sord, NLL));
     }
+    // And so do other predictions of plain cross entropy.
+    for (metric, argmax) in [(MAE_MEDIAN, MAE), (MSE_EXPECTATION, MSE)] {
+        let simloss = ages.entries.iter().filter(|entry| entry.is_simloss());
+        assert!(simloss.map(|entry| entry.cell(argmax).mean()).all(|mean| plain.cell(metric).mean() < mean));
+    }
+    // 3: the most probable superclass is more often correct.
+    let cross_entropy = cifar100.entry("glove", "cross entropy")?;
+    assert!(cross_entropy.cell(SA_MINIMUM_RISK).mean() > cross_entropy.cell(SA).mean());
     let mut table = Table::new(&["", "published claim", "these records"]);
     table.row([
         "1",

@@ -1,6 +1,6 @@
 //! The edges, by name: cases that no property test may leave to chance.
 
-use super::{Format, judge, reference};
+use super::{Format, evaluate, reference};
 use simloss_bench::{
     bounds::{Bound, Quantity},
     real::Real,
@@ -22,7 +22,7 @@ fn extreme_logits_have_known_losses() -> Outcome {
     let (order, relatives) = (AnySimilarity::order(3, 0.5f32)?, AnySimilarity::superclass(&[0, 1, 1], 0.5f32, 0.0)?);
     let cross_entropy = CrossEntropy::new(3)?;
     let loss = |z: [f32; 3], y| -> Result<(f32, Vec<f32>), Error> {
-        let Evaluated { losses, gradient } = judge(&cross_entropy, &z, y)?;
+        let Evaluated { losses, gradient } = evaluate(&cross_entropy, &z, y)?;
         Ok((losses[0], gradient))
     };
     // Wrong by 100, by 1e4 and by 2e4: the whole gradient.
@@ -33,13 +33,13 @@ fn extreme_logits_have_known_losses() -> Outcome {
         assert_eq!((value, wrong[0], wrong[1]), (gap, 1.0, -1.0));
         assert!(wrong[2] >= 0.0 && wrong[2] < 1e-40, "{wrong:?}");
         // A relative as far away as the true class, worth half of it: 1.5 exp(-gap), shared as 1 to 2.
-        let Evaluated { losses, gradient } = judge(&SimLoss::new(&relatives), &z, 2)?;
+        let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&relatives), &z, 2)?;
         let error = (f64::from(losses[0]) - (f64::from(gap) - 1.5f64.ln())).abs();
         assert!(error <= 5.0 * f32::ulp(f64::from(gap)), "{losses:?}");
         let expected = [1.0, -1.0 / 3.0, -2.0 / 3.0];
         assert!(gradient.iter().zip(expected).all(|(g, e)| (g - e).abs() <= 4.0 * f32::EPSILON), "{gradient:?}");
         // In an order the sure class is similar: it costs ln(1 / 0.25), and there is nothing to gain.
-        let Evaluated { losses, gradient } = judge(&SimLoss::new(&order), &z, 2)?;
+        let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&order), &z, 2)?;
         assert!((losses[0] - 4f32.ln()).abs() <= 4.0 * f32::EPSILON, "{losses:?}");
         assert!(gradient.iter().all(|g| g.abs() <= 1e-24), "{gradient:?}");
     }
@@ -81,7 +81,7 @@ fn a_correct_sample_keeps_the_digits_of_its_loss() -> Outcome {
             [AnySimilarity::order(4, 0.0f32)?, AnySimilarity::order(4, 0.8)?, AnySimilarity::circular(4, 0.3)?]
         {
             let z = [gap + 0.3f32, 0.0, 0.25, -1.75];
-            let Evaluated { losses, gradient } = judge(&SimLoss::new(&similarity), &z, 0)?;
+            let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&similarity), &z, 0)?;
             let exact = reference(&similarity, &z, 0)?;
             let error = (f64::from(losses[0]) - exact.loss).abs() / f32::ulp(exact.loss);
             assert!(exact.loss > 0.0 && error <= bound, "gap {gap}: {error} ulp, {losses:?} for {}", exact.loss);
@@ -94,7 +94,7 @@ fn a_correct_sample_keeps_the_digits_of_its_loss() -> Outcome {
         }
     }
     // f64 reaches ten times further.
-    let Evaluated { losses, .. } = judge(&CrossEntropy::new(2)?, &[700.0f64, 0.0], 0)?;
+    let Evaluated { losses, .. } = evaluate(&CrossEntropy::new(2)?, &[700.0f64, 0.0], 0)?;
     assert!((losses[0] / (-700f64).exp() - 1.0).abs() < 1e-15);
     Ok(())
 }
@@ -109,7 +109,7 @@ fn a_large_loss_is_correctly_rounded() -> Outcome {
             z[0] -= 4000.0 * random.unit::<f32>();
             z[1] = z[0] - 1.0;
             z[2] += 1000.0 + 4000.0 * random.unit::<f32>();
-            let Evaluated { losses, .. } = judge(&SimLoss::new(&similarity), &z, 0)?;
+            let Evaluated { losses, .. } = evaluate(&SimLoss::new(&similarity), &z, 0)?;
             let exact = reference(&similarity, &z, 0)?.loss;
             let error = (f64::from(losses[0]) - exact).abs() / f32::ulp(exact);
             assert!(error <= 0.55, "{z:?}: {error} ulp");
@@ -132,7 +132,7 @@ fn a_thousand_classes_are_summed_within_the_bounds() -> Outcome {
             for _ in 0..5 {
                 let z: Vec<f32> = uniform(&mut random, classes, spread);
                 let y = random.below(classes);
-                let Evaluated { losses, gradient } = judge(&SimLoss::new(&similarity), &z, y)?;
+                let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&similarity), &z, y)?;
                 let exact = reference(&similarity, &z, y)?;
                 let error = (f64::from(losses[0]) - exact.loss).abs();
                 assert!(error <= f32::loss_bound(exact.loss), "spread {spread}: {} for {}", losses[0], exact.loss);
@@ -153,7 +153,7 @@ fn subnormal_similarities_are_zero() -> Outcome {
     for (s, expected) in
         [(0.0, 300.0), (1e-40, 300.0), (f32::from_bits(0x007f_ffff), 300.0), (f32::MIN_POSITIVE, 87.336_54)]
     {
-        let Evaluated { losses, gradient } = judge(&SimLoss::new(&matrix(s)?), &z, 0)?;
+        let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&matrix(s)?), &z, 0)?;
         assert!((losses[0] - expected).abs() <= 5.0 * f32::EPSILON * 64.0, "S = {s:e}: {losses:?}");
         // Nothing similar: all of the gradient. Something similar: it has all the probability, and nothing to gain.
         let expected = if expected == 300.0 { [-1.0, 1.0] } else { [0.0, 0.0] };
@@ -167,7 +167,7 @@ fn equally_similar_classes_have_no_loss() -> Outcome {
     let ones = AnySimilarity::dense(5, &[1.0f32; 25])?;
     for z in [[0.0f32; 5], [1e4, -1e4, 0.0, 3.0, 3.0], [-80.0, 80.0, 1.0, 2.0, 3.0]] {
         for y in 0..5 {
-            let Evaluated { losses, gradient } = judge(&SimLoss::new(&ones), &z, y)?;
+            let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&ones), &z, y)?;
             assert_eq!((losses, gradient), (vec![0.0], vec![0.0; 5]));
         }
     }
@@ -179,10 +179,10 @@ fn equally_similar_classes_have_no_loss() -> Outcome {
 fn the_true_class_is_in_the_row() -> Outcome {
     let s = AnySimilarity::dense(2, &[1.0f64, 0.5, 0.0, 1.0])?;
     let z = [0.0, 0.0];
-    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &z, 0)?;
+    let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&s), &z, 0)?;
     assert!((losses[0] + 0.75f64.ln()).abs() < 1e-15, "{losses:?}");
     assert!((gradient[0] + 1.0 / 6.0).abs() < 1e-15, "{gradient:?}");
-    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &z, 1)?;
+    let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&s), &z, 1)?;
     assert!((losses[0] - 2f64.ln()).abs() < 1e-15 && gradient == scalars::<f64>(&[0.5, -0.5]));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Laws of one sample.
 
-use super::{Format, Kind, Law, One, judge, narrow, one, reference, sum};
+use super::{Format, Kind, Law, One, evaluate, narrow, one, reference, sum};
 use proptest::prelude::*;
 use simloss_core::{
     Error,
@@ -12,7 +12,7 @@ use simloss_tests::{AnySimilarity, Evaluated, bits, config, doubles};
 
 fn loss_and_gradient_are_bounded<T: Format>(one: &One) -> Law {
     let s = one.kind.build::<T>(one.classes)?;
-    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &narrow::<T>(&one.logits), one.truth)?;
+    let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&s), &narrow::<T>(&one.logits), one.truth)?;
     let (loss, gradient) = (losses[0].to_f64(), doubles(&gradient));
     prop_assert!(loss >= 0.0 && loss.is_finite() && !loss.is_sign_negative(), "a loss of {loss}");
     let total = sum(&gradient);
@@ -24,7 +24,7 @@ fn loss_and_gradient_are_bounded<T: Format>(one: &One) -> Law {
 
 fn loss_and_gradient_are_accurate(one: &One) -> Law {
     let s = one.kind.build::<f32>(one.classes)?;
-    let Evaluated { losses, gradient } = judge(&SimLoss::new(&s), &one.logits, one.truth)?;
+    let Evaluated { losses, gradient } = evaluate(&SimLoss::new(&s), &one.logits, one.truth)?;
     let exact = reference(&s, &one.logits, one.truth)?;
     let error = (f64::from(losses[0]) - exact.loss).abs();
     prop_assert!(error <= f32::loss_bound(exact.loss), "{} for {}", losses[0], exact.loss);
@@ -60,13 +60,13 @@ fn identities(classes: usize) -> Vec<Kind> {
 
 fn identity_has_the_bits_of_cross_entropy<T: Format>(one: &One) -> Law {
     let logits: Vec<T> = narrow(&one.logits);
-    let expected = judge(&CrossEntropy::new(one.classes)?, &logits, one.truth)?;
+    let expected = evaluate(&CrossEntropy::new(one.classes)?, &logits, one.truth)?;
     let mut kinds = identities(one.classes);
     if T::from_f32(1e-40) >= T::MIN_POSITIVE {
         kinds.pop();
     }
     for kind in kinds {
-        let got = judge(&SimLoss::new(&kind.build::<T>(one.classes)?), &logits, one.truth)?;
+        let got = evaluate(&SimLoss::new(&kind.build::<T>(one.classes)?), &logits, one.truth)?;
         prop_assert_eq!(bits(&got.losses), bits(&expected.losses), "the loss of {:?}", kind);
         prop_assert_eq!(bits(&got.gradient), bits(&expected.gradient), "the gradient of {:?}", kind);
     }
@@ -91,7 +91,7 @@ fn a_shift_changes_no_bit<T: Format>(one: &One, steps: &[i32], shift: i32, grid:
     for (z, &n) in shifted.iter().zip(steps) {
         prop_assert_eq!(z.to_f64(), f64::from(n + shift) * 2f64.powi(-grid), "not exact");
     }
-    let (a, b) = (judge(&SimLoss::new(&s), &logits, one.truth)?, judge(&SimLoss::new(&s), &shifted, one.truth)?);
+    let (a, b) = (evaluate(&SimLoss::new(&s), &logits, one.truth)?, evaluate(&SimLoss::new(&s), &shifted, one.truth)?);
     prop_assert_eq!((bits(&a.losses), bits(&a.gradient)), (bits(&b.losses), bits(&b.gradient)));
     Ok(())
 }
@@ -114,8 +114,8 @@ fn permuted_classes_permute_the_gradient<T: Format>(one: &One, keys: &[u32]) -> 
         order.iter().flat_map(|&i| order.iter().map(move |&j| i * classes + j)).map(|at| matrix[at]).collect();
     let truth = order.iter().position(|&k| k == one.truth).unwrap_or(0);
     let before = AnySimilarity::dense(classes, &matrix)?;
-    let a = judge(&SimLoss::new(&before), &logits, one.truth)?;
-    let b = judge(&SimLoss::new(&AnySimilarity::dense(classes, &moved_matrix)?), &moved, truth)?;
+    let a = evaluate(&SimLoss::new(&before), &logits, one.truth)?;
+    let b = evaluate(&SimLoss::new(&AnySimilarity::dense(classes, &moved_matrix)?), &moved, truth)?;
     // Both are within their bounds of the same number.
     let exact = reference(&before, &logits, one.truth)?;
     let difference = (a.losses[0].to_f64() - b.losses[0].to_f64()).abs();
@@ -135,7 +135,7 @@ fn more_similarity_is_no_more_loss<T: Format>(one: &One, class: usize, part: f32
     raised[at] = matrix[at].add(T::from_f32(part).mul(T::ONE.sub(matrix[at])));
     let logits: Vec<T> = narrow(&one.logits);
     let loss = |s: &[T]| -> Result<f64, Error> {
-        Ok(judge(&SimLoss::new(&AnySimilarity::dense(classes, s)?), &logits, one.truth)?.losses[0].to_f64())
+        Ok(evaluate(&SimLoss::new(&AnySimilarity::dense(classes, s)?), &logits, one.truth)?.losses[0].to_f64())
     };
     let (before, after) = (loss(&matrix)?, loss(&raised)?);
     // Each is within its bound of the exact loss, which does not rise.

@@ -76,11 +76,11 @@ fn hash(numbers: &[f32]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// The bits of first parameters and of a short training are the same on every machine, and change only on purpose.
+/// Initial weights and a short training have the same bits on every machine, and change only on purpose.
 #[test]
 fn initial_weights_have_the_golden_bits() -> Outcome {
     let found = [hash(&initialized(&linear(), 1)), hash(&initialized(&hidden(), 2)), hash(&initialized(&image(), 3))];
-    assert_eq!(found, INITIAL, "first parameters: {found:#018x?}");
+    assert_eq!(found, INITIAL, "initial weights: {found:#018x?}");
     let (sgd, _) = trained_in::<f32, _, _>((), hidden(), Sgd::new(0.1)?)?;
     let (adam, _) = trained_in::<f32, _, _>((), image(), Adam::new(0.01)?)?;
     let found = [hash(&sgd.parameters), hash(&adam.parameters), hash(&adam.moments)];

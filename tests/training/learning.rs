@@ -11,7 +11,7 @@ use simloss_core::{
 };
 use simloss_tests::{Outcome, State, labels, uniform};
 
-/// Steps over all samples at once until none is misjudged; how many it took, if no more than `limit`.
+/// Steps over all samples at once until all are classified correctly; how many it took, if no more than `limit`.
 fn learn<N: Layer<f32>, L: Loss<f32>>(
     layers: N,
     loss: L,

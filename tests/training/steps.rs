@@ -172,8 +172,9 @@ fn a_step_adds_groups_in_order_and_updates_once() -> Outcome {
         let mut logits = vec![f32::NAN; 40 * CLASSES];
         let targets = data.targets();
         eval_step(engine, &start, Evaluation { features, targets, losses: &mut found, logits: &mut logits })?;
-        let judged = reduce_in::<f32, _>((), network.criterion(), Reduction::MeanByWeight, &logits, &data.targets())?;
-        assert_eq!(bits(&[mean]), bits(&judged.losses));
+        let evaluated =
+            reduce_in::<f32, _>((), network.criterion(), Reduction::MeanByWeight, &logits, &data.targets())?;
+        assert_eq!(bits(&[mean]), bits(&evaluated.losses));
         Ok(())
     })
 }
@@ -219,16 +220,16 @@ fn evaluation_gives_logits_and_losses() -> Outcome {
         for (x, y) in data.features.chunks(36).zip(expected.chunks_mut(CLASSES)) {
             layers.forward((), &parameters, x, &mut tape, y);
         }
-        let judged = each_in::<f32, _>((), network.criterion(), &expected, &data.targets())?;
+        let evaluated = each_in::<f32, _>((), network.criterion(), &expected, &data.targets())?;
         serial::<V, _, _, Outcome>(t, &network, |engine| {
             let targets = data.targets();
             eval_step(engine, &parameters, Evaluation { features, targets, losses: &mut losses, logits: &mut logits })?;
             assert_eq!(bits(&logits), bits(&expected), "logits in {} lanes", V::WIDTH);
-            assert_eq!(bits(&losses), bits(&judged.losses), "losses in {} lanes", V::WIDTH);
+            assert_eq!(bits(&losses), bits(&evaluated.losses), "losses in {} lanes", V::WIDTH);
             // Logits that nobody wants need no memory.
             losses.fill(f32::NAN);
             eval_step(engine, &parameters, Evaluation { features, targets, losses: &mut losses, logits: &mut [] })?;
-            assert_eq!(bits(&losses), bits(&judged.losses));
+            assert_eq!(bits(&losses), bits(&evaluated.losses));
             Ok(())
         })
     }
