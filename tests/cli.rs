@@ -247,10 +247,10 @@ fn bad_tables() -> Outcome {
         ("ragged.csv", "x,grade\n1,2\n1,2,3\n", "ragged.csv, line 3: the row has 3 fields, but the first row names 2"),
         (
             "text.csv",
-            "x,grade\nred,2\n",
-            "text.csv, line 2, column \"x\": \"red\" is not a number; leave columns of text",
+            "x,grade\n1,2\nred,3\n",
+            "text.csv, line 3, column \"x\": \"red\" is not a number; leave columns of text",
         ),
-        ("nan.csv", "x,grade\n1,2\nNaN,3\n", "nan.csv, line 3, column \"x\": \"NaN\" is not a finite number"),
+        ("nan.csv", "x,grade\n1,2\nNaN,3\n", "nan.csv, line 3, column \"x\": \"NaN\" stands for a missing value"),
         ("gap.csv", "x,grade\n1,2\n,3\n", "gap.csv, line 3, column \"x\": the field is empty"),
         ("column.csv", "x,grades\n1,2\n", "there is no column \"grade\"; the columns are \"x\", \"grades\""),
         ("one.csv", "x,grade\n1,2\n2,2\n", "one.csv, column \"grade\": every sample has the class \"2\""),

@@ -63,6 +63,15 @@ fn one_table_in_many_forms_makes_one_model() -> Outcome {
         .enumerate()
         .map(|(i, line)| if i == 0 { format!(",{line}\n") } else { format!("{},{line}\n", i - 1) })
         .collect();
+    // As pandas numbers the rows that a filter leaves.
+    let shuffled: String = indexed
+        .lines()
+        .enumerate()
+        .map(|(i, line)| match line.split_once(',') {
+            Some((_, rest)) if i > 0 => format!("{},{rest}\n", i * 7919 % 1009),
+            _ => format!("{line}\n"),
+        })
+        .collect();
     let no_names = text(",", false).replacen("grade,x1,x2\n", "", 1);
     for (name, text, options, said) in [
         ("german", text(";", true), "", "60 numbers with a decimal comma"),
@@ -70,7 +79,8 @@ fn one_table_in_many_forms_makes_one_model() -> Outcome {
         ("bars", text("|", false), "", ""),
         ("spaces", text("  ", false), "--delimiter space", ""),
         ("trailing", text(",", false).replace('\n', ",\n"), "", "left out column 4 without a name: it is empty"),
-        ("index", indexed, "", "left out column 1 without a name: it counts the rows"),
+        ("index", indexed, "", "left out column 1 without a name: it numbers the rows"),
+        ("shuffled", shuffled, "", "left out column 1 without a name: it numbers the rows"),
         ("breaks", text(",", false).replacen("x1", "\"x1\"", 1), "", ""),
     ] {
         place.file(&format!("{name}.csv"), text)?;
@@ -171,6 +181,14 @@ fn what_was_fitted_goes_with_the_model() -> Outcome {
         .simloss(&format!("{predict} --missing drop"))
         .success()
         .stderr(contains("left out 20 rows with a missing value"));
+    // The firmware's frozen part fills in the same.
+    place.simloss(&format!("export --checkpoint {model} --head 1 --out head")).success();
+    let frozen = place.read("head/frozen.rs")?;
+    for part in
+        ["pub static MEDIAN: [f64; INPUTS] = [", "filled.iter_mut().zip(&MEDIAN)", "standardise_into(&filled, &MEAN"]
+    {
+        assert!(frozen.contains(part), "{frozen}");
+    }
     // Through PyTorch's layout and back, medians are kept.
     place.simloss(&format!("export --checkpoint {model} --out t.safetensors")).success();
     let trained = checkpoint::read(&place.path("t.safetensors"))?;
@@ -436,4 +454,36 @@ fn files_beside_the_data() -> Outcome {
     place.simloss("similarity --similarity vectors --vectors v.txt -l 0.5 --names @names.txt").success();
     assert!(place.read("out/similarity/similarity.csv")?.starts_with("true class,polar bear,dog\n"));
     Ok(())
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() -> Outcome {
+    let place = Place::new()?;
+    let rows: String = grades(30).iter().map(|(grade, [a, b])| format!("{grade},{a:.3},{b:.3}\n")).collect();
+    place.file("good.csv", format!("grade,x1,x2\n{rows}"))?;
+    place
+        .simloss("check good.csv --label grade")
+        .success()
+        .stdout(contains("good.csv can be used as it is\n- 3 classes, in this order: 0 (10), 1 (10), 2 (10)"));
+    place.refuses("check good.csv", "a table needs --label")?;
+    let bad = "0,1\n1,red,2\n2,?,\"1,376\"\n?,,3\n1,2,3,4\n";
+    place.file("bad.csv", format!("grade,x1,x2\n{rows}{bad}"))?;
+    let line = "check bad.csv --label grade";
+    for problem in [
+        "bad.csv cannot be used as it is; 6 problems:\n",
+        "\n  bad.csv, line 32: the row has 2 fields, but the first row names 3 columns",
+        "\n  bad.csv, line 36: the row has 4 fields",
+        "\n  bad.csv, line 33, column \"x1\": \"red\" is not a number",
+        "\n  bad.csv, line 34, column \"x1\": \"?\" stands for a missing value; fill it in, or remove the row or the column, or choose --missing drop or --missing median (2 of this column are missing)",
+        "\n  bad.csv, line 34, column \"x2\": \"1,376\" may be one number or another",
+        "\n  bad.csv, line 35, column \"grade\": the label \"?\" stands for a missing one",
+    ] {
+        place.refuses(line, problem)?;
+    }
+    images(&place, &["pets/cat", "pets/dog"], 3)?;
+    place.simloss("check pets").success().stdout(contains("2 classes: cat (3), dog (3)"));
+    write(&place.path("pets/cat/x.png"), b"BM")?;
+    write(&place.path("pets/dog/y.jpg"), b"<html>")?;
+    place.refuses("check pets", "pets cannot be used as it is; 2 problems:\n  cat/x.png: the file is a BMP image")?;
+    place.refuses("check pets", "dog/y.jpg: the file is a web page, such as a failed download leaves")
 }

@@ -285,7 +285,7 @@ fn tables_and_commands() -> Outcome {
     place.file("t.csv", format!("x,y\n{rows}"))?;
     let train = "train table t.csv --label y --out o";
     for (line, expected) in [
-        (format!("{train} --order low,high,low"), "the class \"low\" stands twice in --order; name it once"),
+        (format!("{train} --order low,high,low"), "--order holds \"low\" twice; name each class once"),
         (
             format!("{train} --order low,middle"),
             "t.csv, line 3, column \"y\": the class \"high\" is not among those of --order: ",

@@ -72,6 +72,18 @@ fn jpegs_of_every_kind_are_decoded() -> Result<(), Box<dyn Error>> {
                 file.len()
             );
         }
+        // Whatever is missing at the end.
+        for length in 0..file.len() {
+            assert!(decode::decode(&file[..length]).is_err(), "{name}, cut to {length} of {} bytes", file.len());
+        }
+        // What others put behind the end and between segments says nothing.
+        let behind = [&file[..], b"\0\0behind the end\xff\xd8"].concat();
+        assert_eq!(decode::decode(&behind).ok().as_ref(), Some(&found), "{name}");
+        let first = 4 + usize::from(u16::from_be_bytes([file[4], file[5]])) - 2 + 2;
+        for between in [&b"abc\x01"[..], &[0xff, 0x00, 7], &[0xff, 0xff, 0xff], &[0; 64]] {
+            let changed = [&file[..first], between, &file[first..]].concat();
+            assert_eq!(decode::decode(&changed).ok().as_ref(), Some(&found), "{name}, {between:?}");
+        }
         // A header that promises 65,500 x 65,500 pixels.
         let start = file.windows(2).position(|b| b[0] == 0xff && matches!(b[1], 0xc0 | 0xc2)).ok_or("no frame")?;
         let mut huge = file.clone();

@@ -56,6 +56,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::Format { .. }
         | Error::OtherRun { .. }
         | Error::Exists { .. }
+        | Error::Checked { .. }
         | Error::InstructionSet { .. }
         | Error::Text(_)
         | Error::Table(_)

@@ -1,5 +1,6 @@
 //! What each command does: read, check, run, write, and return what to print.
 
+mod check;
 pub mod classes;
 mod convert;
 mod eval;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli, stop: &AtomicBool) -> Result<String, Error> {
         Some(Command::Report(command)) => train::report(command, stop),
         Some(Command::Plot(command)) => plot::plot(command),
         Some(Command::Predict(command)) => predict::predict(command, stop),
+        Some(Command::Check(command)) => check::check(command, stop),
         Some(Command::Eval(command)) => eval::eval(command, stop),
         Some(Command::Export(command)) => convert::export(command),
         Some(Command::Import(command)) => convert::import(command),

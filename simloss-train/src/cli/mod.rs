@@ -13,7 +13,7 @@ mod train;
 pub use eval::{EvalArgs, EvalCommand, ExportCommand, ImportCommand, LossArg};
 pub use images::{AgeArgs, Ages, CacheArgs, Cifar100Args, FolderArgs, UnnamedArg, UnnamedArgs};
 pub use plot::PlotCommand;
-pub use table::{FormArgs, List, MissingArg, PredictCommand};
+pub use table::{CheckCommand, FormArgs, List, MissingArg, PredictCommand};
 pub use train::{
     AugmentationArg, ImageCompareArgs, ImageTrainArgs, NetworkArg, TrainAgeCommand, TrainCifar100Command,
     TrainFolderCommand,
@@ -66,6 +66,8 @@ pub enum Command {
     Plot(PlotCommand),
     /// Write what a trained network says of samples without labels: the rows of a table, or images
     Predict(PredictCommand),
+    /// Say everything that is wrong with a table or a folder of images, at once
+    Check(CheckCommand),
     /// Judge a trained network on data, by every measure
     #[command(subcommand)]
     Eval(EvalCommand),

@@ -1,6 +1,6 @@
 //! The options of tables, and of predictions.
 
-use super::threads;
+use super::{Names, threads};
 use crate::data::read::csv::{Delimiter, Form, Header, Missing};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -137,6 +137,32 @@ pub struct PredictCommand {
     #[arg(long, help_heading = "Images")]
     pub skip_bad: bool,
     /// Threads to decode and compute with; changes no result [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+}
+
+/// `simloss check`.
+#[derive(Debug, Args)]
+pub struct CheckCommand {
+    /// A table, or a folder of images in class folders
+    #[arg(value_name = "FILE.csv|DIR")]
+    pub path: PathBuf,
+    /// The column of the classes, of a table
+    #[arg(long, value_name = "COLUMN", help_heading = "Table")]
+    pub label: Option<String>,
+    /// The order of the classes, as `train table` takes it
+    #[arg(long, value_name = "NAMES|@FILE", value_parser = super::names, help_heading = "Table")]
+    pub order: Option<Names>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_parser = list, help_heading = "Table")]
+    pub ignore: Vec<List>,
+    /// Columns whose numbers are categories
+    #[arg(long, value_name = "COLUMNS", value_parser = list, help_heading = "Table")]
+    pub categories: Vec<List>,
+    /// How the table is written.
+    #[command(flatten)]
+    pub form: FormArgs,
+    /// Threads to decode with [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
 }

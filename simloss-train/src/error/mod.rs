@@ -122,6 +122,14 @@ pub enum Error {
         /// What this processor has.
         available: String,
     },
+    /// What `simloss check` found.
+    #[error("{path} cannot be used as it is; {} problems:\n  {}", problems.len(), problems.join("\n  "))]
+    Checked {
+        /// What was checked.
+        path: String,
+        /// A sentence each.
+        problems: Vec<String>,
+    },
     /// The options do not make sense together.
     #[error("{0}")]
     Usage(String),

@@ -35,6 +35,17 @@ impl<P> InFile<P> {
         self
     }
 
+    /// The column, where there is one.
+    pub(crate) fn in_column(&self) -> Option<&str> {
+        self.0.column.as_deref()
+    }
+
+    /// The same place with another problem.
+    pub(crate) fn map<Q>(self, to: impl FnOnce(P) -> Q) -> InFile<Q> {
+        let Place { path, line, column, problem } = *self.0;
+        InFile(Box::new(Place { path, line, column, problem: to(problem) }))
+    }
+
     /// What is wrong, without the place.
     pub fn problem(&self) -> &P {
         &self.0.problem

@@ -39,7 +39,7 @@ pub enum Problem {
     NoFeatures,
     /// A column has no name.
     #[error(
-        "column {0} has no name, is not empty, and does not count the rows; give it a name in the first row, or leave \
+        "column {0} has no name, is not empty, and does not number the rows; give it a name in the first row, or leave \
          columns without a name out with --ignore \"\""
     )]
     Unnamed(usize),

@@ -145,7 +145,7 @@ fn listed(tensors: &[Tensor]) -> String {
 /// many tensors of as many dimensions.
 fn expected(found: &[Tensor]) -> Vec<Tensor> {
     let of = |dimensions: usize| found.iter().filter(move |tensor| tensor.shape.len() == dimensions);
-    let classes = of(2).last().and_then(|tensor| tensor.shape.first().copied()).unwrap_or(10);
+    let classes = of(2).next_back().and_then(|tensor| tensor.shape.first().copied()).unwrap_or(10);
     if of(4).next().is_some() {
         let kinds = [Kind::LeNet { classes }, Kind::Ages { classes }, Kind::Small { size: 32, classes }];
         let far = |kind: &Kind| {

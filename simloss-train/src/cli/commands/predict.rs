@@ -29,6 +29,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+/// Gets the logits of each sample, with where it comes from.
+type Each<'e, S> = &'e mut dyn FnMut(S, &[f32]) -> Result<(), Error>;
+
 /// Images that are decoded at a time.
 const IMAGES: usize = 256;
 
@@ -100,7 +103,7 @@ fn rows(
     columns: &Columns,
     trained: &checkpoint::Checkpoint,
     step: &mut Step<'_>,
-    each: &mut dyn FnMut(u64, &[f32]) -> Result<(), Error>,
+    each: Each<'_, u64>,
 ) -> Result<(), Error> {
     let mut rows = csv::Rows::open(path, &columns.form)?;
     let layout = Layout::of(path, &rows, columns)?;
@@ -164,7 +167,7 @@ fn images(
     skip_bad: bool,
     classes: Classes<'_>,
     step: &mut Step<'_>,
-    each: &mut dyn FnMut(Source, &[f32]) -> Result<(), Error>,
+    each: Each<'_, Source>,
 ) -> Result<(), Error> {
     let mut files = vec![];
     for path in paths {

@@ -2,7 +2,7 @@
 //!
 //! The first row names the columns, unless [`Header::No`] says that it is a sample. Fields are separated by commas,
 //! semicolons, tabs or bars, whichever the first two rows agree on, or by what [`Form::delimiter`] says. Quoted fields may
-//! hold anything, line breaks too (RFC 4180). Columns without a name that are empty or count the rows are left out.
+//! hold anything, line breaks too (RFC 4180). Columns without a name that are empty or number the rows are left out.
 //!
 //! | column | features |
 //! |---|---|
@@ -135,6 +135,9 @@ fn read_for(path: &Path, asked: &Columns, purpose: Purpose<'_>) -> Result<Table,
     let (features, columns, names, gathered) = match purpose {
         Purpose::Train => {
             let mut found = gather::all(path, &mut rows, asked, label, &layout.features, &layout.unnamed)?;
+            if let Some(problem) = gather::first(std::mem::take(&mut found.problems)) {
+                return Err(problem.into());
+            }
             let names = found.columns.iter().flat_map(Column::features).collect();
             let numbers_alone = found.columns.iter().all(|column| column.fields == Fields::Number);
             let columns = std::mem::take(&mut found.columns);
@@ -148,7 +151,14 @@ fn read_for(path: &Path, asked: &Columns, purpose: Purpose<'_>) -> Result<Table,
         }
     };
     notes.extend(gathered.notes);
-    let labels = Labels { path, rows: &rows, column: &asked.label, texts: &gathered.texts, ids: &gathered.labels };
+    let labels = Labels {
+        path,
+        rows: &rows,
+        column: &asked.label,
+        texts: &gathered.texts,
+        ids: &gathered.labels,
+        commas: gathered.commas,
+    };
     let own = gathered.texts.names.iter().any(|text| key(text) == key(&asked.label));
     if own && asked.form.header == Header::Expected && rows.named {
         let why = format!("the column {:?} holds {:?} as a label too", asked.label, asked.label);
@@ -170,6 +180,46 @@ fn read_for(path: &Path, asked: &Columns, purpose: Purpose<'_>) -> Result<Table,
     let repeated = repeated(&features, width, &labels);
     let data = Dataset::with_missing(path.display().to_string(), features, width, labels, class_names, values)?;
     Ok(Table { data: data.described(names, ordered)?.of_columns(columns), repeated, notes })
+}
+
+/// Everything that is wrong with a table to train with, a sentence each, and what should be said of it otherwise.
+///
+/// # Errors
+/// Where nothing can be told: [`Error::File`], and [`Error::Table`] for columns that are not there.
+pub fn check(path: &Path, asked: &Columns) -> Result<(Vec<String>, Vec<String>), Error> {
+    let mut rows = Rows::open(path, &asked.form)?;
+    rows.wrong = Some(vec![]);
+    let layout = Layout::of(path, &rows, asked)?;
+    let mut notes = std::mem::take(&mut rows.notes);
+    let label = layout.label.unwrap_or(0);
+    let found = gather::all(path, &mut rows, asked, label, &layout.features, &layout.unnamed)?;
+    let mut problems: Vec<String> = rows.wrong.take().unwrap_or_default();
+    problems.extend(found.problems.iter().map(ToString::to_string));
+    notes.extend(found.notes);
+    let labels = Labels {
+        path,
+        rows: &rows,
+        column: &asked.label,
+        texts: &found.texts,
+        ids: &found.labels,
+        commas: found.commas,
+    };
+    match labels.classes(asked.order.as_deref()) {
+        Ok(classes) => {
+            notes.extend(classes.notes);
+            let counts = classes.names.iter().enumerate().map(|(i, name)| {
+                let n = classes.labels.iter().filter(|y| y.index() == i).count();
+                format!("{name} ({n})")
+            });
+            let order = if classes.ordered { "in this order" } else { "without an order" };
+            notes.push(format!("{} classes, {order}: {}", classes.names.len(), counts.collect::<Vec<_>>().join(", ")));
+        }
+        Err(problem) => problems.push(problem.to_string()),
+    }
+    if found.labels.len() < FEWEST_SAMPLES {
+        problems.push(InFile::file(path, Problem::FewSamples(found.labels.len())).to_string());
+    }
+    Ok((problems, notes))
 }
 
 fn layout_width(features: &[f32], samples: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use super::{
     gather::{NO_LABEL, Texts},
-    numbers::{is_grouped, readings},
+    numbers::{is_decimal_comma, is_grouped, readings},
     rows::Rows,
 };
 use crate::{
@@ -39,6 +39,8 @@ pub(super) struct Labels<'a> {
     pub(super) column: &'a str,
     pub(super) texts: &'a Texts,
     pub(super) ids: &'a [u32],
+    /// Whether commas are known to stand before decimals.
+    pub(super) commas: bool,
 }
 
 impl Labels<'_> {
@@ -51,8 +53,9 @@ impl Labels<'_> {
     /// The number that a text is, its decimals behind a comma where that separates nothing.
     fn number(&self, text: &str) -> Option<f64> {
         class_number(text).or_else(|| {
+            let sure = || self.commas || self.texts.names.iter().any(|text| is_decimal_comma(text));
             let comma = self.rows.commas && text.matches(',').count() == 1 && !text.contains('.');
-            class_number(&text.replacen(',', ".", 1)).filter(|_| comma)
+            class_number(&text.replacen(',', ".", 1)).filter(|_| comma && (!is_grouped(text) || sure()))
         })
     }
 
@@ -82,6 +85,13 @@ impl Labels<'_> {
         }
         let texts = &self.texts.names;
         let numbers: Vec<Option<f64>> = texts.iter().map(|text| self.number(text)).collect();
+        let grouped = || texts.iter().zip(&numbers).position(|(text, x)| x.is_none() && is_grouped(text));
+        if texts.iter().zip(&numbers).all(|(text, x)| x.is_some() || is_grouped(text))
+            && let Some(i) = grouped()
+        {
+            let text = texts[i].clone();
+            return Err(self.at(i, Problem::Grouped { readings: readings(&text), text }));
+        }
         if numbers.iter().all(Option::is_none) {
             return self.named();
         }
@@ -89,7 +99,6 @@ impl Labels<'_> {
             let text = texts[i].clone();
             let problem = match text.parse::<f64>() {
                 Ok(_) => Problem::Label(BadNumber::NotFinite(text)),
-                Err(_) if is_grouped(&text) => Problem::Grouped { readings: readings(&text), text },
                 Err(_) => Problem::MixedLabels(text),
             };
             return Err(self.at(i, problem));

@@ -2,7 +2,7 @@
 
 use super::{
     Columns, Encoder, Missing,
-    numbers::{Field, is_missing_label, readings},
+    numbers::{Field, is_decimal_comma, is_grouped, is_missing_label, readings},
     rows::{Rows, place},
 };
 use crate::{
@@ -14,7 +14,10 @@ use crate::{
     },
 };
 use csv::StringRecord;
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 /// Two words that are 0 and 1.
 const YES_NO: [[&str; 2]; 5] = [["no", "yes"], ["false", "true"], ["n", "y"], ["f", "t"], ["off", "on"]];
@@ -56,21 +59,47 @@ impl Counted {
     }
 }
 
+/// Numbers with a comma or a point.
+#[derive(Default)]
+struct Ways {
+    count: usize,
+    /// Those whose comma or point can stand before decimals alone: 0,377 but not 1,376.
+    sure: usize,
+    /// The first.
+    first: Counted,
+    /// The first of which it may group digits.
+    doubtful: Counted,
+}
+
+impl Ways {
+    fn add(&mut self, place: u64, text: &str) {
+        self.count += 1;
+        self.first.add(place, text);
+        if is_grouped(text) {
+            self.doubtful.add(place, text);
+        } else {
+            self.sure += 1;
+        }
+    }
+}
+
 /// What is known of one column.
 #[derive(Default)]
 struct Seen {
     /// Whether its numbers are categories too.
     categories: bool,
     numbers: usize,
-    points: bool,
-    commas: Counted,
+    /// Numbers with a point, where that could group digits.
+    points: Ways,
+    /// Numbers with a decimal comma.
+    commas: Ways,
     missing: Counted,
     not_finite: Counted,
     grouped: Counted,
     texts: Texts,
     text: Counted,
-    /// The number that comes next, as long as the column counts rows.
-    next: Option<f64>,
+    /// Whole numbers, as long as all fields are, and all different.
+    counted: HashSet<u64>,
 }
 
 /// A label that is missing.
@@ -86,6 +115,10 @@ pub(super) struct Gathered {
     pub(super) labels: Vec<u32>,
     pub(super) texts: Texts,
     pub(super) notes: Vec<String>,
+    /// Whether commas stand before decimals, by numbers that can be read in no other way.
+    pub(super) commas: bool,
+    /// What is wrong, in the order of the file; then the rest is of no use.
+    pub(super) problems: Vec<InFile<Problem>>,
 }
 
 /// Reads all rows; `label` is the column of the labels, `features` are those of the features, `unnamed` those without a
@@ -117,7 +150,9 @@ pub(super) fn all(
                 Field::Number(x, false) if !seen.categories => {
                     seen.numbers += 1;
                     // Only beside decimal commas does a point tell something.
-                    seen.points |= commas && text.contains('.');
+                    if commas && text.contains('.') {
+                        seen.points.add(at, text.trim());
+                    }
                     x
                 }
                 field => {
@@ -152,11 +187,12 @@ pub(super) fn all(
         }
     }
     let mut notes = vec![];
-    check_unnamed(path, rows, unnamed, &without, &mut notes)?;
-    let columns = check(path, rows, asked, features, &seen)?;
+    let mut problems = check_unnamed(path, rows, unnamed, &without, &mut notes);
+    let (columns, of_columns) = check(path, rows, asked, features, &seen);
+    problems.extend(of_columns);
     if let (Some((at, text)), Missing::Error) = (&missing_labels.first, asked.missing) {
         let problem = Problem::MissingLabel { text: text.clone(), count: missing_labels.count };
-        return Err(InFile::file(path, problem).line(rows.line(*at)).column(&asked.label).into());
+        problems.push(InFile::file(path, problem).line(rows.line(*at)).column(&asked.label));
     }
     let said = [
         (dropped, "rows with a missing value"),
@@ -168,8 +204,9 @@ pub(super) fn all(
         notes.push(format!("{} rows end with one more separator, or one less, than the names", rows.surplus));
     }
     notes.extend(said_of(&columns, &seen, asked.missing));
-    let features = expanded(numbers, &columns, &seen);
-    Ok(Gathered { features, columns, labels, texts, notes })
+    let features = if problems.is_empty() { expanded(numbers, &columns, &seen) } else { vec![] };
+    let commas = has_decimal_commas(&seen);
+    Ok(Gathered { features, columns, labels, texts, notes, commas, problems })
 }
 
 /// The same for a network, by its encoder: the features, and the labels.
@@ -199,7 +236,7 @@ pub(super) fn of_model(
     }
     let said = [(dropped, "rows with a missing value"), (unlabeled, "rows without a label")];
     let notes = said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("left out {n} {what}")).collect();
-    Ok((numbers, Gathered { features: vec![], columns: vec![], labels, texts, notes }))
+    Ok((numbers, Gathered { features: vec![], columns: vec![], labels, texts, notes, commas: true, problems: vec![] }))
 }
 
 impl Seen {
@@ -214,8 +251,8 @@ impl Seen {
                 self.numbers += 1;
                 if comma {
                     self.commas.add(place, text);
-                } else {
-                    self.points |= text.contains('.');
+                } else if text.contains('.') {
+                    self.points.add(place, text);
                 }
                 x
             }
@@ -241,12 +278,8 @@ impl Seen {
             return;
         }
         self.text.count += 1;
-        let number = text.parse::<f64>().ok();
-        self.next = match (number, self.next) {
-            (Some(x), _) if self.text.count == 1 => Some(x + 1.0),
-            (Some(x), Some(next)) if x == next => Some(x + 1.0),
-            _ => None,
-        };
+        // One that is no whole number, or the same once more, makes the set too small for good.
+        self.counted.extend(text.parse::<u64>());
     }
 }
 
@@ -257,20 +290,21 @@ fn check_unnamed(
     unnamed: &[usize],
     seen: &[Seen],
     notes: &mut Vec<String>,
-) -> Result<(), Error> {
+) -> Vec<InFile<Problem>> {
+    let mut problems = vec![];
     for (&column, seen) in unnamed.iter().zip(seen) {
         let name = &rows.names[column];
         let shown = if name.is_empty() { "without a name".to_owned() } else { format!("{name:?}") };
         let n = column + 1;
         if seen.text.count == 0 {
             notes.push(format!("left out column {n} {shown}: it is empty"));
-        } else if seen.next.is_some() && seen.missing.count == 0 {
-            notes.push(format!("left out column {n} {shown}: it counts the rows"));
+        } else if column == 0 && seen.counted.len() == seen.text.count && seen.missing.count == 0 {
+            notes.push(format!("left out column {n} {shown}: it numbers the rows"));
         } else {
-            return Err(InFile::file(path, Problem::Unnamed(n)).line(1).into());
+            problems.push(InFile::file(path, Problem::Unnamed(n)).line(1));
         }
     }
-    Ok(())
+    problems
 }
 
 /// What the columns are.
@@ -280,9 +314,10 @@ fn check(
     asked: &Columns,
     features: &[usize],
     seen: &[Seen],
-) -> Result<Vec<Column>, Error> {
+) -> (Vec<Column>, Vec<InFile<Problem>>) {
     let mut problems = vec![];
     let mut columns = vec![];
+    let sure = has_decimal_commas(seen);
     for (seen, &column) in seen.iter().zip(features) {
         let name = &rows.names[column];
         let first = |of: &Counted| of.first.clone().unwrap_or_default();
@@ -291,15 +326,24 @@ fn check(
         if seen.grouped.count > 0 {
             let found = first(&seen.grouped);
             wrong(&found, Problem::Grouped { text: found.1.clone(), readings: readings(&found.1) });
-        } else if seen.commas.count > 0 && seen.points {
-            let found = first(&seen.commas);
+        } else if seen.commas.count > 0 && seen.points.count > 0 {
+            let found = first(&seen.commas.first);
             wrong(&found, Problem::CommasAndPoints(found.1.clone()));
+        } else if let Some(doubtful) = [&seen.commas, &seen.points].into_iter().find(|ways| {
+            // A file writes all of its numbers in one way: 0,377 somewhere tells how to read 1,376, and makes 1.376
+            // doubtful.
+            let doubt = std::ptr::eq(*ways, &seen.points) == sure;
+            doubt && ways.sure == 0 && ways.count > 0
+        }) {
+            let found = first(&doubtful.doubtful);
+            wrong(&found, Problem::Grouped { text: found.1.clone(), readings: readings(&found.1) });
         } else if seen.not_finite.count > 0 {
             let found = first(&seen.not_finite);
             wrong(&found, Problem::Feature(BadNumber::NotFinite(found.1.clone())));
         } else if number && seen.text.count > 0 {
             let found = first(&seen.text);
-            let (text, hint) = (found.1.clone(), "");
+            let text = found.1.clone();
+            let hint = if is_decimal_comma(&text) { "; write decimals with a point" } else { "" };
             wrong(&found, Problem::Feature(BadNumber::NotANumber { text, hint }));
         } else if seen.texts.names.len() > MOST_CATEGORIES {
             let found = first(&seen.text);
@@ -324,17 +368,26 @@ fn check(
         columns.push(Column { name: name.clone(), fields });
     }
     problems.sort_by_key(|(place, ..)| *place);
-    let others: Vec<String> = problems.iter().skip(1).map(|(_, name, _)| name.clone()).collect();
-    match problems.into_iter().next() {
-        None => Ok(columns),
-        Some((place, name, problem)) => {
-            let problem = match others.is_empty() {
-                true => problem,
-                false => Problem::AndOthers { first: Box::new(problem), columns: list(&others) },
-            };
-            Err(InFile::file(path, problem).line(rows.line(place)).column(name).into())
-        }
+    let at = |(place, name, problem): (u64, String, Problem)| {
+        InFile::file(path, problem).line(rows.line(place)).column(name)
+    };
+    (columns, problems.into_iter().map(at).collect())
+}
+
+/// The first of several problems, with the other columns that have one.
+pub(super) fn first(problems: Vec<InFile<Problem>>) -> Option<InFile<Problem>> {
+    let mut problems = problems.into_iter();
+    let found = problems.next()?;
+    let others: Vec<String> = problems.filter_map(|other| other.in_column().map(str::to_owned)).collect();
+    match others.is_empty() {
+        true => Some(found),
+        false => Some(found.map(|first| Problem::AndOthers { first: Box::new(first), columns: list(&others) })),
     }
+}
+
+/// Whether a number has a comma that can stand before decimals alone.
+fn has_decimal_commas(seen: &[Seen]) -> bool {
+    seen.iter().any(|seen| seen.commas.sure > 0)
 }
 
 /// The problem of a missing value, the first of `count`.

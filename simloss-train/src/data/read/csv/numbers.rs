@@ -64,14 +64,28 @@ fn decimal_comma(text: &str) -> bool {
     text.bytes().filter(|&b| b == b',').count() == 1 && !text.contains('.')
 }
 
-/// Whether a text is digits with commas, points, blanks or apostrophes between them: `1,376`, `1.037,50`, `1 000`.
+/// Whether a text may be a number with its digits in groups of three: `1,376`, `1.037,50`, `1 000`. `0,377` is none.
 pub(crate) fn is_grouped(text: &str) -> bool {
     let plain = text.strip_prefix(['-', '+']).unwrap_or(text);
     let is_separator = |c: char| matches!(c, ',' | '.' | '\'' | '\u{2019}' | ' ' | '\u{a0}' | '\u{202f}');
-    plain.starts_with(|c: char| c.is_ascii_digit())
-        && plain.ends_with(|c: char| c.is_ascii_digit())
-        && plain.contains(is_separator)
-        && plain.chars().all(|c| c.is_ascii_digit() || is_separator(c))
+    let groups: Vec<&str> = plain.split(is_separator).collect();
+    let separators: Vec<char> = plain.chars().filter(|&c| is_separator(c)).collect();
+    let (Some((first, rest)), Some((last, before))) = (groups.split_first(), separators.split_last()) else {
+        return false;
+    };
+    // The last of several separators may stand before decimals.
+    let decimals = before.first().is_some_and(|other| other != last);
+    let threes = &rest[..rest.len() - usize::from(decimals)];
+    before.windows(2).all(|pair| pair[0] == pair[1])
+        && groups.iter().all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
+        && first.len() <= 3
+        && !first.starts_with('0')
+        && threes.iter().all(|group| group.len() == 3)
+}
+
+/// Whether a text is a number with a decimal comma, and with nothing else.
+pub(crate) fn is_decimal_comma(text: &str) -> bool {
+    decimal_comma(text) && !is_grouped(text) && text.replacen(',', ".", 1).parse::<f32>().is_ok()
 }
 
 /// How a grouped number may be read, for people: `1376, if the comma groups digits, or 1.376, if it stands before
@@ -113,7 +127,15 @@ mod tests {
         assert_eq!(Field::of("1.037,50", true), Field::Grouped("1.037,50"));
         assert_eq!(Field::of("inf", false), Field::NotFinite("inf"));
         assert_eq!(Field::of("1e39", false), Field::NotFinite("1e39"));
-        for text in ["red", "1,2,", "0-9", "12:30", "2021-01-31"] {
+        assert_eq!(Field::of("1,376", true), Field::Number(1.376, true));
+        for text in ["1,376", "-12,000", "1.037"] {
+            assert!(is_grouped(text), "{text}");
+        }
+        for text in ["0,377", "1,5", "1,3760", "1234,567", "1,23,456", "376"] {
+            assert!(!is_grouped(text), "{text}");
+        }
+        assert!(is_decimal_comma("0,377") && !is_decimal_comma("1,376") && !is_decimal_comma("1,x"));
+        for text in ["red", "1,2,", "0-9", "12:30", "2021-01-31", "2021.01.31", "1.2.0"] {
             assert_eq!(Field::of(text, true), Field::Text(text));
         }
     }

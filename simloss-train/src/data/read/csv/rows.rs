@@ -44,6 +44,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) surplus: usize,
     /// What was found about the form, and should be said.
     pub(crate) notes: Vec<String>,
+    /// Rows that are wrong, where they are collected: else the first is an error.
+    pub(crate) wrong: Option<Vec<String>>,
     /// An estimate of the number of rows.
     size: u64,
 }
@@ -112,6 +114,7 @@ impl<'a> Rows<'a> {
             blank: 0,
             surplus: 0,
             notes,
+            wrong: None,
             size,
         };
         rows.read_names()?;
@@ -152,8 +155,16 @@ impl<'a> Rows<'a> {
             return Ok(true);
         }
         loop {
-            if !self.record(row)? {
-                return Ok(false);
+            match self.record(row) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => match &mut self.wrong {
+                    Some(wrong) if !matches!(error, Error::File { .. }) => {
+                        wrong.push(error.to_string());
+                        continue;
+                    }
+                    _ => return Err(error),
+                },
             }
             let width = self.names.len();
             if row.len() != width {
@@ -170,7 +181,12 @@ impl<'a> Rows<'a> {
                 } else {
                     let advice = if self.is_open(row) { OPEN_QUOTE } else { "fill in or remove fields" };
                     let problem = Problem::Ragged { expected: width, found: row.len(), advice };
-                    return Err(self.at(row, problem).into());
+                    let found = self.at(row, problem);
+                    match &mut self.wrong {
+                        Some(wrong) => wrong.push(found.to_string()),
+                        None => return Err(found.into()),
+                    }
+                    continue;
                 }
             }
             if row.get(0).is_none_or(|field| field.trim().is_empty()) && row.iter().all(|field| field.trim().is_empty())

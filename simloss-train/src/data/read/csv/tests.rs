@@ -72,7 +72,7 @@ fn refused() {
         ("x,y\n", "t.csv: there are no samples"),
         ("y\n1\n", "t.csv: there is a single column"),
         ("x,y,x\n1,2,3\n", "t.csv, line 1: two columns have the name \"x\""),
-        ("x,,y\n1,7,3\n1,9,3\n", "t.csv, line 1: column 2 has no name, is not empty, and does not count the rows"),
+        ("x,,y\n1,7,3\n1,9,3\n", "t.csv, line 1: column 2 has no name, is not empty, and does not number the rows"),
         ("x,z\n1,2\n", "t.csv: there is no column \"y\"; the columns are \"x\", \"z\""),
         ("1,2\n3,4\n", "t.csv: there is no column \"y\"; the columns are \"1\", \"2\""),
         ("5,2\n3,4\n", "is the row with the names missing? Then add --no-header"),
@@ -145,8 +145,8 @@ fn the_same_table_in_many_forms() {
         .enumerate()
         .map(|(i, line)| if i == 0 { format!(",{line}\n") } else { format!("{},{line}\n", i - 1) })
         .collect();
-    assert!(same(&indexed, &y)[0].contains("left out column 1 without a name: it counts the rows"));
-    assert!(same(&indexed.replacen(",y", "Unnamed: 0,y", 1), &y)[0].contains("\"Unnamed: 0\": it counts the rows"));
+    assert!(same(&indexed, &y)[0].contains("left out column 1 without a name: it numbers the rows"));
+    assert!(same(&indexed.replacen(",y", "Unnamed: 0,y", 1), &y)[0].contains("\"Unnamed: 0\": it numbers the rows"));
     assert!(same(&plain.replace('\n', ",\n"), &y)[0].contains("left out column 4 without a name: it is empty"));
     let rows_alone = plain.replace('\n', ",\n").replacen(",\n", "\n", 1);
     assert!(same(&rows_alone, &y)[0].contains("24 rows end with one more separator"));
@@ -193,6 +193,25 @@ fn numbers_in_groups_are_named_not_guessed() {
     let german = table("y;x", &["1;1.037,50", "2;1.072,50"]);
     let found = refusal(&german, &label("y"));
     assert!(found.contains("(1037.50, if the comma stands before decimals, or 103750, if it groups"), "{found}");
+    // A comma that may group digits, where nothing tells; 0,377 tells, of the whole file.
+    for (rows, doubtful) in [
+        (&["1;1,376;2", "2;2,593;3"][..], Some("1,376")),
+        (&["1;1,376;0,5", "2;2,593;3"], None),
+        (&["1;1.376;0,5", "2;2.593;3"], Some("1.376")),
+        (&["1;1.376;0,5", "2;0.593;3"], None),
+        (&["1;1.376;2", "2;2.593;3"], None),
+        (&["1,376;1;2", "2,593;1;3"], Some("1,376")),
+    ] {
+        let found = refusal(table("y;a;b", rows), &label("y"));
+        match doubtful {
+            Some(text) => assert!(found.contains(&format!("\"{text}\" may be one number or another")), "{found}"),
+            None => assert_eq!(found, "", "{rows:?}"),
+        }
+    }
+    assert!(
+        refusal(table("y,x", &["1,\"1,5\"", "2,2"]), &label("y"))
+            .contains("\"1,5\" is not a number; write decimals with")
+    );
     let mixed = table("y;x", &["1;1.037", "2;72,5"]);
     assert!(refusal(&mixed, &label("y")).contains("\"72,5\" has a decimal comma, but other numbers of this column"));
     // Labels too.
@@ -220,13 +239,13 @@ fn missing_values_are_refused_dropped_or_kept_for_the_median() -> Result<(), Err
     assert_eq!((&first[..3], &first[4..6], first[6]), (&[0.5, 0.0, 1.0][..], &[1.0, 0.0][..], 3.0));
     assert!([3, 7, 8, 9].iter().all(|&i| first[i].is_nan()) && !first[10].is_nan());
     // Labels are never made up.
-    let text = table("y,a", &["low,1", "NA,2", "high,3", "none,4"]);
+    let text = table("y,a", &["low,1", "NA,2", "high,3", "none,4"].repeat(10));
     let found = refusal(&text, &label("y"));
     assert!(found.contains("line 3, column \"y\": the label \"NA\" stands for a missing one; fill it in"), "{found}");
     for missing in [Missing::Drop, Missing::Median] {
         let found = read_as(&text, &with(missing))?;
-        assert_eq!((found.data.class_names().join(","), found.data.samples()), ("high,low,none".to_owned(), 18));
-        assert!(found.notes.iter().any(|note| note == "left out 6 rows without a label"), "{:?}", found.notes);
+        assert_eq!((found.data.class_names().join(","), found.data.samples()), ("high,low,none".to_owned(), 30));
+        assert!(found.notes.iter().any(|note| note == "left out 10 rows without a label"), "{:?}", found.notes);
     }
     let named = Columns { order: order(&["NA", "low", "high", "none"]), ..label("y") };
     assert_eq!(read_as(&text, &named)?.data.classes(), 4);
