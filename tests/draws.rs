@@ -10,12 +10,13 @@ use serde_json::Value;
 use simloss_core::{
     Error, Label,
     decoders::{Probabilities, argmax, median},
+    device::Round,
     layers::{Dense, Layer},
     loss::{Criterion, CrossEntropy, Loss, ProperSimLoss, SimLoss, SquaredEmd, Targets, soft_label_into, softmax_into},
     metrics::{ConfusionTable, Mean},
     similarity::OrderTable,
     standardise_into,
-    train::{Evaluation, Network, Round, RowMajor, Serial, Work, eval_step},
+    train::{Evaluation, Network, RowMajor, Serial, Work, eval_step},
 };
 use simloss_train::{
     VERSION,

@@ -3,7 +3,7 @@
 use crate::place::{Outcome, Place};
 use simloss_core::{
     Error, Label,
-    checkpoint::{HEADER, Header, decode, encode},
+    device::checkpoint::{HEADER, Header, decode, encode},
     layers::{Dense, Layer},
     loss::Loss,
 };

@@ -5,8 +5,8 @@
 
 use simloss_core::{
     Error, Label,
-    checkpoint::{Header, decode, encode},
     decoders::CostTable,
+    device::checkpoint::{Header, decode, encode},
     gradient::GroupGradient,
     layers::{Activations, Conv2d, Dense, Layer, Place, Shape},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets, Truth, softmax, softmax_into},

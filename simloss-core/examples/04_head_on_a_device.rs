@@ -4,19 +4,22 @@
 //!     cargo run -p simloss-core --example 04_head_on_a_device
 //!
 //! Everything in `device` could stand in a firmware as it is: no heap, no `println!`, no panic. The feature `flash` puts the
-//! bytes into two slots of a flash memory (`simloss_core::flash`); `docs/microcontroller.md` says what a step costs.
+//! bytes into two slots of a flash memory (`simloss_core::device::flash`); `docs/microcontroller.md` says what a step costs.
 
-use simloss_core::{Error, Label, checkpoint};
+use simloss_core::{Error, Label, device::checkpoint};
 
-mod device {
+mod head {
     use simloss_core::{
         Error, Label,
-        checkpoint::{self, Header},
+        device::{
+            Budget,
+            checkpoint::{self, Header},
+        },
         layers::Dense,
         loss::{Criterion, Reduction, SimLoss, Targets},
         optimizer::Sgd,
         similarity::ClassOrder,
-        train::{Batch, Budget, Model, Network, RowMajor, Work, train_one},
+        train::{Batch, Model, Network, RowMajor, Work, train_one},
     };
 
     pub const FEATURES: usize = 32;
@@ -84,7 +87,7 @@ mod device {
     }
 }
 
-use device::{BYTES, CLASSES, FEATURES, Head};
+use head::{BYTES, CLASSES, FEATURES, Head};
 
 /// What a sensor would give: the features near the class's place are large.
 fn measured(class: usize) -> [f32; FEATURES] {

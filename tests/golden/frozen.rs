@@ -9,7 +9,7 @@ pub const FEATURES: usize = 5;
 pub const MEMORY: usize = 10;
 /// Weights and biases, checked when this is compiled; they stay in flash.
 #[allow(long_running_const_eval)] // a checksum of all bytes
-pub static PARAMETERS: [f32; 65] = match ::simloss_core::checkpoint::constant(include_bytes!("frozen.bin")) {
+pub static PARAMETERS: [f32; 65] = match ::simloss_core::device::checkpoint::constant(include_bytes!("frozen.bin")) {
     Ok(parameters) => parameters,
     Err(_) => panic!("frozen.bin is not the file that was exported with frozen.rs"),
 };

@@ -28,7 +28,7 @@ use crate::{
     number::{Scalar, Value},
     slices::{split, split_mut},
 };
-pub use adam::Adam;
+pub use adam::{Adam, PortableRoot, SquareRoot};
 pub use clip::Clip;
 pub use decay::{DecoupledDecay, FactoryDecay, FactoryStep, L2};
 pub use in_place::InPlace;

@@ -1,7 +1,7 @@
 //! Networks for microcontrollers: what a firmware includes, and what comes back from it.
 //!
 //! The head is the last one or two dense layers of a network, the part that a device tunes. It travels as one
-//! [checkpoint](simloss_core::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
+//! [checkpoint](simloss_core::device::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
 //! the device and imported again is compared by one header and one checksum. What lies before it is [`Frozen`].
 
 mod frozen;
@@ -20,11 +20,13 @@ use crate::{
     },
 };
 use simloss_core::{
-    checkpoint::{HEADER, Header, decode, encode},
+    device::{
+        Budget,
+        checkpoint::{HEADER, Header, decode, encode},
+    },
     layers::{Dense, Layer, Shape},
     loss::{Loss, Scratch},
     similarity::Similarity,
-    train::Budget,
 };
 use std::{
     fmt::Write,

@@ -13,7 +13,7 @@ use crate::{
     },
     similarity::{Candidate, Kind, Loaded, spec::LossDescription},
 };
-use simloss_core::checkpoint::Header;
+use simloss_core::device::checkpoint::Header;
 use std::path::Path;
 
 pub(super) fn export(command: ExportCommand) -> Result<String, Error> {

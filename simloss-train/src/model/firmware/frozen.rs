@@ -8,7 +8,7 @@ use crate::{
     data::Standardiser,
 };
 use simloss_core::{
-    checkpoint::{Header, encode},
+    device::checkpoint::{Header, encode},
     layers::Shape,
 };
 use std::fmt::Write;
@@ -94,7 +94,7 @@ impl<'a> Frozen<'a> {
                 "/// Weights and biases, checked when this is compiled; they stay in flash.\n\
                  #[allow(long_running_const_eval)] // a checksum of all bytes\n\
                  pub static PARAMETERS: [f32; {parameters}] = \
-                 match ::simloss_core::checkpoint::constant(include_bytes!(\"{BLOB}\")) {{\n    \
+                 match ::simloss_core::device::checkpoint::constant(include_bytes!(\"{BLOB}\")) {{\n    \
                  Ok(parameters) => parameters,\n    \
                  Err(_) => panic!(\"{BLOB} is not the file that was exported with {MODULE}\"),\n}};\n"
             );

@@ -8,14 +8,15 @@ use crate::{
 use core::hint::black_box;
 use simloss_core::{
     Error, Random,
+    device::{Accumulator, Budget, Drawn, Keep, Replay, SlicedStep, guarded_round},
     gradient::{GradientSink, GroupGradient, commit},
     layers::{Activations, Chain, Conv2d, Dense, Layer, MaxPool, Place, Relu, Sliced},
     loss::{Criterion, CrossEntropy, Loss, SimLoss},
     optimizer::{Adam, Clip, DecoupledDecay, FactoryDecay, InPlace, L2, Momentum, Optimizer, Sgd, apply},
     similarity::{ClassOrder, SparseSimilarity},
     train::{
-        Accumulator, Batch, Budget, Drawn, Engine, Evaluation, Features, Keep, Model, Network, Replay, RowMajor,
-        Serial, SlicedStep, Work, eval_step, guarded_round, mean_loss, train_one, train_step,
+        Batch, Engine, Evaluation, Features, Model, Network, RowMajor, Serial, Work, eval_step, mean_loss, train_one,
+        train_step,
     },
 };
 

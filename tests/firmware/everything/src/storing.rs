@@ -4,8 +4,10 @@ use crate::{Memory, Outcome, numbers, size};
 use core::hint::black_box;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use simloss_core::{
-    checkpoint::{Header, constant, decode, encode},
-    flash::{FlashError, Slots},
+    device::{
+        checkpoint::{Header, constant, decode, encode},
+        flash::{FlashError, Slots},
+    },
     layers::Dense,
     train::Model,
 };

@@ -8,9 +8,10 @@ use crate::{
 };
 use simloss_core::{
     Error, Random,
+    device::{Accumulator, Budget},
     layers::{Dense, Layer},
     loss::{Criterion, Reduction, Targets},
-    train::{Accumulator, Budget, Model, Network, RowMajor, Work},
+    train::{Model, Network, RowMajor, Work},
 };
 
 /// Samples of a mean.

@@ -3,9 +3,10 @@
 use crate::{Clock, Number, Sink, checksum, optimizers::Mover, similarities::Judge};
 use simloss_core::{
     Error, Label, Random,
+    device::Budget,
     layers::{Dense, Layer},
     loss::{Criterion, Reduction, Targets},
-    train::{Batch, Budget, Model, Network, RowMajor, Work, train_one},
+    train::{Batch, Model, Network, RowMajor, Work, train_one},
 };
 
 /// Features of a sample and classes: 80 and 90, or with the feature `small` 16 and 8 (for 16 KB of RAM).

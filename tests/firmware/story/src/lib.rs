@@ -17,10 +17,13 @@ pub mod tuning;
 
 use simloss_core::{
     Error, Label,
-    checkpoint::{Header, decode, encode},
+    device::{
+        Round,
+        checkpoint::{Header, decode, encode},
+    },
     layers::Layer,
     loss::{Criterion, Targets},
-    train::{Network, Round, Work},
+    train::{Network, Work},
 };
 use simloss_program::{Clock, Sink, checksum};
 use tuning::{Samples, Settings, Watch};
