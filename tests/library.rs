@@ -8,6 +8,7 @@ mod engine;
 mod exponential;
 mod exported;
 mod flash;
+mod front;
 mod golden;
 mod gradients;
 mod images;

@@ -33,6 +33,7 @@
 //! | a training step | [`train::train_step`] for a batch, [`train::train_one`] for one sample without memory for gradients |
 //! | losses and logits without training | [`train::eval_step`] |
 //! | to know the memory before building | [`device::Budget`] |
+//! | a head on a device: learn, predict, save and load in one line each | [`device::Head`] |
 //! | a device that keeps learning | [`device::Replay`], [`device::Accumulator`], [`device::SlicedStep`], [`device::guarded_round`] |
 //! | parameters and optimizer as bytes, and back | [`device::checkpoint`]; with the feature `flash`, two slots of a flash memory |
 //! | probabilities | [`loss::softmax`]; [`metrics::fit_temperature`] calibrates them |
@@ -53,7 +54,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | features | [`standardise_into`], [`train::Features`] |
+//! | features | [`Scale`], [`train::Features`] |
 //! | [`layers`] | dense, convolution, max-pooling, relu, one after another |
 //! | logits, [`Label`] | what the network says, what is true |
 //! | [`similarity`] | the row of the true class |
@@ -122,4 +123,4 @@ pub use error::Error;
 pub use label::Label;
 pub use nalgebra;
 pub use random::Random;
-pub use standardise::standardise_into;
+pub use standardise::{Scale, standardise_into};

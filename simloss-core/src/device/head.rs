@@ -126,7 +126,9 @@ where
         J::criterion(&kept, table)?;
         N::LAYERS.check()?;
         let (parameters, rest) = split_mut(state, Self::PARAMETERS);
-        rest.fill(T::ZERO);
+        if O::MOMENTS > 0 {
+            split_mut(rest, Self::BACKUP - Self::PARAMETERS).0.fill(T::ZERO);
+        }
         N::begin(parameters);
         Ok(Head { memory, kept, optimizer, steps: 0, fingerprint: 0, layers: core::marker::PhantomData })
     }

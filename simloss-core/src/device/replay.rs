@@ -7,6 +7,7 @@ use crate::{
     train::{Features, RowMajor},
 };
 use heapless::Vec;
+use nalgebra::{ArrayStorage, SVector};
 
 /// Which samples a full memory keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,12 @@ impl<T: Scalar, const F: usize, const B: usize> Drawn<'_, T, F, B> {
     /// Their targets.
     pub fn targets(&self) -> Targets<'_, T> {
         Targets::labels(&self.labels)
+    }
+
+    /// Each with its class, as [`Head::learn`](super::Head::learn) takes them.
+    pub fn pairs(&self) -> impl Iterator<Item = (SVector<T, F>, usize)> {
+        let rows = self.rows.iter().map(|row| SVector::from_array_storage(ArrayStorage([**row])));
+        rows.zip(&self.labels).filter_map(|(x, label)| Some((x, (*label)?.index())))
     }
 
     /// Each as a batch of one, for [`train_one`](crate::train::train_one) and [`Accumulator`](super::Accumulator).

@@ -53,7 +53,7 @@ fn export_head(
 ) -> Result<String, Error> {
     let Checkpoint { network, parameters, standardiser, model } = checkpoint::read(path)?;
     let wanted = Wanted::of(similarity, loss, model.as_ref(), Kind::None)?;
-    let head = Head::of(&network, layers)?;
+    let head = Head::of(&network, layers)?.of_base(&network, &parameters, standardiser.as_ref());
     let names = model.as_ref().map(|model| &model.class_names[..]);
     let groups = model.as_ref().map(|model| &model.groups[..]).filter(|groups| !groups.is_empty());
     let Loaded { source, .. } = wanted.request.load(names, groups)?;
@@ -67,7 +67,7 @@ fn export_head(
     let frozen = Frozen::of(&network, &head, standardiser.as_ref())?;
     let sizes = head.sizes(&frozen, &loss)?;
     let (blob, frozen_blob) = (head.blob(&parameters)?, frozen.blob(&parameters)?);
-    let (module, frozen_module) = (head.module(&loss)?, frozen.module());
+    let (module, frozen_module) = (head.module(&loss, names)?, frozen.module());
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
     let [to_blob, to_module, to_frozen_blob, to_frozen_module, to_sizes] = firmware::files(out);
     // The blobs last: what includes them does not build without them.
@@ -89,8 +89,9 @@ fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
     let Checkpoint { network, mut parameters, standardiser, model } = checkpoint::read(base)?;
     let slot = model::bytes(path, SLOT)?;
     // One dense layer, or two: the slot's shape says which.
-    let one = Head::of(&network, 1)?;
-    let header = match (one.put(path, &slot, &mut parameters), Head::of(&network, 2)) {
+    let head = |layers| Ok(Head::of(&network, layers)?.of_base(&network, &parameters, standardiser.as_ref()));
+    let (one, two): (Result<Head, Error>, Result<Head, Error>) = (head(1), head(2));
+    let header = match (one?.put(path, &slot, &mut parameters), two) {
         (Err(_), Ok(two)) if Header::read(&slot).is_ok_and(|found| Some(found.parameters) == two.parameters()) => {
             two.put(path, &slot, &mut parameters)?
         }

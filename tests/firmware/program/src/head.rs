@@ -67,7 +67,7 @@ pub(crate) fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Re
 /// # Errors
 /// Those of a training step: none, for these samples.
 #[inline(always)]
-pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize, const V: usize>(
+pub fn train<T: Number, M: Mover<T>, J: Judge<T>, const N: usize, const S: usize, const V: usize>(
     name: &str,
     memory: &mut Memory<T, J::Table, N, S, V>,
     clock: &mut impl Clock,
@@ -124,7 +124,7 @@ macro_rules! memory {
         $crate::head::Memory<
             $number,
             <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::Table,
-            { <$crate::optimizers::$mover as $crate::optimizers::Mover>::MOMENTS * $crate::head::PARAMETERS },
+            { <$crate::optimizers::$mover as $crate::optimizers::Mover<$number>>::MOMENTS * $crate::head::PARAMETERS },
             { <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::SCRATCH },
             {
                 2 * $crate::head::CLASSES
