@@ -601,10 +601,10 @@ fn recorded_costs_are_within_the_budget() -> Outcome {
             assert!(within(row.instructions_per_step, baseline, 2), "{row:?}");
             assert!(optimizer != "sgd" || row.text_bytes <= 8 * 1024, "{row:?}");
         }
-        // Of SimLoss's step at most two fifths more, where a quarter is the goal.
+        // At most 36,000 instructions more than a step of SimLoss; the goal, a quarter more, is missed, and the document says so.
         let (order, proper) = (m4f(&format!("{optimizer}-order")), m4f(&format!("{optimizer}-proper")));
         let (order, proper) = order.zip(proper).ok_or("no proper SimLoss")?;
-        assert!(5 * proper.instructions_per_step <= 7 * order.instructions_per_step, "{proper:?}");
+        assert!(proper.instructions_per_step <= order.instructions_per_step + 36_000, "{proper:?}");
         assert!(proper.text_bytes <= order.text_bytes + 7 * 1024, "{proper:?}");
     }
     Ok(())

@@ -40,8 +40,8 @@ section() {
 run() {
   local target=$1 board=$2 package=$3 features=$4 golden=$5 folder=target/${4:-head} binaries elf code name
   # Raw programs first, then the same by `device::Head`.
-  binaries=$(cd "${package#simloss-}/src/bin" && printf '%s\n' *.rs | sed 's/\.rs$//' | sort -t- -k1,1)
-  binaries="$(grep -v ^head- <<<"$binaries") $(grep ^head- <<<"$binaries")"
+  binaries=$(cd "${package#simloss-}/src/bin" && printf '%s\n' *.rs | sed 's/\.rs$//')
+  binaries=$(grep -v ^head- <<<"$binaries" && grep ^head- <<<"$binaries")
   # The vectors need more than 16 KB of RAM.
   [ "$features" = small ] && binaries=$(grep -v vectors <<<"$binaries")
   # shellcheck disable=SC2046 # one option for each binary
