@@ -4,14 +4,12 @@
 use proptest::prelude::*;
 use simloss_core::{
     Error, Label, Random,
+    device::{Accumulator, Keep, Replay, SlicedStep, guarded_round},
     layers::{Chain, Conv2d, Dense, Layer, MaxPool, Relu, Sliced},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets},
     optimizer::{Adam, Clip, DecoupledDecay, FactoryDecay, L2, Momentum, Optimizer, Sgd},
     similarity::ClassOrder,
-    train::{
-        Accumulator, Batch, Features, GROUP, Keep, Model, Network, Replay, RowMajor, Serial, SlicedStep, Work,
-        guarded_round, mean_loss, train_one, train_step,
-    },
+    train::{Batch, Features, GROUP, Model, Network, RowMajor, Serial, Work, mean_loss, train_one, train_step},
 };
 use simloss_tests::{
     Outcome, State, bits, config, labels,

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use simloss_core::{
     Error, Label,
     decoders::{Probabilities, argmax, median},
+    device::Round,
     layers::{Dense, Layer},
     loss::{Criterion, CrossEntropy, Loss, ProperSimLoss, SimLoss, SquaredEmd, Targets, soft_label_into, softmax_into},
     metrics::{ConfusionTable, Mean},
     similarity::OrderTable,
-    train::{Evaluation, Network, Round, RowMajor, Serial, Work, eval_step},
+    train::{Evaluation, Network, RowMajor, Serial, Work, eval_step},
 };
 use simloss_train::{
     VERSION,

@@ -5,8 +5,10 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashEr
 use proptest::prelude::*;
 use simloss_core::{
     Error, Label, Random,
-    checkpoint::{HEADER, Header, decode, encode},
-    flash::{FlashError, Slots},
+    device::{
+        checkpoint::{HEADER, Header, decode, encode},
+        flash::{FlashError, Slots},
+    },
     layers::{Dense, Layer},
     loss::{Criterion, CrossEntropy, Reduction, Targets},
     optimizer::Adam,

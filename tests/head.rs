@@ -3,7 +3,7 @@
 use crate::place::{Outcome, Place};
 use simloss_core::{
     Error, Label,
-    checkpoint::{HEADER, Header, decode, encode},
+    device::checkpoint::{HEADER, Header, decode, encode},
     layers::{Dense, Layer},
     loss::Loss,
 };
@@ -30,9 +30,9 @@ fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Shape of a head, and a slot of it after training with Adam.
-fn slot(head: &[f32], shape: &simloss_core::layers::Shape) -> Result<Vec<u8>, Error> {
-    let header = Header { sequence: 9, steps: 1234, ..Header::new(shape, 2)? };
+/// A slot of a head of `layers` of a network, after training with Adam.
+fn slot(head: &[f32], shape: &simloss_core::layers::Shape, fingerprint: u64) -> Result<Vec<u8>, Error> {
+    let header = Header { sequence: 9, steps: 1234, fingerprint, ..Header::new(shape, 2)? };
     let mut bytes = vec![0; header.bytes() + 100];
     encode(&header, head, &vec![0.25; 2 * head.len()], &mut bytes)?;
     Ok(bytes)
@@ -65,13 +65,14 @@ fn a_head_goes_out_and_comes_back_bit_for_bit() -> Outcome {
             Layer::<f32>::shape(&two)
         };
         let mut head = vec![0.0; tail];
-        decode(&blob, &Header::new(&shape, 0)?, &mut head, &mut [])?;
+        let fingerprint = Head::of(&network, layers)?.of_base(&network, &parameters, None).fingerprint;
+        decode(&blob, &Header { fingerprint, ..Header::new(&shape, 0)? }, &mut head, &mut [])?;
         assert_eq!(bits(&head), bits(&parameters[before..]));
         assert_eq!(blob.len(), HEADER + 4 * tail);
 
         // The device moves every parameter, and keeps moments.
         head.iter_mut().for_each(|w| *w = -*w * 3.0);
-        place.file("slot.bin", slot(&head, &shape)?)?;
+        place.file("slot.bin", slot(&head, &shape, fingerprint)?)?;
         place
             .simloss("import --checkpoint slot.bin --base m.safetensors --out back.safetensors")
             .success()
@@ -104,9 +105,10 @@ fn a_model_keeps_what_a_slot_does_not_hold() -> Outcome {
 #[test]
 fn what_is_no_slot_of_this_head_is_refused_by_name() -> Outcome {
     let place = Place::new()?;
-    let (_, parameters) = bare(&place, &[5])?;
+    let (network, parameters) = bare(&place, &[5])?;
     let shape = Dense::new(5, 3).dense_shape();
-    let good = slot(&parameters[parameters.len() - 18..], &shape)?;
+    let base = Head::of(&network, 1)?.of_base(&network, &parameters, None).fingerprint;
+    let good = slot(&parameters[parameters.len() - 18..], &shape, base)?;
     let arguments = "import --checkpoint slot.bin --base m.safetensors --out back.safetensors";
     let changed = |at: usize, byte: u8| {
         let mut bytes = good.clone();
@@ -124,11 +126,27 @@ fn what_is_no_slot_of_this_head_is_refused_by_name() -> Outcome {
         ),
         (changed(HEADER + 3, 0x40), "its checksum does not match its bytes"),
         (changed(60, 1), "its checksum does not match its bytes"),
-        (slot(&[f32::NAN; 18], &shape)?, "parameter 0 is NaN"),
-        (slot(&[1.0; 4], &Dense::new(1, 2).dense_shape())?, "it has another shape"),
+        (slot(&[f32::NAN; 18], &shape, base)?, "parameter 0 is NaN"),
+        (slot(&[1.0; 4], &Dense::new(1, 2).dense_shape(), base)?, "it has another shape"),
     ] {
         place.file("slot.bin", bytes)?.refuses(arguments, message)?;
     }
+    // A head of another base of the same shapes: other frozen weights, another scale, or none said.
+    let mut other = parameters.clone();
+    other[0] += 1.0;
+    let scale = Standardiser::fit(&[0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0], 4, &[0, 1]);
+    let of = |parameters: &[f32], scale| Head::of(&network, 1).map(|head| head.of_base(&network, parameters, scale));
+    for fingerprint in [of(&other, None)?.fingerprint, of(&parameters, Some(&scale))?.fingerprint, 0] {
+        assert_ne!(fingerprint, base);
+        let foreign = slot(&parameters[parameters.len() - 18..], &shape, fingerprint)?;
+        place
+            .file("slot.bin", foreign)?
+            .refuses(arguments, "it belongs to other frozen layers or another scale of features")?;
+    }
+    // The head's own weights do not matter: they are what a device changes.
+    let mut tuned = parameters.clone();
+    tuned[parameters.len() - 1] += 1.0;
+    assert_eq!(of(&tuned, None)?.fingerprint, base);
     // Moments that a header invents are not believed, nor is memory taken for them.
     let mut huge = good.clone();
     huge[6..8].copy_from_slice(&u16::MAX.to_le_bytes());
@@ -263,7 +281,7 @@ fn frozen_layers_compile_and_have_the_bits_of_the_desktop() -> Outcome {
     assert_eq!(bits(&frozen::PARAMETERS), bits(&parameters[..frozen::PARAMETERS.len()]));
     let sizes = place.read("device/sizes.txt")?;
     let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();
-    assert!(row("flash: frozen").ends_with(&format!(" {}", 4 * frozen::PARAMETERS.len() + 16 * 4)), "{sizes}");
+    assert!(row("flash: frozen").ends_with(&format!(" {}", 4 * frozen::PARAMETERS.len() + 20 * 4)), "{sizes}");
     assert!(row("RAM: what is frozen").ends_with(&format!(" {}", 4 * (4 + frozen::MEMORY))), "{sizes}");
 
     let expected = features(&network, &Head::of(&network, 1)?, &parameters, &scale.apply(&measured))?;
@@ -289,12 +307,13 @@ fn frozen_layers_compile_and_have_the_bits_of_the_desktop() -> Outcome {
         let module = place.read("device/frozen.rs")?;
         assert!(module.contains(expected), "{module}");
         assert_eq!(place.path("device/frozen.bin").exists(), blob);
-        assert_eq!(module.contains("MEAN"), checkpoint == "model.safetensors");
+        assert_eq!(module.contains("SCALE"), checkpoint == "model.safetensors");
     }
     Ok(())
 }
 
 /// The module of a class order, compiled here as a firmware compiles it.
+#[allow(dead_code)] // of which a firmware takes what it needs
 mod exported {
     include!("golden/head.rs");
 }
@@ -315,7 +334,8 @@ fn the_module_compiles_and_is_what_is_written() -> Outcome {
     );
     assert_eq!(exported::VALUES, 2 * (shape.tape + shape.outputs));
     let mut found = [0.0; exported::PARAMETERS];
-    decode(&exported::BLOB, &Header::new(&shape, 0)?, &mut found, &mut [])?;
+    let header = Header { fingerprint: exported::FINGERPRINT, ..Header::new(&shape, 0)? };
+    decode(&exported::BLOB, &header, &mut found, &mut [])?;
     assert_eq!(bits(&found), bits(&parameters));
     let label = Label::new(0, 3)?;
     let desktop = simloss_core::loss::SimLoss::new(simloss_core::similarity::ClassOrder::<f32, 3>::new(0.5)?);
@@ -324,5 +344,82 @@ fn the_module_compiles_and_is_what_is_written() -> Outcome {
     let a = loss.gradient_of_slice(&logits, label, &mut [], &mut g)?;
     let b = desktop.gradient_of_slice(&logits, label, &mut [], &mut h)?;
     assert_eq!((a, g), (b, h));
+
+    // The head that firmware uses: its factory weights, its loss, its names.
+    let mut memory = [0.0; exported::Head::NUMBERS];
+    let mut head = exported::head(&mut memory, simloss_core::optimizer::Sgd::new(0.05)?)?;
+    assert_eq!((bits(head.parameters()), head.header()?), (bits(&parameters), header));
+    let x = simloss_core::nalgebra::SVector::from([0.5f32, -0.25, 1.0, 0.0]);
+    let logits = head.logits(&x)?;
+    assert_eq!(head.loss(&x, 0)?, desktop.value(&logits, label)?);
+    assert_eq!(exported::predict(&mut head, &x)?, exported::CLASS_NAMES[logits.argmax().0]);
+    assert!(head.learn(&x, 2)? > head.learn(&x, 2)?);
     Ok(())
+}
+
+/// Whatever loss a head has, its module is a `device::Head` with that loss. These files are the modules of `losses.rs`.
+#[allow(dead_code)]
+mod modules {
+    pub mod emd {
+        include!("golden/head-emd.rs");
+    }
+    pub mod proper {
+        include!("golden/head-proper.rs");
+    }
+    pub mod soft {
+        include!("golden/head-soft.rs");
+    }
+    pub mod superclass {
+        include!("golden/head-superclass.rs");
+    }
+}
+
+#[test]
+fn every_exported_head_learns() -> Outcome {
+    macro_rules! learns {
+        ($($module:ident)*) => {$({
+            let mut memory = [0.0; modules::$module::Head::NUMBERS];
+            let mut head = modules::$module::head(&mut memory, simloss_core::optimizer::Sgd::new(0.01)?)?;
+            let x = simloss_core::nalgebra::SVector::from_element(0.25);
+            let first = head.learn(&x, 1)?;
+            for _ in 0..20 {
+                head.learn(&x, 1)?;
+            }
+            assert!(head.loss(&x, 1)? < first, stringify!($module));
+        })*};
+    }
+    learns!(emd proper soft superclass);
+    Ok(())
+}
+
+/// A dump of a device's flash: two slots with what lies between them.
+#[test]
+fn the_newest_valid_slot_of_a_dump_is_imported() -> Outcome {
+    let place = Place::new()?;
+    let (network, parameters) = bare(&place, &[5])?;
+    let shape = Dense::new(5, 3).dense_shape();
+    let fingerprint = Head::of(&network, 1)?.of_base(&network, &parameters, None).fingerprint;
+    let page = |sequence: u32, w: f32| -> Result<Vec<u8>, Error> {
+        let header = Header { sequence, steps: u64::from(sequence), fingerprint, ..Header::new(&shape, 0)? };
+        let mut bytes = vec![0xff; 512];
+        encode(&header, &[w; 18], &[], &mut bytes)?;
+        Ok(bytes)
+    };
+    let (old, new) = (page(4, 0.5)?, page(5, 0.75)?);
+    let mut broken = page(6, 0.25)?;
+    broken[100] ^= 1;
+    let (first, last) = (page(u32::MAX, 0.5)?, page(0, 0.75)?);
+    let arguments = "import --checkpoint slot.bin --base m.safetensors --out back.safetensors";
+    for dump in [
+        [&old[..], &new].concat(),
+        [&new[..], &old].concat(),
+        [&broken[..], &new].concat(),
+        [&last[..], &first].concat(),
+    ] {
+        place.file("slot.bin", dump)?.simloss(arguments).success();
+        let back = checkpoint::read(&place.path("back.safetensors"))?;
+        assert_eq!(back.parameters[parameters.len() - 18..], [0.75; 18]);
+    }
+    // What stands first is named where none is valid.
+    place.file("slot.bin", [&broken[..], &broken].concat())?.refuses(arguments, "its checksum does not match its bytes")
 }

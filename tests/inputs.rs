@@ -5,8 +5,8 @@
 
 use simloss_core::{
     Error, Label,
-    checkpoint::{Header, decode, encode},
     decoders::CostTable,
+    device::checkpoint::{Header, decode, encode},
     gradient::GroupGradient,
     layers::{Activations, Conv2d, Dense, Layer, Place, Shape},
     loss::{Criterion, CrossEntropy, Loss, Reduction, SimLoss, Targets, Truth, softmax, softmax_into},
@@ -771,7 +771,7 @@ fn tables_and_tools_need_their_memory() -> Outcome {
     wrong_length(standardise_into(&[1.0], &[0.0], &[1.0], &mut scaled), "the standardised features", 1, 2);
     for bad in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY] {
         let got = standardise_into(&[1.0; 2], &[0.0; 2], &[1.0, bad], &mut scaled);
-        wrong_setting(got, "deviations of the features, finite and above 0");
+        wrong_setting(got, "deviations of the features, finite and at least 1.2e-38");
     }
     assert_eq!(scaled, [7.0; 2]);
     Ok(())

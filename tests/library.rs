@@ -7,6 +7,7 @@ mod engine;
 mod exponential;
 mod exported;
 mod flash;
+mod front;
 mod golden;
 mod gradients;
 mod images;

@@ -78,7 +78,15 @@ fn named(program: &str) -> String {
         let line = ["Value", "Scalar"]
             .iter()
             .fold(line.to_owned(), |line, name| line.replace(&format!("<f32 as {name}>"), name));
-        plain(&line.replace("<O as Optimizer<f32>>", "Optimizer")).replace("::::", "::") + "\n"
+        let of_type = |line: String, name: &str| match (line.find(" as "), line.find(&format!(" as {name}<f32"))) {
+            (Some(_), Some(at)) => match (line[..at].rfind('<'), line[at..].find(">>::")) {
+                (Some(from), Some(to)) => format!("{}{name}{}", &line[..from], &line[at + to + 2..]),
+                _ => line,
+            },
+            _ => line,
+        };
+        let traits = ["Optimizer", "Objective", "HeadLayers", "Table", "SquareRoot"];
+        plain(&traits.iter().fold(line, |line, name| of_type(line, name))).replace("::::", "::") + "\n"
     });
     lines.collect()
 }

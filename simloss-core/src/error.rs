@@ -5,7 +5,7 @@ use core::fmt;
 /// Why an input was refused. Results keep their old content, with two exceptions. A step of training or evaluation that
 /// meets bad features or logits in its batch may have filled the losses and logits of samples before them; its parameters,
 /// moments and count of steps have not changed. And a flash memory that fails while it is read, or has changed, leaves a
-/// part of what was read in the model (`flash::Slots::load`). Memory to work in, which a gradient is to `train_step`, may
+/// part of what was read in the model (`device::flash::Slots::load`). Memory to work in, which a gradient is to `train_step`, may
 /// hold anything.
 ///
 /// `Copy` and without text or heap, so that it costs a microcontroller nothing until it is printed.

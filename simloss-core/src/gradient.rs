@@ -56,6 +56,10 @@ impl<T: Scalar> GradientSink<T> for GroupGradient<'_, T> {
     fn add_products<V: Value<Scalar = T>>(&mut self, t: V::Token, index: usize, scales: &[T], rows: &[T], n: usize) {
         let Some(sums) = self.0.get_mut(index..index + n) else { return };
         let wide = WIDE * V::WIDTH;
+        if let (1, &[scale], Some(row)) = (V::WIDTH, scales, rows.get(..n)) {
+            add_product(sums, scale, row);
+            return;
+        }
         for (block, sums) in sums.chunks_mut(wide).enumerate() {
             let start = block * wide;
             match sums.len().div_ceil(V::WIDTH) {
@@ -85,6 +89,22 @@ impl<T: Scalar> GradientSink<T> for GroupGradient<'_, T> {
 
 /// Registers of parameters that [`products`] moves side by side: they share the scales, and are independent chains.
 const WIDE: usize = 4;
+
+/// Adds `scale * row[i]` to `sums[i]`: one sample, as a device accumulates them.
+#[inline(always)]
+fn add_product<T: Scalar>(sums: &mut [T], scale: T, row: &[T]) {
+    let ((sums, sums_rest), (row, row_rest)) = (sums.as_chunks_mut::<WIDE>(), row.as_chunks::<WIDE>());
+    // Written out, as the optimizers do: the same code at every level of optimization.
+    for ([s0, s1, s2, s3], &[x0, x1, x2, x3]) in sums.iter_mut().zip(row) {
+        *s0 = s0.add(scale.mul(x0));
+        *s1 = s1.add(scale.mul(x1));
+        *s2 = s2.add(scale.mul(x2));
+        *s3 = s3.add(scale.mul(x3));
+    }
+    for (sum, &x) in sums_rest.iter_mut().zip(row_rest) {
+        *sum = sum.add(scale.mul(x));
+    }
+}
 
 /// Adds `scales[l] * rows[l * n + start + i]` to `sums[i]`, sample by sample; `sums` fill `N` registers, the last one
 /// perhaps in part.

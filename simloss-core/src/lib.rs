@@ -32,9 +32,10 @@
 //! | an optimizer | [`optimizer::Sgd`], [`optimizer::Momentum`], [`optimizer::Adam`]; decay and [`optimizer::Clip`] wrap any of them |
 //! | a training step | [`train::train_step`] for a batch, [`train::train_one`] for one sample without memory for gradients |
 //! | losses and logits without training | [`train::eval_step`] |
-//! | to know the memory before building | [`train::Budget`] |
-//! | a device that keeps learning | [`train::Replay`], [`train::Accumulator`], [`train::SlicedStep`], [`train::guarded_round`] |
-//! | parameters and optimizer as bytes, and back | [`checkpoint::encode`], [`checkpoint::decode`]; with the feature `flash`, two slots of a flash memory |
+//! | to know the memory before building | [`device::Budget`] |
+//! | a head on a device: learn, predict, save and load in one line each | [`device::Head`] |
+//! | a device that keeps learning | [`device::Replay`], [`device::Accumulator`], [`device::SlicedStep`], [`device::guarded_round`] |
+//! | parameters and optimizer as bytes, and back | [`device::checkpoint`]; with the feature `flash`, two slots of a flash memory |
 //! | probabilities | [`loss::softmax`]; [`metrics::fit_temperature`] calibrates them |
 //! | an answer from probabilities | [`decoders`]: the most probable, the median, the expectation, the least cost |
 //! | accuracy, MAE, calibration, .. | [`metrics::ClassificationMetrics`], or the one you need of [`metrics`] |
@@ -53,7 +54,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | features | [`standardise_into`], [`train::Features`] |
+//! | features | [`Scale`], [`train::Features`] |
 //! | [`layers`] | dense, convolution, max-pooling, relu, one after another |
 //! | logits, [`Label`] | what the network says, what is true |
 //! | [`similarity`] | the row of the true class |
@@ -61,7 +62,7 @@
 //! | layers backward, [`gradient`] | where parameter gradients go |
 //! | [`optimizer`] | new parameters |
 //! | [`train`] | the steps above as one |
-//! | [`checkpoint`] | parameters and the optimizer's state as bytes |
+//! | [`device`] | a device that keeps learning: replay, accumulation, slices, a guard, state as bytes and in flash |
 //! | [`decoders`], [`metrics`] | from probabilities to an answer, from answers to a figure |
 //!
 //! Under all of them: [`number`] (the arithmetic) and [`Random`].
@@ -112,10 +113,7 @@ pub mod optimizer;
 
 pub mod train;
 
-pub mod checkpoint;
-
-#[cfg(feature = "flash")]
-pub mod flash;
+pub mod device;
 
 pub mod decoders;
 
@@ -125,4 +123,4 @@ pub use error::Error;
 pub use label::Label;
 pub use nalgebra;
 pub use random::Random;
-pub use standardise::standardise_into;
+pub use standardise::{Scale, standardise_into};

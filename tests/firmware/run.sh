@@ -38,8 +38,10 @@ section() {
 
 # run TARGET BOARD PACKAGE FEATURES CLASSES : all binaries of a package on a board.
 run() {
-  local target=$1 board=$2 package=$3 features=$4 golden=$5 folder=target/${4:-head} binaries elf code
-  binaries=$(cd "${package#simloss-}/src/bin" && ls | sed 's/\.rs$//')
+  local target=$1 board=$2 package=$3 features=$4 golden=$5 folder=target/${4:-head} binaries elf code name
+  # Raw programs first, then the same by `device::Head`.
+  binaries=$(cd "${package#simloss-}/src/bin" && printf '%s\n' *.rs | sed 's/\.rs$//')
+  binaries=$(grep -v ^head- <<<"$binaries" && grep ^head- <<<"$binaries")
   # The vectors need more than 16 KB of RAM.
   [ "$features" = small ] && binaries=$(grep -v vectors <<<"$binaries")
   # shellcheck disable=SC2046 # one option for each binary
@@ -56,7 +58,8 @@ run() {
     if [ "$binary" = vectors ]; then
       cp golden/vectors.txt "$work/expected"
     else
-      grep "^${binary%%-*} \(simloss-\)\?${binary#*-}\(-order\)\? " "$golden" >"$work/expected"
+      name=${binary#head-}
+      grep "^${name%%-*} \(simloss-\)\?${name#*-}\(-order\)\? " "$golden" >"$work/expected"
     fi
     diff -u "$work/expected" <(grep -v '^#' "$work/output") >"$work/diff" ||
       { fail "$target on $board: the bits of $binary differ from the golden file"; head -20 "$work/diff"; continue; }
@@ -70,17 +73,32 @@ run() {
 
 # cost TARGET BOARD BINARY ELF GOLDEN : one row of the record, from the sections of the ELF and the last line of output.
 cost() {
-  local numbers loss optimizer=${3%%-*} features=80 classes=90 instructions stack
+  local numbers loss binary=${3#head-} features=80 classes=90 instructions stack optimizer api=raw other
+  optimizer=${binary%%-*}
   numbers=$(sed -n 's/^# instructions and stack //p' "$work/output")
   instructions=$((16#${numbers% *})) stack=$((16#${numbers#* }))
   loss=$(cut -d' ' -f2 "$work/expected" | head -1)
   [ "$5" = golden/head-16-8.txt ] && features=16 classes=8
-  # Of these the step is a sample's part of a mean.
-  [ $optimizer = accumulate ] && optimizer=sgd
-  printf '{"target":"%s","board":"%s","binary":"%s","optimizer":"%s","loss":"%s","features":%d,"classes":%d,' \
-    "$1" "$2" "$3" $optimizer "$loss" $features $classes >>"$work/rows"
-  printf '"instructions_per_step":%d,"text_bytes":%d,"rodata_bytes":%d,"static_ram_bytes":%d,"stack_bytes":%d}\n' \
-    $instructions "$(section "$4" .text)" "$(section "$4" .rodata .srodata)" \
+  [ "$binary" = "$3" ] || api=head
+  case $optimizer in
+    # Of these the step is a sample's part of a mean.
+    accumulate) optimizer=sgd ;;
+    # What a head costs beside its steps.
+    store)
+      optimizer=sgd api=head
+      read -r -a other <<<"$(sed -n 's/^# forward, save, load //p' "$work/output")"
+      ;;
+  esac
+  printf '{"target":"%s","board":"%s","binary":"%s","api":"%s","optimizer":"%s","loss":"%s","features":%d,"classes":%d,' \
+    "$1" "$2" "$binary" $api $optimizer "$loss" $features $classes >>"$work/rows"
+  if [ "$binary" = store-order ]; then
+    printf '"instructions_per_forward":%d,"instructions_per_save":%d,"instructions_per_load":%d,' \
+      $((16#${other[0]})) $((16#${other[1]})) $((16#${other[2]})) >>"$work/rows"
+  else
+    printf '"instructions_per_step":%d,' $instructions >>"$work/rows"
+  fi
+  printf '"text_bytes":%d,"rodata_bytes":%d,"static_ram_bytes":%d,"stack_bytes":%d}\n' \
+    "$(section "$4" .text)" "$(section "$4" .rodata .srodata)" \
     "$(section "$4" .data .sdata .bss .sbss .uninit)" $stack >>"$work/rows"
   tail -1 "$work/rows"
 }

@@ -6,7 +6,7 @@ shift
 arguments=() name=
 for argument in "$@"; do
   case $argument in
-    simloss_* | simloss-* | accumulate_* | adam_* | momentum_* | sgd_* | story_* | vectors) [ "${previous:-}" = --crate-name ] && name=$argument ;;
+    simloss_* | simloss-* | accumulate_* | adam_* | head_* | store_* | momentum_* | sgd_* | story_* | vectors) [ "${previous:-}" = --crate-name ] && name=$argument ;;
     metadata=*) [ -n "$name" ] && argument=metadata=$name ;;
   esac
   arguments+=("$argument")

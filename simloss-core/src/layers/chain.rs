@@ -20,6 +20,11 @@ pub struct Chain<A, B> {
 }
 
 impl<A, B> Chain<A, B> {
+    /// The two, where a constant is needed.
+    pub(crate) const fn of(first: A, second: B) -> Self {
+        Chain { first, second }
+    }
+
     /// The layer that sees the inputs.
     pub const fn first(&self) -> &A {
         &self.first
@@ -33,13 +38,7 @@ impl<A, B> Chain<A, B> {
 
 impl<T: Scalar, A: Layer<T>, B: Layer<T>> Layer<T> for Chain<A, B> {
     fn shape(&self) -> Shape {
-        let (a, b) = (self.first.shape(), self.second.shape());
-        Shape {
-            inputs: a.inputs,
-            outputs: b.outputs,
-            parameters: a.parameters + b.parameters,
-            tape: a.tape + a.outputs + b.tape,
-        }
+        self.first.shape().then(self.second.shape())
     }
 
     #[inline]

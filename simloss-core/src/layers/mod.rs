@@ -47,6 +47,26 @@ pub struct Shape {
     pub tape: usize,
 }
 
+impl Shape {
+    /// The shape of one layer after another, where a constant is needed.
+    ///
+    /// ```
+    /// use simloss_core::layers::Dense;
+    /// const TWO: usize = Dense::new(4, 8).dense_shape().then(Dense::new(8, 3).dense_shape()).parameters;
+    /// assert_eq!(TWO, 4 * 8 + 8 + 8 * 3 + 3);
+    /// ```
+    #[must_use]
+    #[inline(always)]
+    pub const fn then(self, next: Shape) -> Shape {
+        Shape {
+            inputs: self.inputs,
+            outputs: next.outputs,
+            parameters: self.parameters + next.parameters,
+            tape: self.tape + self.outputs + next.tape,
+        }
+    }
+}
+
 /// A layer, or a composition of layers.
 ///
 /// Slices have the lengths of [`shape`](Self::shape): [`Network`](crate::train::Network) sees to that, of layers that

@@ -17,6 +17,11 @@ pub struct Relu<L> {
 }
 
 impl<L> Relu<L> {
+    /// The layer with its relu, where a constant is needed.
+    pub(crate) const fn of(layer: L) -> Self {
+        Relu { layer }
+    }
+
     /// The layer whose outputs are rectified.
     pub const fn layer(&self) -> &L {
         &self.layer

@@ -11,6 +11,27 @@ use crate::{
     Error,
     number::{Scalar, TwoFloat, Value},
 };
+use core::{fmt::Debug, marker::PhantomData};
+
+/// How [`Adam`] takes a square root for each parameter.
+///
+/// The root must be correctly rounded, so that the bits are the same with any: one that is an instruction of the target
+/// ([`simloss-fpu`](https://github.com/simloss/simloss) has the FPU's of a Cortex-M) takes the place of one in software.
+pub trait SquareRoot<T: Scalar>: Copy + Debug + PartialEq + Send + Sync + 'static {
+    /// The square root, correctly rounded in every lane.
+    fn root<V: Value<Scalar = T>>(token: V::Token, x: V) -> V;
+}
+
+/// [`Value::sqrt`]: libm's of a single number, an instruction of SIMD lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortableRoot;
+
+impl<T: Scalar> SquareRoot<T> for PortableRoot {
+    #[inline(always)]
+    fn root<V: Value<Scalar = T>>(_: V::Token, x: V) -> V {
+        x.sqrt()
+    }
+}
 
 /// ```text
 /// m = m + (1 - beta_1) (g - m);    v = beta_2 v + (1 - beta_2) g^2
@@ -28,11 +49,12 @@ use crate::{
 /// # Ok::<(), simloss_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam<T> {
+pub struct Adam<T, R = PortableRoot> {
     rate: T,
     first: T,
     second: T,
     epsilon: T,
+    root: PhantomData<R>,
 }
 
 /// The constants of one step.
@@ -69,16 +91,29 @@ impl<T: Scalar> Adam<T> {
         if !(epsilon > T::ZERO && epsilon <= T::MAX) {
             return Err(Error::Setting { what: "epsilon, finite and above 0" });
         }
-        Ok(Adam { rate: checked_rate(rate)?, first, second, epsilon })
+        Ok(Adam { rate: checked_rate(rate)?, first, second, epsilon, root: PhantomData })
+    }
+
+    /// The same with square roots of another kind. The bits do not change.
+    ///
+    /// ```
+    /// use simloss_core::optimizer::{Adam, PortableRoot};
+    /// let adam: Adam<f32, PortableRoot> = Adam::new(1e-3)?.with_root();
+    /// # Ok::<(), simloss_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_root<R: SquareRoot<T>>(self) -> Adam<T, R> {
+        let Adam { rate, first, second, epsilon, root: _ } = self;
+        Adam { rate, first, second, epsilon, root: PhantomData }
     }
 }
 
 /// `1 - (1 - x)^n`.
-fn correction<T: Scalar>(x: T, mut n: u64) -> T {
+fn correction<T: Scalar, R: SquareRoot<T>>(x: T, mut n: u64) -> T {
     let mut square = TwoFloat::difference(T::ONE, x);
     let mut power = TwoFloat::new(T::ONE);
     // Nothing is left of the power long before it underflows.
-    let least = T::MIN_POSITIVE.sqrt();
+    let least = R::root((), T::MIN_POSITIVE);
     while n > 0 && power.hi > least {
         if n & 1 == 1 {
             power = power.times(square);
@@ -89,7 +124,7 @@ fn correction<T: Scalar>(x: T, mut n: u64) -> T {
     power.complement().hi
 }
 
-impl<T: Scalar> Optimizer<T> for Adam<T> {
+impl<T: Scalar, R: SquareRoot<T>> Optimizer<T> for Adam<T, R> {
     const MOMENTS: usize = 2;
     type Step = AdamStep<T>;
 
@@ -102,8 +137,8 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
             first: self.first,
             second: self.second,
             keep_second: T::ONE.sub(self.second),
-            length: self.rate.div(correction(self.first, number)),
-            correction: T::ONE.div(correction(self.second, number).sqrt()),
+            length: self.rate.div(correction::<T, R>(self.first, number)),
+            correction: T::ONE.div(R::root((), correction::<T, R>(self.second, number))),
             epsilon: self.epsilon,
         }
     }
@@ -115,7 +150,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         let m = m.add(splat(step.first).mul(g.sub(m)));
         let v = splat(step.keep_second).mul(v).add(splat(step.second).mul(g.mul(g)));
         *moments = [m, v];
-        let spread = v.sqrt().mul(splat(step.correction)).add(splat(step.epsilon));
+        let spread = R::root(t, v).mul(splat(step.correction)).add(splat(step.epsilon));
         w.sub(splat(step.length).mul(m.div(spread)))
     }
 
@@ -132,7 +167,7 @@ mod tests {
     fn corrections_at_any_step() {
         for n in [1u64, 2, 3, 10, 1000, 50_000, 10_000_000, u64::MAX] {
             let exact = -f64::exp_m1(n as f64 * f64::ln_1p(-f64::from(0.001f32)));
-            let got = f64::from(correction(0.001f32, n));
+            let got = f64::from(correction::<_, PortableRoot>(0.001f32, n));
             assert!((got / exact - 1.0).abs() < 1.2e-7, "{n}: {got} for {exact}");
         }
     }

@@ -13,7 +13,7 @@ use crate::{
 /// g <- g min(1, max / |g|)
 /// ```
 ///
-/// [`train_step`](crate::train::train_step) and [`Accumulator`](crate::train::Accumulator) sum the squares of the
+/// [`train_step`](crate::train::train_step) and [`Accumulator`](crate::device::Accumulator) sum the squares of the
 /// gradient they hold. [`train_one`](crate::train::train_one) holds none: it multiplies norms layer by layer
 /// ([`Layer::gradient_square`](crate::layers::Layer::gradient_square)). Both have the same value but round differently,
 /// so the bits of a clipped step differ in the last places; those of a step that needs no clipping are the same. For a

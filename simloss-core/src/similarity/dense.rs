@@ -202,6 +202,21 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> DenseTable<T, B> {
 
 const ROWS: &str = "the rows of a similarity";
 
+impl<'a, T: Scalar, const C: usize> DenseTable<T, &'a [T], C> {
+    /// A table that is known to be filled.
+    #[inline(always)]
+    pub(crate) fn over(rows: &'a [T]) -> Self {
+        DenseTable { rows, classes: C, scalar: PhantomData }
+    }
+}
+
+impl<T> DenseTable<T, &mut [T]> {
+    /// Whether its rows begin there.
+    pub(crate) fn is_at(&self, first: *const T) -> bool {
+        core::ptr::eq(self.rows.as_ptr(), first)
+    }
+}
+
 impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for DenseTable<T, B, C> {
     const CLASSES: Option<usize> = fixed(C);
 

@@ -65,6 +65,14 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> OrderTable<T, B> {
     }
 }
 
+impl<'a, T: Scalar, const C: usize> OrderTable<T, &'a [T], C> {
+    /// A table that is known to be filled.
+    #[inline(always)]
+    pub(crate) fn over(table: &'a [T]) -> Self {
+        OrderTable { table, classes: C, scalar: PhantomData }
+    }
+}
+
 impl<T: Scalar, B: AsRef<[T]>, const C: usize> Similarity<T> for OrderTable<T, B, C> {
     const CLASSES: Option<usize> = fixed(C);
 
@@ -151,6 +159,14 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> CircularTable<T, B> {
     pub fn in_memory(mut table: B, classes: usize, reduction_factor: T) -> Result<Self, Error> {
         fill(table.as_mut(), classes, reduction_factor, |d| d.min(classes - d))?;
         Ok(CircularTable { table, classes, scalar: PhantomData })
+    }
+}
+
+impl<'a, T: Scalar, const C: usize> CircularTable<T, &'a [T], C> {
+    /// A table that is known to be filled.
+    #[inline(always)]
+    pub(crate) fn over(table: &'a [T]) -> Self {
+        CircularTable { table, classes: C, scalar: PhantomData }
     }
 }
 

@@ -144,7 +144,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     }
 
     /// Everything that can be wrong with a batch before its features are read.
-    pub(super) fn check<F: Features<T>>(
+    pub(crate) fn check<F: Features<T>>(
         &self,
         features: &F,
         targets: &Targets<'_, T>,
@@ -187,7 +187,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     /// [`gradient_of_group`](Self::gradient_of_group) of a batch of one, where the sink holds the parameters. A
     /// gradient that overflows is found, and a long one shortened, before anything moves.
     #[inline]
-    pub(super) fn in_place<F: Features<T>, O: Optimizer<T>>(
+    pub(crate) fn in_place<F: Features<T>, O: Optimizer<T>>(
         &self,
         features: &F,
         targets: &Targets<'_, T>,
@@ -223,7 +223,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     }
 
     /// Adds the gradient of a batch of one to `gradient`, which keeps its values where it overflows.
-    pub(super) fn accumulate<F: Features<T>>(
+    pub(crate) fn accumulate<F: Features<T>>(
         &self,
         parameters: &[T],
         features: &F,
@@ -308,7 +308,7 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
     }
 
     /// Whether `work` holds what one set of lanes needs.
-    pub(super) fn check_memory<V: Value<Scalar = T>>(
+    pub(crate) fn check_memory<V: Value<Scalar = T>>(
         &self,
         in_place: bool,
         targets: &Targets<'_, T>,
@@ -357,19 +357,19 @@ impl<'c, N: Layer<T>, L: Loss<T>, T: Scalar> Network<'c, N, L, T> {
 }
 
 /// What the values of [`Work`] are used for.
-pub(super) struct Parts<'a, V> {
-    pub(super) x: &'a mut [V],
-    pub(super) tape: &'a mut [V],
-    pub(super) dtape: &'a mut [V],
-    pub(super) y: &'a mut [V],
-    pub(super) dy: &'a mut [V],
+pub(crate) struct Parts<'a, V> {
+    pub(crate) x: &'a mut [V],
+    pub(crate) tape: &'a mut [V],
+    pub(crate) dtape: &'a mut [V],
+    pub(crate) y: &'a mut [V],
+    pub(crate) dy: &'a mut [V],
     /// The criterion's.
-    pub(super) values: &'a mut [V],
+    pub(crate) values: &'a mut [V],
 }
 
 impl<'a, V: Value> Parts<'a, V> {
     #[inline(always)]
-    pub(super) fn of(shape: &Shape, in_place: bool, values: &'a mut [V]) -> Self {
+    pub(crate) fn of(shape: &Shape, in_place: bool, values: &'a mut [V]) -> Self {
         let (x, rest) = split_mut(values, if V::WIDTH == 1 && in_place { 0 } else { shape.inputs });
         let (tape, rest) = split_mut(rest, shape.tape);
         let (dtape, rest) = split_mut(rest, shape.tape);
@@ -377,6 +377,21 @@ impl<'a, V: Value> Parts<'a, V> {
         let (dy, values) = split_mut(rest, shape.outputs);
         Parts { x, tape, dtape, y, dy, values }
     }
+}
+
+/// The logits of one sample, known to be in the domain, in the place that [`Parts`] has for them.
+#[inline(always)]
+pub(crate) fn logits_of<'w, T: Scalar, N: Layer<T>>(
+    layers: &N,
+    parameters: &[T],
+    x: &[T],
+    values: &'w mut [T],
+) -> Result<&'w [T], Error> {
+    let Parts { tape, y, .. } = Parts::of(&layers.shape(), true, values);
+    finite((), x, 0)?;
+    layers.forward((), parameters, x, tape, y);
+    kernel::largest((), y, 0)?;
+    Ok(y)
 }
 
 /// Logits in lanes to rows.
@@ -396,11 +411,11 @@ impl<V: Value> Job<V> for Rows<'_, V> {
 }
 
 /// Features to lanes, checked.
-pub(super) struct Load<'a, F, V> {
-    pub(super) features: &'a F,
-    pub(super) first: usize,
-    pub(super) present: usize,
-    pub(super) x: &'a mut [V],
+pub(crate) struct Load<'a, F, V> {
+    pub(crate) features: &'a F,
+    pub(crate) first: usize,
+    pub(crate) present: usize,
+    pub(crate) x: &'a mut [V],
 }
 
 impl<'a, V: Value, F: Features<V::Scalar>> Job<V> for Load<'a, F, V> {
@@ -433,16 +448,16 @@ impl<V: Value, N: Layer<V::Scalar>> Job<V> for Forward<'_, N, V> {
 }
 
 /// Logits to losses and, with `GRADIENT`, their gradient.
-pub(super) struct Judge<'a, 'c, L, V: Value, const GRADIENT: bool> {
-    pub(super) criterion: &'a Criterion<'c, L, V::Scalar>,
-    pub(super) targets: &'a Targets<'a, V::Scalar>,
-    pub(super) first: usize,
-    pub(super) present: usize,
-    pub(super) y: &'a [V],
-    pub(super) scalars: &'a mut [V::Scalar],
-    pub(super) values: &'a mut [V],
-    pub(super) dy: &'a mut [V],
-    pub(super) losses: &'a mut [V::Scalar],
+pub(crate) struct Judge<'a, 'c, L, V: Value, const GRADIENT: bool> {
+    pub(crate) criterion: &'a Criterion<'c, L, V::Scalar>,
+    pub(crate) targets: &'a Targets<'a, V::Scalar>,
+    pub(crate) first: usize,
+    pub(crate) present: usize,
+    pub(crate) y: &'a [V],
+    pub(crate) scalars: &'a mut [V::Scalar],
+    pub(crate) values: &'a mut [V],
+    pub(crate) dy: &'a mut [V],
+    pub(crate) losses: &'a mut [V::Scalar],
 }
 
 impl<V: Value, L: Loss<V::Scalar>, const GRADIENT: bool> Job<V> for Judge<'_, '_, L, V, GRADIENT> {
@@ -510,13 +525,13 @@ struct Pass<'a, V> {
 
 /// Whether no gradient among those of this sum of squares, or bound of it, can overflow. The margin covers rounding.
 #[inline(always)]
-pub(super) fn surely_usable<T: Scalar>(square: T, reach: T) -> bool {
+pub(crate) fn surely_usable<T: Scalar>(square: T, reach: T) -> bool {
     let square = square.mul(reach.mul(reach));
     square.mul(T::from_f32(4.0)).is_finite()
 }
 
 /// What a step says to a gradient that overflows.
-pub(super) const OVERFLOW: Error = Error::NotFinite { what: "the gradients", sample: 0 };
+pub(crate) const OVERFLOW: Error = Error::NotFinite { what: "the gradients", sample: 0 };
 
 /// Refuses NaN and infinity among features, before a comparison or a multiplication by 0 can hide them.
 #[inline(always)]

@@ -21,6 +21,25 @@ pub struct Model<'a, T> {
     pub steps: &'a mut u64,
 }
 
+impl<T> Model<'_, T> {
+    /// The same for a call that takes it by value, after which this can be used again.
+    ///
+    /// ```
+    /// use simloss_core::train::Model;
+    /// fn step(model: Model<'_, f32>) {
+    ///     *model.steps += 1;
+    /// }
+    /// let mut model = Model { parameters: &mut [0.0], moments: &mut [], steps: &mut 0 };
+    /// step(model.reborrow());
+    /// step(model.reborrow());
+    /// assert_eq!(*model.steps, 2);
+    /// ```
+    #[inline(always)]
+    pub const fn reborrow(&mut self) -> Model<'_, T> {
+        Model { parameters: &mut *self.parameters, moments: &mut *self.moments, steps: &mut *self.steps }
+    }
+}
+
 /// Samples, and what is true of them.
 #[derive(Debug)]
 pub struct Batch<'a, F, T> {
@@ -223,7 +242,7 @@ pub fn train_step<T: Scalar, O: Optimizer<T>, F: Features<T> + Sync, E: Engine<T
 }
 
 /// `scale`, or less where the optimizer clips, once all gradients are known not to overflow.
-pub(super) fn checked_scale<T: Scalar, O: Optimizer<T>>(optimizer: &O, scale: T, gradient: &[T]) -> Result<T, Error> {
+pub(crate) fn checked_scale<T: Scalar, O: Optimizer<T>>(optimizer: &O, scale: T, gradient: &[T]) -> Result<T, Error> {
     let reach = scale.mul(T::ONE.max(optimizer.rate()));
     if gradient.iter().any(|g| !is_usable(g.mul(reach))) {
         return Err(OVERFLOW);
@@ -287,7 +306,7 @@ pub fn mean_loss<T: Scalar, F: Features<T> + Sync, E: Engine<T>>(
     Ok(mean(losses, scale))
 }
 
-pub(super) fn mean<T: Scalar>(losses: &[T], scale: T) -> T {
+pub(crate) fn mean<T: Scalar>(losses: &[T], scale: T) -> T {
     let mut sum = SampleSum::new();
     losses.chunks(GROUP).for_each(|losses| sum.add(losses));
     sum.total().mul(scale)

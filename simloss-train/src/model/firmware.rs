@@ -1,9 +1,10 @@
 //! Networks for microcontrollers: what a firmware includes, and what comes back from it.
 //!
 //! The head is the last one or two dense layers of a network, the part that a device tunes. It travels as one
-//! [checkpoint](simloss_core::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
+//! [checkpoint](simloss_core::device::checkpoint), the same bytes that the core's flash slots hold, so what is exported, saved on
 //! the device and imported again is compared by one header and one checksum. What lies before it is [`Frozen`].
 
+mod front;
 mod frozen;
 
 pub use frozen::{Frozen, features};
@@ -11,6 +12,7 @@ pub use frozen::{Frozen, features};
 use crate::{
     Error,
     compute::{loss::AnyLoss, network::Kind},
+    data::Standardiser,
     error::Expected,
     similarity::{
         AnySimilarity, Candidate, Source,
@@ -20,11 +22,13 @@ use crate::{
     },
 };
 use simloss_core::{
-    checkpoint::{HEADER, Header, decode, encode},
+    device::{
+        Budget,
+        checkpoint::{HEADER, Header, decode, encode, fingerprint},
+    },
     layers::{Dense, Layer, Shape},
     loss::{Loss, Scratch},
     similarity::Similarity,
-    train::Budget,
 };
 use std::{
     fmt::Write,
@@ -99,6 +103,11 @@ impl<'a> HeadLoss<'a> {
         budget.with_loss_values(self.scratch.values).with_row_scratch(self.scratch.scalars)
     }
 
+    /// Its classes.
+    fn similarity_classes(&self) -> usize {
+        self.similarity.classes()
+    }
+
     /// How records of binaries call it.
     fn measured(&self) -> &'static str {
         match (self.description.loss, self.description.truth, self.source) {
@@ -119,10 +128,7 @@ impl<'a> HeadLoss<'a> {
         let made = |kind: &str, constructor: &str, rest: &str| {
             format!("::simloss_core::similarity::{kind}::{constructor}(table, CLASSES, {rest})?")
         };
-        let entries = |numbers: &[f32]| {
-            let list: Vec<String> = numbers.iter().map(|x| format!("{x:?}")).collect();
-            format!("    static S: [f32; {}] = [{}];\n", numbers.len(), list.join(", "))
-        };
+        let entries = |numbers: &[f32]| statics(numbers);
         let entry = "|i, j| T::from_f32(S[i * CLASSES + j])";
         let factor = format!("T::from_f32({:?})", r.unwrap_or(0.0));
         // What comes before the similarity, and the similarity.
@@ -201,6 +207,12 @@ impl<'a> HeadLoss<'a> {
     }
 }
 
+/// Numbers as a static named `S`.
+fn statics(numbers: &[f32]) -> String {
+    let list: Vec<String> = numbers.iter().map(|x| format!("{x:?}")).collect();
+    format!("    static S: [f32; {}] = [{}];\n", numbers.len(), list.join(", "))
+}
+
 /// Which layers are the head: the sizes of what lies before, between and behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -208,6 +220,8 @@ pub struct Head {
     pub widths: Vec<usize>,
     /// Parameters of the network before the head's.
     pub before: usize,
+    /// Of what it belongs to: [`of_base`](Self::of_base). 0 where nothing was said.
+    pub fingerprint: u64,
     shape: Shape,
 }
 
@@ -246,7 +260,27 @@ impl Head {
         };
         widths.extend(last.iter().map(|[outputs, _]| outputs));
         let all: usize = tensors.iter().filter_map(|t| t.numbers()).sum();
-        Ok(Head { widths, before: all - shape.parameters, shape })
+        Ok(Head { widths, before: all - shape.parameters, fingerprint: 0, shape })
+    }
+
+    /// The same, as the head of a network with these parameters, whose features are scaled by `standardiser`: its checkpoints
+    /// carry the fingerprint of both, and those of another base are refused.
+    #[must_use]
+    pub fn of_base(self, network: &Kind, parameters: &[f32], standardiser: Option<&Standardiser>) -> Self {
+        let mut text = format!("simloss base 1\n{} before a head of {:?}\n", self.before, self.widths);
+        let mut left = self.before;
+        for tensor in network.tensors() {
+            let Some(n) = tensor.numbers().filter(|n| left >= *n) else { break };
+            left -= n;
+            let shape: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
+            text += &format!("{} {}\n", tensor.name, shape.join(" x "));
+        }
+        let frozen = parameters.get(..self.before).unwrap_or_default();
+        let frozen: Vec<u8> = frozen.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let scale = standardiser.map(|scale| [scale.mean(), scale.deviation()].concat()).unwrap_or_default();
+        let scale: Vec<u8> = scale.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let fingerprint = fingerprint([text.as_bytes(), &frozen, &scale]);
+        Head { fingerprint, ..self }
     }
 
     /// Its weights and biases.
@@ -259,7 +293,7 @@ impl Head {
     /// # Errors
     /// [`Error::Core`] for a shape that does not fit 32 bits.
     pub fn header(&self, moments: usize) -> Result<Header, Error> {
-        Ok(Header::new(&self.shape, moments)?)
+        Ok(Header { fingerprint: self.fingerprint, ..Header::new(&self.shape, moments)? })
     }
 
     /// The checkpoint of the head of a network with these parameters: no moments, step 0.
@@ -273,13 +307,15 @@ impl Head {
         Ok(bytes)
     }
 
-    /// Puts the head in the bytes of `slot` (read from `path`) into the parameters of its network; returns its header.
+    /// Puts the head in the bytes of `slot` (read from `path`) into the parameters of its network; returns its header. Of a dump
+    /// that holds several slots it is the newest valid one.
     ///
     /// # Errors
-    /// [`Error::Format`] that names what is wrong: another kind of file, version, shape or checksum, too few bytes, or a
-    /// parameter that is no finite number. The parameters keep their values then.
+    /// [`Error::Format`] that names what is wrong: another kind of file, version, shape, base or checksum, too few
+    /// bytes, or a parameter that is no finite number. The parameters keep their values then.
     pub fn put(&self, path: &Path, slot: &[u8], parameters: &mut [f32]) -> Result<Header, Error> {
         let refuse = |problem: &dyn std::fmt::Display| Error::format(path, SLOT)(problem);
+        let slot = self.newest(slot);
         let found = Header::read(slot).map_err(|e| refuse(&e))?;
         // Its checkpoint is as long as the file says it is: checked before memory is taken for it.
         if slot.len() < found.bytes() {
@@ -302,11 +338,33 @@ impl Head {
         Ok(header)
     }
 
-    /// The Rust module that includes the blob, with the loss.
+    /// The newest valid slot of a dump, from its first byte on; all of it where none is valid, to say what is wrong with that.
+    fn newest<'a>(&self, dump: &'a [u8]) -> &'a [u8] {
+        let valid = |bytes: &&[u8]| {
+            let Ok(found) = Header::read(bytes) else { return false };
+            if bytes.len() < found.bytes() {
+                return false;
+            }
+            let Ok(expected) = self.header(usize::from(found.moments)) else { return false };
+            let n = self.shape.parameters;
+            let (mut head, mut moments) = (vec![0.0; n], vec![0.0; n * usize::from(found.moments)]);
+            decode(bytes, &expected, &mut head, &mut moments).is_ok()
+        };
+        // A slot is a whole number of pages, and a page of 64 bytes.
+        let starts = (0..dump.len()).step_by(HEADER).filter_map(|at| dump.get(at..));
+        let sequence = |bytes: &[u8]| Header::read(bytes).map_or(0, |header| header.sequence);
+        let newer = |a: &'a [u8], b: &'a [u8]| {
+            // As the device decides: the later is less than half around ahead.
+            if sequence(b).wrapping_sub(sequence(a)) < 1 << 31 { b } else { a }
+        };
+        starts.filter(valid).reduce(newer).unwrap_or(dump)
+    }
+
+    /// The Rust module that includes the blob, with the loss; `names` are those of the classes.
     ///
     /// # Errors
     /// [`Error::Core`] for a shape that does not fit 32 bits.
-    pub fn module(&self, loss: &HeadLoss<'_>) -> Result<String, Error> {
+    pub fn module(&self, loss: &HeadLoss<'_>, names: Option<&[String]>) -> Result<String, Error> {
         let mut text = String::from(
             "// Written by `simloss export`. Include it where the crate can reach simloss-core:\n\
              // mod head { include!(\"head.rs\"); }\n\n",
@@ -343,6 +401,7 @@ impl Head {
             _ => line(format_args!("pub fn layers() -> {dense} {{\n    {dense}::new(FEATURES, CLASSES)\n}}\n")),
         }
         text.push_str(&loss.text());
+        text.push_str(&front::text(self, loss, names));
         Ok(text)
     }
 
@@ -369,12 +428,21 @@ impl Head {
         }
         let rows: Vec<Measured> = serde_json::from_str(MEASURED)
             .map_err(|e| Error::format(Path::new("docs/records/firmware.json"), Expected::written("a record"))(&e))?;
-        for row in rows.iter().filter(|row| row.loss == loss.measured() && row.classes == 90) {
-            let Measured { target, board, binary, optimizer, text_bytes, rodata_bytes, .. } = row;
+        // Programs of two layers were not measured: no figure stands for them.
+        let one_layer = self.widths.len() == 2;
+        let measured = |row: &&Measured| row.api == "head" && row.instructions_per_step > 0;
+        let of_loss = rows.iter().filter(measured).filter(|row| row.loss == loss.measured() && row.classes == 90);
+        for row in of_loss.filter(|_| one_layer) {
+            let Measured { target, board, binary, optimizer, instructions_per_step, text_bytes, rodata_bytes, .. } =
+                row;
             let how = if binary.starts_with("accumulate") { ", accumulating" } else { "" };
             line(
                 &format!("flash: program, {target} on {board}, {optimizer}{how}, one layer"),
                 text_bytes + rodata_bytes,
+            );
+            line(
+                &format!("instructions: a step of 80 -> 90, {target} on {board}, {optimizer}{how}"),
+                *instructions_per_step,
             );
         }
         Ok(text)
@@ -389,9 +457,12 @@ struct Measured {
     target: String,
     board: String,
     binary: String,
+    api: String,
     optimizer: String,
     loss: String,
     classes: usize,
+    #[serde(default)]
+    instructions_per_step: usize,
     text_bytes: usize,
     rodata_bytes: usize,
 }

@@ -1,7 +1,7 @@
 #![no_main]
 //! The core's checkpoints: refused without a change, or taken whole and given back as the same bytes.
 use libfuzzer_sys::fuzz_target;
-use simloss_core::checkpoint::{Header, constant, decode, encode};
+use simloss_core::device::checkpoint::{Header, constant, decode, encode};
 use simloss_fuzz::{Bytes, sealed};
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,10 @@
 //! Two slots in a flash memory of hostile bytes: opened, loaded from, saved to, and found again.
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use libfuzzer_sys::fuzz_target;
-use simloss_core::{checkpoint::Header, flash::Slots, train::Model};
+use simloss_core::{
+    device::{checkpoint::Header, flash::Slots},
+    train::Model,
+};
 use simloss_fuzz::{Bytes, sealed};
 use std::convert::Infallible;
 

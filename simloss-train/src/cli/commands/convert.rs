@@ -13,7 +13,7 @@ use crate::{
     },
     similarity::{Candidate, Kind, Loaded, spec::LossDescription},
 };
-use simloss_core::checkpoint::Header;
+use simloss_core::device::checkpoint::Header;
 use std::path::Path;
 
 pub(super) fn export(command: ExportCommand) -> Result<String, Error> {
@@ -54,7 +54,7 @@ fn export_head(
     let Checkpoint { network, parameters, standardiser, model, notes } = checkpoint::read(path)?;
     notes.iter().for_each(|text| load::note(text));
     let wanted = Wanted::of(similarity, loss, model.as_ref(), Kind::None)?;
-    let head = Head::of(&network, layers)?;
+    let head = Head::of(&network, layers)?.of_base(&network, &parameters, standardiser.as_ref());
     let names = model.as_ref().map(|model| &model.class_names[..]);
     let groups = model.as_ref().map(|model| &model.groups[..]).filter(|groups| !groups.is_empty());
     let Loaded { source, .. } = wanted.request.load(names, groups)?;
@@ -68,7 +68,7 @@ fn export_head(
     let frozen = Frozen::of(&network, &head, standardiser.as_ref())?;
     let sizes = head.sizes(&frozen, &loss)?;
     let (blob, frozen_blob) = (head.blob(&parameters)?, frozen.blob(&parameters)?);
-    let (module, frozen_module) = (head.module(&loss)?, frozen.module());
+    let (module, frozen_module) = (head.module(&loss, names)?, frozen.module());
     std::fs::create_dir_all(out).map_err(Error::file("create", out))?;
     let [to_blob, to_module, to_frozen_blob, to_frozen_module, to_sizes] = firmware::files(out);
     // The blobs last: what includes them does not build without them.
@@ -91,8 +91,9 @@ fn import_slot(path: &Path, base: &Path, out: &Path) -> Result<String, Error> {
     notes.iter().for_each(|text| load::note(text));
     let slot = model::bytes(path, SLOT)?;
     // One dense layer, or two: the slot's shape says which.
-    let one = Head::of(&network, 1)?;
-    let header = match (one.put(path, &slot, &mut parameters), Head::of(&network, 2)) {
+    let head = |layers| Ok(Head::of(&network, layers)?.of_base(&network, &parameters, standardiser.as_ref()));
+    let (one, two): (Result<Head, Error>, Result<Head, Error>) = (head(1), head(2));
+    let header = match (one?.put(path, &slot, &mut parameters), two) {
         (Err(_), Ok(two)) if Header::read(&slot).is_ok_and(|found| Some(found.parameters) == two.parameters()) => {
             two.put(path, &slot, &mut parameters)?
         }

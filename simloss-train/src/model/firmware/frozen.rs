@@ -8,7 +8,8 @@ use crate::{
     data::Standardiser,
 };
 use simloss_core::{
-    checkpoint::{Header, encode},
+    Scale,
+    device::checkpoint::{Header, encode},
     layers::Shape,
 };
 use std::fmt::Write;
@@ -23,6 +24,7 @@ pub const MODULE: &str = "frozen.rs";
 pub struct Frozen<'a> {
     layers: Vec<Listed>,
     shape: Shape,
+    fingerprint: u64,
     standardiser: Option<&'a Standardiser>,
 }
 
@@ -46,7 +48,7 @@ impl<'a> Frozen<'a> {
         let (inputs, outputs) = (network.inputs(), head.widths[0]);
         let between = layers.iter().rev().skip(1).map(|layer| layer.shape.outputs).sum();
         let shape = Shape { inputs, outputs, parameters: head.before, tape: between };
-        Ok(Frozen { layers, shape, standardiser })
+        Ok(Frozen { layers, shape, fingerprint: head.fingerprint, standardiser })
     }
 
     /// Numbers in, numbers out, parameters, and what lies between its layers.
@@ -67,7 +69,7 @@ impl<'a> Frozen<'a> {
         if self.layers.is_empty() {
             return Ok(None);
         }
-        let header = Header::new(&self.shape, 0)?;
+        let header = Header { fingerprint: self.fingerprint, ..Header::new(&self.shape, 0)? };
         let mut bytes = vec![0; header.bytes()];
         encode(&header, parameters.get(..self.shape.parameters).unwrap_or_default(), &[], &mut bytes)?;
         Ok(Some(bytes))
@@ -84,8 +86,11 @@ impl<'a> Frozen<'a> {
              /// Features of the head.\n\
              pub const FEATURES: usize = {outputs};\n\
              /// Numbers that [`features`] works in.\n\
-             pub const MEMORY: usize = {};\n",
-            self.memory()
+             pub const MEMORY: usize = {};\n\
+             /// Fingerprint of all this; `head::FINGERPRINT` is the same.\n\
+             pub const FINGERPRINT: u64 = {:#018x};\n",
+            self.memory(),
+            self.fingerprint
         );
         // Writing to a string does not fail.
         if !self.layers.is_empty() {
@@ -94,20 +99,21 @@ impl<'a> Frozen<'a> {
                 "/// Weights and biases, checked when this is compiled; they stay in flash.\n\
                  #[allow(long_running_const_eval)] // a checksum of all bytes\n\
                  pub static PARAMETERS: [f32; {parameters}] = \
-                 match ::simloss_core::checkpoint::constant(include_bytes!(\"{BLOB}\")) {{\n    \
+                 match ::simloss_core::device::checkpoint::constant(include_bytes!(\"{BLOB}\")) {{\n    \
                  Ok(parameters) => parameters,\n    \
                  Err(_) => panic!(\"{BLOB} is not the file that was exported with {MODULE}\"),\n}};\n"
             );
         }
         if let Some(scale) = self.standardiser {
-            for (what, name, numbers) in [("mean", "MEAN", scale.mean()), ("deviation", "DEVIATION", scale.deviation())]
-            {
-                let _ = write!(
-                    text,
-                    "/// The {what} of each number of a sample where the network was trained.\n\
-                     pub static {name}: [f64; INPUTS] = {numbers:?};\n"
-                );
-            }
+            let _ = write!(
+                text,
+                "/// The mean and the standard deviation of each number of a sample where the network was trained.\n\
+                 pub static SCALE: ::simloss_core::Scale<INPUTS> =\n    \
+                 match ::simloss_core::Scale::new(\n        &{:?},\n        &{:?},\n    ) {{\n        \
+                 Ok(scale) => scale,\n        Err(_) => panic!(\"a deviation is no normal number\"),\n    }};\n",
+                scale.mean(),
+                scale.deviation()
+            );
             if !scale.median().is_empty() {
                 let _ = write!(
                     text,
@@ -127,7 +133,7 @@ impl<'a> Frozen<'a> {
             ),
             false => ("", "sample"),
         };
-        let scaled = |x: &str, y: &str| format!("    ::simloss_core::standardise_into({x}, &MEAN, &DEVIATION, {y})");
+        let scaled = |x: &str, y: &str| format!("    SCALE.scale_into({x}, {y})");
         let import = "    use ::simloss_core::layers::Layer;\n";
         let (unused, body) = match (self.standardiser, &self.layers[..]) {
             (None, []) => ("_", "    features.copy_from_slice(sample);\n    Ok(())\n".to_owned()),
@@ -153,7 +159,7 @@ impl<'a> Frozen<'a> {
 
     /// What it takes, in bytes.
     pub(super) fn sizes(&self) -> [(&'static str, usize); 2] {
-        let scale = self.standardiser.map_or(0, |scale| 2 * size_of::<f64>() * scale.width());
+        let scale = self.standardiser.map_or(0, |scale| size_of::<Scale<1>>() * scale.width());
         [
             ("flash: frozen parameters, and the scale of the features", 4 * self.shape.parameters + scale),
             ("RAM: what is frozen, with one sample as it is measured", 4 * (self.shape.inputs + self.memory())),

@@ -3,7 +3,7 @@
 use crate::{Memory, Outcome, label, number, numbers, size};
 use core::hint::black_box;
 use simloss_core::{
-    Label, Random,
+    Label, Random, Scale,
     number::{
         BlockSum, FixedSum, GROUP, Job, Powers, Scalar, Terms, TwoFloat, Value, block_sum, block_sum_of, block_sums,
         scaled_exp, sum_of_squares, transpose,
@@ -117,6 +117,8 @@ fn scales() -> Outcome {
     let (mut x, mut y) = (numbers(), numbers());
     let (mut mean, mut deviation) = (Memory::<f64>::of(0.5), Memory::<f64>::of(0.5));
     standardise_into(x.part(), mean.part(), deviation.part(), y.part())?;
+    let scale = Scale::<3>::new(&[f64::from(number()); 3], &[f64::from(number()); 3])?;
+    Scale::scale_into(&scale, x.part(), y.part())?;
     y.done();
     Ok(())
 }

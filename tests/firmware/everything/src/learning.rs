@@ -8,14 +8,15 @@ use crate::{
 use core::hint::black_box;
 use simloss_core::{
     Error, Random,
+    device::{Accumulator, Budget, Drawn, Keep, Replay, SlicedStep, guarded_round},
     gradient::{GradientSink, GroupGradient, commit},
     layers::{Activations, Chain, Conv2d, Dense, Layer, MaxPool, Place, Relu, Sliced},
     loss::{Criterion, CrossEntropy, Loss, SimLoss},
     optimizer::{Adam, Clip, DecoupledDecay, FactoryDecay, InPlace, L2, Momentum, Optimizer, Sgd, apply},
     similarity::{ClassOrder, SparseSimilarity},
     train::{
-        Accumulator, Batch, Budget, Drawn, Engine, Evaluation, Features, Keep, Model, Network, Replay, RowMajor,
-        Serial, SlicedStep, Work, eval_step, guarded_round, mean_loss, train_one, train_step,
+        Batch, Engine, Evaluation, Features, Model, Network, RowMajor, Serial, Work, eval_step, mean_loss, train_one,
+        train_step,
     },
 };
 
@@ -156,6 +157,8 @@ fn any_training<N: Layer<f32>, L: Loss<f32>, O: Optimizer<f32>, F: Features<f32>
     let batch = Batch { features, targets: truth, reduction: reduction(), losses: losses.part() };
     black_box(train_one(&network, &mut work, &optimizer, model, batch)?);
 
+    let mut model = Model { parameters: w.part(), moments: m.part(), steps: &mut steps };
+    black_box(Model::reborrow(&mut model).steps);
     let mut sum = Accumulator::new(g.part(), reduction());
     black_box(Accumulator::add(&mut sum, &network, &mut work, w.part(), features, &truth)?);
     black_box(Accumulator::samples(&sum));
@@ -285,6 +288,9 @@ fn replay() -> Outcome {
         let drawn: Drawn<'_, f32, 4, 3> = Replay::draw(&replay, &mut Random::new(1));
         any_features(&drawn)?;
         black_box(Drawn::targets(&drawn));
+        for sample in Drawn::pairs(&drawn) {
+            black_box(sample);
+        }
         for one in Drawn::ones(&drawn) {
             black_box(one);
         }

@@ -9,6 +9,7 @@
 #![no_main]
 
 mod arithmetic;
+mod heads;
 mod judging;
 mod learning;
 mod storing;
@@ -19,7 +20,8 @@ use simloss_core::{Error, Label};
 type Outcome = Result<(), Error>;
 
 /// What is linked.
-static ENTRIES: &[&[fn() -> Outcome]] = &[arithmetic::ENTRIES, judging::ENTRIES, learning::ENTRIES, storing::ENTRIES];
+static ENTRIES: &[&[fn() -> Outcome]] =
+    &[arithmetic::ENTRIES, heads::ENTRIES, judging::ENTRIES, learning::ENTRIES, storing::ENTRIES];
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {

@@ -4,8 +4,10 @@ use crate::{Memory, Outcome, numbers, size};
 use core::hint::black_box;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use simloss_core::{
-    checkpoint::{Header, constant, decode, encode},
-    flash::{FlashError, Slots},
+    device::{
+        checkpoint::{Header, constant, decode, encode},
+        flash::{FlashError, Slots},
+    },
     layers::Dense,
     train::Model,
 };
@@ -33,10 +35,10 @@ fn constants() -> Outcome {
 }
 
 /// A flash memory that fails, or not.
-struct Flash(Memory<u8, 512>);
+pub struct Flash(Memory<u8, 512>);
 
 #[derive(Debug)]
-struct Worn;
+pub struct Worn;
 
 impl NorFlashError for Worn {
     fn kind(&self) -> NorFlashErrorKind {
@@ -78,15 +80,24 @@ impl NorFlash for Flash {
     }
 }
 
-fn slots() -> Outcome {
-    let keep = |error| match error {
+/// The core's error, or any.
+pub fn keep(error: FlashError<Worn>) -> simloss_core::Error {
+    match error {
         FlashError::Core(error) => error,
         FlashError::Flash(_) => simloss_core::Error::Empty,
-    };
+    }
+}
+
+/// Slots for such checkpoints.
+pub fn any_slots(header: Header) -> Result<Slots<Flash>, simloss_core::Error> {
+    Slots::open(Flash(Memory::of(1)), size() as u32, header).map_err(keep)
+}
+
+fn slots() -> Outcome {
     let (mut w, mut m, mut steps) = (numbers(), numbers(), 1);
     let header = header()?;
     black_box(Slots::<Flash>::slot_bytes(&header));
-    let mut slots = Slots::open(Flash(Memory::of(1)), size() as u32, header).map_err(keep)?;
+    let mut slots = any_slots(header)?;
     let _ = black_box(Slots::found(&slots));
     let model = Model { parameters: w.part(), moments: m.part(), steps: &mut steps };
     black_box(Slots::save(&mut slots, &model).map_err(keep)?);

@@ -8,13 +8,14 @@ use crate::{
 };
 use simloss_core::{
     Error, Random,
+    device::{Accumulator, Budget},
     layers::{Dense, Layer},
     loss::{Criterion, Reduction, Targets},
-    train::{Accumulator, Budget, Model, Network, RowMajor, Work},
+    train::{Model, Network, RowMajor, Work},
 };
 
 /// Samples of a mean.
-const BATCH: u32 = 10;
+pub const BATCH: u32 = 10;
 
 /// Memory of a run. The parameters come first, as in [`head`](crate::head).
 #[repr(C)]
@@ -59,7 +60,7 @@ pub fn train<T: Number, J: Judge<T>>(
     let Memory { parameters, gradient, table, values, features } = memory;
     let head = Dense::new(FEATURES, CLASSES);
     let network = Network::new(head, Criterion::new(J::loss(table)?))?;
-    let optimizer = Sgd::optimizer()?;
+    let optimizer = <Sgd as Mover<T>>::optimizer()?;
     Layer::<T>::initialise(&head, parameters, &mut Random::new(7));
     let mut steps = 0;
     let mut cost = 0;

@@ -3,7 +3,7 @@
 use crate::Sink;
 use simloss_core::{
     Error, Random,
-    checkpoint::{HEADER, Header, decode, encode},
+    device::checkpoint::{HEADER, Header, decode, encode},
     layers::{Dense, Layer},
 };
 

@@ -4,15 +4,13 @@
 use crate::{Number, Sink, checksum};
 use simloss_core::{
     Error, Label, Random,
+    device::{Accumulator, Keep, Replay, SlicedStep, guarded_round},
     layers::{Chain, Dense, Layer, Relu},
     loss::{Criterion, Reduction, SimLoss},
     number::Scalar,
     optimizer::{Adam, Clip, FactoryDecay, Optimizer, Sgd},
     similarity::ClassOrder,
-    train::{
-        Accumulator, Batch, Features, Keep, Model, Network, Replay, Serial, SlicedStep, Work, guarded_round, mean_loss,
-        train_one, train_step,
-    },
+    train::{Batch, Features, Model, Network, Serial, Work, mean_loss, train_one, train_step},
 };
 
 const FEATURES: usize = 6;

@@ -3,9 +3,10 @@
 use crate::{Clock, Number, Sink, checksum, optimizers::Mover, similarities::Judge};
 use simloss_core::{
     Error, Label, Random,
+    device::Budget,
     layers::{Dense, Layer},
     loss::{Criterion, Reduction, Targets},
-    train::{Batch, Budget, Model, Network, RowMajor, Work, train_one},
+    train::{Batch, Model, Network, RowMajor, Work, train_one},
 };
 
 /// Features of a sample and classes: 80 and 90, or with the feature `small` 16 and 8 (for 16 KB of RAM).
@@ -66,7 +67,7 @@ pub(crate) fn sample<T: Number>(number: u32, features: &mut [T; FEATURES]) -> Re
 /// # Errors
 /// Those of a training step: none, for these samples.
 #[inline(always)]
-pub fn train<T: Number, M: Mover, J: Judge<T>, const N: usize, const S: usize, const V: usize>(
+pub fn train<T: Number, M: Mover<T>, J: Judge<T>, const N: usize, const S: usize, const V: usize>(
     name: &str,
     memory: &mut Memory<T, J::Table, N, S, V>,
     clock: &mut impl Clock,
@@ -123,7 +124,7 @@ macro_rules! memory {
         $crate::head::Memory<
             $number,
             <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::Table,
-            { <$crate::optimizers::$mover as $crate::optimizers::Mover>::MOMENTS * $crate::head::PARAMETERS },
+            { <$crate::optimizers::$mover as $crate::optimizers::Mover<$number>>::MOMENTS * $crate::head::PARAMETERS },
             { <$crate::similarities::$judge as $crate::similarities::Judge<$number>>::SCRATCH },
             {
                 2 * $crate::head::CLASSES

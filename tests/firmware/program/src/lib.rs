@@ -7,16 +7,18 @@
 pub mod accumulate;
 pub mod checkpoints;
 pub mod device;
+pub mod front;
 pub mod head;
 pub mod metrics;
 pub mod optimizers;
 pub mod proper;
 pub mod similarities;
+pub mod store;
 pub mod vectors;
 
 use simloss_core::number::Scalar;
 
-/// A single-precision number: `f32`, or a newtype that only replaces an operation by an instruction of the target.
+/// A single-precision number.
 pub trait Number: Scalar {
     /// The bits of the `f32`.
     fn bits(self) -> u32;

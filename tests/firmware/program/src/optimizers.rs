@@ -5,17 +5,20 @@ use simloss_core::{
     number::Scalar,
     optimizer::{Adam as CoreAdam, Momentum as CoreMomentum, Optimizer, Sgd as CoreSgd},
 };
+use simloss_fpu::FpuRoot;
 
 /// How a run moves its parameters.
-pub trait Mover {
+pub trait Mover<T: Scalar> {
+    /// The optimizer.
+    type Of: Optimizer<T>;
     /// Numbers kept per parameter.
-    const MOMENTS: usize;
+    const MOMENTS: usize = Self::Of::MOMENTS;
 
     /// The optimizer with its settings.
     ///
     /// # Errors
     /// Those of its constructor.
-    fn optimizer<T: Scalar>() -> Result<impl Optimizer<T>, Error>;
+    fn optimizer() -> Result<Self::Of, Error>;
 }
 
 /// Rate 0.05.
@@ -24,32 +27,32 @@ pub struct Sgd;
 /// Rate 0.05, momentum 0.9.
 pub struct Momentum;
 
-/// Rate 0.01.
+/// Rate 0.01; its square root is an instruction where the target has one.
 pub struct Adam;
 
-impl Mover for Sgd {
-    const MOMENTS: usize = 0;
+impl<T: Scalar> Mover<T> for Sgd {
+    type Of = CoreSgd<T>;
 
     #[inline(always)]
-    fn optimizer<T: Scalar>() -> Result<impl Optimizer<T>, Error> {
+    fn optimizer() -> Result<CoreSgd<T>, Error> {
         CoreSgd::new(T::from_f32(0.05))
     }
 }
 
-impl Mover for Momentum {
-    const MOMENTS: usize = 1;
+impl<T: Scalar> Mover<T> for Momentum {
+    type Of = CoreMomentum<T>;
 
     #[inline(always)]
-    fn optimizer<T: Scalar>() -> Result<impl Optimizer<T>, Error> {
+    fn optimizer() -> Result<CoreMomentum<T>, Error> {
         CoreMomentum::new(T::from_f32(0.05), T::from_f32(0.9))
     }
 }
 
-impl Mover for Adam {
-    const MOMENTS: usize = 2;
+impl Mover<f32> for Adam {
+    type Of = CoreAdam<f32, FpuRoot>;
 
     #[inline(always)]
-    fn optimizer<T: Scalar>() -> Result<impl Optimizer<T>, Error> {
-        CoreAdam::new(T::from_f32(0.01))
+    fn optimizer() -> Result<Self::Of, Error> {
+        Ok(CoreAdam::new(0.01)?.with_root())
     }
 }

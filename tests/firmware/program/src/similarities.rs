@@ -100,7 +100,12 @@ impl<T: Scalar> Judge<T> for Dense {
 
     #[inline(always)]
     fn loss(table: &mut [T; CLASSES * CLASSES]) -> Result<impl Loss<T>, Error> {
-        let value = |i: usize, j: usize| T::from_usize(64 - i.abs_diff(j).min(48)).mul(T::from_f32(1.0 / 64.0));
-        Ok(SimLoss::new(DenseTable::in_memory(&mut table[..], CLASSES, value)?))
+        Ok(SimLoss::new(DenseTable::in_memory(&mut table[..], CLASSES, dense)?))
     }
+}
+
+/// The entries of [`Dense`].
+#[inline]
+pub(crate) fn dense<T: Scalar>(i: usize, j: usize) -> T {
+    T::from_usize(64 - i.abs_diff(j).min(48)).mul(T::from_f32(1.0 / 64.0))
 }

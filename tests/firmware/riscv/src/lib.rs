@@ -33,3 +33,77 @@ macro_rules! budget {
         }
     };
 }
+
+/// The entry of a binary that trains a `device::Head` with one optimizer and one loss, and nothing else.
+#[macro_export]
+macro_rules! front {
+    ($mover:ident, $judge:ident) => {
+        const NUMBERS: usize = $crate::front!(# $mover, $judge);
+        static mut MEMORY: [f32; NUMBERS] = [0.0; NUMBERS];
+        static mut X: simloss_program::front::Sample = simloss_program::front::EMPTY;
+
+        #[riscv_rt::entry]
+        fn main() -> ! {
+            use simloss_program::{Sink, name};
+            $crate::stack::paint();
+            // SAFETY: `main` runs once, nothing interrupts it, and these are the only references ever made.
+            let (memory, x) = unsafe { (&mut *(&raw mut MEMORY), &mut *(&raw mut X)) };
+            let cost = $crate::front!(@ $mover, $judge, x)(
+                name!($mover, $judge),
+                memory,
+                &mut $crate::Counter::new(),
+                &mut $crate::Console,
+            );
+            let Ok(cost) = cost else { $crate::exit(false) };
+            $crate::Console.line("# instructions and stack", &[cost, $crate::stack::used()]);
+            $crate::exit(true)
+        }
+    };
+    (# Accumulate, $judge:ident) => { simloss_program::front_numbers!(Sgd, $judge) };
+    (# $mover:ident, $judge:ident) => { simloss_program::front_numbers!($mover, $judge) };
+    (@ Accumulate, $judge:ident, $x:ident) => {{
+        use simloss_program::{accumulate::BATCH, front, head::PARAMETERS};
+        static mut GRADIENT: [f32; PARAMETERS] = [0.0; PARAMETERS];
+        static mut SAMPLES: [(front::Sample, usize); BATCH as usize] = [(front::EMPTY, 0); BATCH as usize];
+        |name, memory, clock, sink| {
+            // SAFETY: `main` runs once, nothing interrupts it, and these are the only references ever made.
+            let (gradient, samples) = unsafe { (&mut *(&raw mut GRADIENT), &mut *(&raw mut SAMPLES)) };
+            front::accumulate::<simloss_program::optimizers::Sgd, simloss_program::similarities::$judge, _>(
+                name, memory, gradient, samples, clock, sink,
+            )
+        }
+    }};
+    (@ $mover:ident, $judge:ident, $x:ident) => {
+        |name, memory, clock, sink| {
+            simloss_program::front::train::<
+                simloss_program::optimizers::$mover,
+                simloss_program::similarities::$judge,
+                _,
+            >(name, memory, $x, clock, sink)
+        }
+    };
+}
+
+/// The entry of a binary that predicts, saves and loads.
+#[macro_export]
+macro_rules! store {
+    () => {
+        use simloss_program::store::{FLASH, NUMBERS};
+        static mut MEMORY: [f32; NUMBERS] = [0.0; NUMBERS];
+        static mut SLOTS: [u8; FLASH] = [0; FLASH];
+        static mut X: simloss_program::front::Sample = simloss_program::front::EMPTY;
+
+        #[riscv_rt::entry]
+        fn main() -> ! {
+            use simloss_program::{Sink, store::run};
+            $crate::stack::paint();
+            // SAFETY: `main` runs once, nothing interrupts it, and these are the only references ever made.
+            let (memory, slots, x) = unsafe { (&mut *(&raw mut MEMORY), &mut *(&raw mut SLOTS), &mut *(&raw mut X)) };
+            let costs = run("store simloss-order", memory, slots, x, &mut $crate::Counter::new(), &mut $crate::Console);
+            let Ok(costs) = costs else { $crate::exit(false) };
+            $crate::Console.line("# forward, save, load", &[costs.forward, costs.save, costs.load]);
+            $crate::Console.line("# instructions and stack", &[0, $crate::stack::used()]);
+            $crate::exit(true)
+        }
+    };
+}

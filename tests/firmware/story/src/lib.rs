@@ -17,10 +17,13 @@ pub mod tuning;
 
 use simloss_core::{
     Error, Label,
-    checkpoint::{Header, decode, encode},
+    device::{
+        Round,
+        checkpoint::{Header, decode, encode},
+    },
     layers::Layer,
     loss::{Criterion, Targets},
-    train::{Network, Round, Work},
+    train::{Network, Work},
 };
 use simloss_program::{Clock, Sink, checksum};
 use tuning::{Samples, Settings, Watch};
@@ -117,7 +120,7 @@ impl<C: Clock, S: Sink> Watch for Printed<'_, C, S> {
 pub fn tune(memory: &mut Memory, clock: &mut impl Clock, sink: &mut impl Sink) -> Result<(), Error> {
     let Memory { parameters, backup, table, values, sample, slot } = memory;
     let layers = head::layers();
-    let header = Header::new(&Layer::<f32>::shape(&layers), 0)?;
+    let header = Header { fingerprint: head::FINGERPRINT, ..Header::new(&Layer::<f32>::shape(&layers), 0)? };
     decode(&head::BLOB, &header, parameters, &mut [])?;
     let network = Network::new(layers, Criterion::new(head::loss::<f32>(table)?))?;
     let [rounds, rate, longest, every] = [word(0), word(1), word(2), word(3)];

@@ -4,10 +4,11 @@
 use core::cell::RefCell;
 use simloss_core::{
     Error,
+    device::{Round, guarded_round},
     layers::Layer,
     loss::{Loss, Reduction, Targets},
     optimizer::{Clip, Sgd},
-    train::{Batch, Model, Network, Round, RowMajor, Serial, Work, guarded_round, mean_loss, train_one},
+    train::{Batch, Model, Network, RowMajor, Serial, Work, mean_loss, train_one},
 };
 
 /// How a device tunes.

@@ -2,12 +2,11 @@
 #![no_std]
 #![no_main]
 
-use simloss_core::number::Scalar;
-use simloss_cortex_m::{Console, Number, exit};
+use simloss_cortex_m::{Console, exit};
 use simloss_program::{checkpoints, device, metrics, proper, vectors};
 
-static mut MEMORY: vectors::Memory<Number> = vectors::Memory::new(Number::ZERO);
-static mut PROPER: proper::Memory<Number> = proper::Memory::new(Number::ZERO);
+static mut MEMORY: vectors::Memory<f32> = vectors::Memory::new(0.0);
+static mut PROPER: proper::Memory<f32> = proper::Memory::new(0.0);
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -21,9 +20,9 @@ fn main() -> ! {
     exit(
         vectors::all(memory, &mut console)
             .and_then(|()| proper::all(proper, &mut console))
-            .and_then(|()| metrics::all::<Number>(&mut console))
+            .and_then(|()| metrics::all::<f32>(&mut console))
             .and_then(|()| checkpoints::all(&mut console))
-            .and_then(|()| device::all::<Number>(&mut console))
+            .and_then(|()| device::all::<f32>(&mut console))
             .is_ok(),
     )
 }

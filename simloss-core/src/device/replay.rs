@@ -1,12 +1,13 @@
 //! Recent samples, kept to train on again.
 
-use super::{Features, RowMajor};
 use crate::{
     Error, Label, Random,
     loss::Targets,
     number::{GROUP, Scalar, Value, transpose},
+    train::{Features, RowMajor},
 };
 use heapless::Vec;
+use nalgebra::{ArrayStorage, SVector};
 
 /// Which samples a full memory keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Keep {
 /// [`Keep::Balanced`] takes `N^2` small ones once the memory is full.
 ///
 /// ```
-/// use simloss_core::{Label, Random, train::{Features, Keep, Replay}};
+/// use simloss_core::{Label, Random, device::{Keep, Replay}, train::Features};
 /// let mut replay = Replay::<f32, 2, 3>::new(Keep::Balanced);
 /// for (x, class) in [(0.0, 0), (1.0, 1), (2.0, 1), (3.0, 1), (4.0, 1)] {
 ///     replay.offer(&[x, x], Label::new(class, 2)?)?;
@@ -161,7 +162,13 @@ impl<T: Scalar, const F: usize, const B: usize> Drawn<'_, T, F, B> {
         Targets::labels(&self.labels)
     }
 
-    /// Each as a batch of one, for [`train_one`](super::train_one) and [`Accumulator`](super::Accumulator).
+    /// Each with its class, as [`Head::learn`](super::Head::learn) takes them.
+    pub fn pairs(&self) -> impl Iterator<Item = (SVector<T, F>, usize)> {
+        let rows = self.rows.iter().map(|row| SVector::from_array_storage(ArrayStorage([**row])));
+        rows.zip(&self.labels).filter_map(|(x, label)| Some((x, (*label)?.index())))
+    }
+
+    /// Each as a batch of one, for [`train_one`](crate::train::train_one) and [`Accumulator`](super::Accumulator).
     pub fn ones(&self) -> impl Iterator<Item = (RowMajor<'_, T>, Targets<'_, T>)> {
         let rows = self.rows.iter().filter_map(|row| RowMajor::new(&row[..], F).ok());
         rows.zip(self.labels.chunks(1).map(Targets::labels))

@@ -1,12 +1,12 @@
 //! The mean over samples that come one at a time.
 
-use super::{Features, Model, Network, Work, step::checked_scale};
 use crate::{
     Error,
     layers::Layer,
     loss::{Loss, Reduction, Targets},
     number::{BlockSum, SampleSum, Scalar},
     optimizer::{Optimizer, apply},
+    train::{Features, Model, Network, Work, checked_scale},
 };
 
 /// Sums the gradients of samples as they come, and moves the parameters once, by their mean: the learning rate means the
@@ -16,18 +16,19 @@ use crate::{
 /// g = (1 / Omega) sum_i g_i,    Omega as in Reduction
 /// ```
 ///
-/// For up to [`GROUP`](super::GROUP) samples the bits are those of [`train_step`](super::train_step) on the same batch.
-/// Beyond, that sums groups of 16 in a second buffer, which this does not have.
+/// For up to [`GROUP`](crate::train::GROUP) samples the bits are those of [`train_step`](crate::train::train_step) on the
+/// same batch. Beyond, that sums groups of 16 in a second buffer, which this does not have.
 ///
 /// Memory: one number per parameter, the caller's, and a few words here.
 ///
 /// ```
 /// use simloss_core::{
 ///     Label,
+///     device::Accumulator,
 ///     layers::Dense,
 ///     loss::{Criterion, CrossEntropy, Reduction, Targets},
 ///     optimizer::Sgd,
-///     train::{Accumulator, Model, Network, RowMajor, Work},
+///     train::{Model, Network, RowMajor, Work},
 /// };
 /// let network = Network::new(Dense::new(1, 2), Criterion::new(CrossEntropy::new(2)?))?;
 /// let (mut w, mut gradient, mut steps) = ([0.0f32; 4], [0.0; 4], 0);
@@ -75,7 +76,7 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
     /// Adds a batch of one; returns its loss, with its weights. The parameters must be those of the other samples.
     ///
     /// # Errors
-    /// As [`train_one`](super::train_one), but for [`Error::Empty`]: an ignored sample adds nothing. A refused sample has
+    /// As [`train_one`](crate::train::train_one), but for [`Error::Empty`]: an ignored sample adds nothing. A refused sample has
     /// added nothing.
     pub fn add<N: Layer<T>, L: Loss<T>, F: Features<T>>(
         &mut self,
@@ -101,7 +102,7 @@ impl<'a, T: Scalar> Accumulator<'a, T> {
     ///
     /// # Errors
     /// [`Error::Empty`] without a sample that counts; [`Error::Length`], [`Error::NotFinite`] as
-    /// [`train_step`](super::train_step). The model and what was added keep their values then.
+    /// [`train_step`](crate::train::train_step). The model and what was added keep their values then.
     pub fn apply<O: Optimizer<T>>(&mut self, optimizer: &O, model: Model<'_, T>) -> Result<T, Error> {
         let Model { parameters, moments, steps } = model;
         optimizer.fits(parameters.len())?;

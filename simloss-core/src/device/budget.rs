@@ -4,14 +4,14 @@
 
 use crate::layers::{Dense, Shape};
 
-/// Numbers that the caller of [`train_one`](super::train_one) or [`train_step`](super::train_step) holds, for samples
+/// Numbers that the caller of [`train_one`](crate::train::train_one) or [`train_step`](crate::train::train_step) holds, for samples
 /// in rows and one sample at a time. A number is 4 bytes (`f32`).
 ///
 /// Not in it: the samples with their targets and losses, the similarity's table (see each similarity), and the stack,
 /// some hundred bytes that depend on the optimizer and the core (`docs/microcontroller.md` has the measured depth).
 ///
 /// ```
-/// use simloss_core::train::Budget;
+/// use simloss_core::device::Budget;
 /// // 80 features to 90 classes with SGD: 29,160 bytes of parameters, 720 beside them. Asserted when it compiles.
 /// const BUDGET: Budget = Budget::dense(80, 90);
 /// const { assert!(BUDGET.parameter_bytes() == 29_160 && BUDGET.bytes_beyond_parameters() == 720) };
@@ -24,13 +24,13 @@ use crate::layers::{Dense, Shape};
 pub struct Budget {
     /// Parameters.
     pub parameters: usize,
-    /// Moments of the optimizer: [`Model::moments`](super::Model::moments).
+    /// Moments of the optimizer: [`Model::moments`](crate::train::Model::moments).
     pub moments: usize,
     /// The summed gradient, where samples accumulate, and that of a group, where there are several.
     pub gradient: usize,
-    /// [`Work::values`](super::Work::values).
+    /// [`Work::values`](crate::train::Work::values).
     pub values: usize,
-    /// [`Work::scalars`](super::Work::scalars).
+    /// [`Work::scalars`](crate::train::Work::scalars).
     pub scalars: usize,
 }
 
@@ -54,14 +54,14 @@ impl Budget {
     }
 
     /// The same with the sum of a batch's gradients, for [`Accumulator`](super::Accumulator) and, with batches of up to
-    /// [`GROUP`](super::GROUP) samples, [`train_step`](super::train_step).
+    /// [`GROUP`](crate::train::GROUP) samples, [`train_step`](crate::train::train_step).
     #[must_use]
     pub const fn with_accumulation(self) -> Self {
         Budget { gradient: self.parameters, ..self }
     }
 
-    /// The same with the sums of a batch's and of a group's gradients ([`Serial::group`](super::Serial::group)), for
-    /// [`train_step`](super::train_step) with batches of any size.
+    /// The same with the sums of a batch's and of a group's gradients ([`Serial::group`](crate::train::Serial::group)), for
+    /// [`train_step`](crate::train::train_step) with batches of any size.
     #[must_use]
     pub const fn with_groups(self) -> Self {
         Budget { gradient: 2 * self.parameters, ..self }

@@ -12,7 +12,8 @@
 //! | 16..20 | parameters |
 //! | 20..24 | sequence: of two valid checkpoints, the one with the later number counts |
 //! | 24..32 | steps taken |
-//! | 32..60 | 0 |
+//! | 32..40 | fingerprint of what the parameters belong to: frozen layers and the scale of the features; 0 where nothing was said |
+//! | 40..60 | 0 |
 //! | 60..64 | CRC-32 (ISO-HDLC, that of zip) of bytes 0..60 and of all numbers |
 //! | 64.. | parameters, then moments, as the bits of `f32` |
 //!
@@ -25,7 +26,7 @@ use crate::{
     layers::Shape,
     slices::{copy, split, split_mut},
 };
-use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+use crc::{CRC_32_ISO_HDLC, CRC_64_XZ, Crc, Digest, Table};
 
 /// Bytes before the numbers.
 pub const HEADER: usize = 64;
@@ -34,6 +35,7 @@ pub const VERSION: u16 = 1;
 
 const MAGIC: [u8; 4] = *b"SIML";
 const CHECKED: usize = 60;
+static FINGERPRINT: Crc<u64, Table<1>> = Crc::<u64, Table<1>>::new(&CRC_64_XZ);
 static CHECKSUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// What a checkpoint says of itself.
@@ -52,6 +54,8 @@ pub struct Header {
     pub sequence: u32,
     /// Steps taken.
     pub steps: u64,
+    /// The [fingerprint] of what the parameters belong to, 0 where nothing was said.
+    pub fingerprint: u64,
 }
 
 impl Header {
@@ -70,6 +74,7 @@ impl Header {
             moments,
             sequence: 0,
             steps: 0,
+            fingerprint: 0,
         })
     }
 
@@ -93,6 +98,8 @@ impl Header {
             self.sequence.to_le_bytes(),
             (self.steps as u32).to_le_bytes(),
             ((self.steps >> 32) as u32).to_le_bytes(),
+            (self.fingerprint as u32).to_le_bytes(),
+            ((self.fingerprint >> 32) as u32).to_le_bytes(),
         ];
         for (to, field) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
             *to = field;
@@ -106,8 +113,8 @@ impl Header {
     /// [`Error::Checkpoint`] for too few bytes, another magic number or another version.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let (words, _) = bytes.as_chunks::<4>();
-        let Some(&[magic, [v0, v1, n0, n1], inputs, outputs, parameters, sequence, low, high]) =
-            words.first_chunk::<8>()
+        let Some(&[magic, [v0, v1, n0, n1], inputs, outputs, parameters, sequence, low, high, first, last]) =
+            words.first_chunk::<10>()
         else {
             return Err(Error::Checkpoint { what: "it is shorter than a header" });
         };
@@ -118,18 +125,29 @@ impl Header {
             return Err(Error::Checkpoint { what: "it has another version" });
         }
         let [inputs, outputs, parameters, sequence] = [inputs, outputs, parameters, sequence].map(u32::from_le_bytes);
-        let [low, high] = [low, high].map(|word| u64::from(u32::from_le_bytes(word)));
+        let [low, high, first, last] = [low, high, first, last].map(|word| u64::from(u32::from_le_bytes(word)));
         let moments = u16::from_le_bytes([n0, n1]);
-        Ok(Header { inputs, outputs, parameters, moments, sequence, steps: low | high << 32 })
+        Ok(Header {
+            inputs,
+            outputs,
+            parameters,
+            moments,
+            sequence,
+            steps: low | high << 32,
+            fingerprint: first | last << 32,
+        })
     }
 
-    /// Whether the other header is of the same network and optimizer.
+    /// Whether the other header is of the same network, optimizer and base.
     pub(crate) fn fits(&self, other: &Self) -> Result<(), Error> {
         if [self.inputs, self.outputs, self.parameters] != [other.inputs, other.outputs, other.parameters] {
             return Err(Error::Checkpoint { what: "it has another shape" });
         }
         if self.moments != other.moments {
             return Err(Error::Checkpoint { what: "it has another number of moments" });
+        }
+        if self.fingerprint != other.fingerprint {
+            return Err(Error::Checkpoint { what: "it belongs to other frozen layers or another scale of features" });
         }
         Ok(())
     }
@@ -143,7 +161,7 @@ impl Header {
 /// [`Error::Length`] for parameters or moments of another number than the header says, or too few bytes.
 ///
 /// ```
-/// use simloss_core::{Error, checkpoint::{Header, decode, encode}, layers::Dense};
+/// use simloss_core::{Error, device::checkpoint::{Header, decode, encode}, layers::Dense};
 /// let header = Header { steps: 7, ..Header::new(&Dense::new(1, 2).dense_shape(), 0)? };
 /// let mut bytes = [0; 80];
 /// assert_eq!(encode(&header, &[1.0, 2.0, 3.0, 4.0], &[], &mut bytes)?, 80);
@@ -171,8 +189,8 @@ pub fn encode(header: &Header, parameters: &[f32], moments: &[f32], to: &mut [u8
 /// and returns its header. Bytes behind it are ignored.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] by name for another magic number, version, shape or number of moments, too few bytes, or bytes
-/// that changed; [`Error::Length`] for memory of another size. Nothing is written then.
+/// [`Error::Checkpoint`] by name for another magic number, version, shape, number of moments or fingerprint, too few bytes,
+/// or bytes that changed; [`Error::Length`] for memory of another size. Nothing is written then.
 pub fn decode(from: &[u8], expected: &Header, parameters: &mut [f32], moments: &mut [f32]) -> Result<Header, Error> {
     lengths(expected, parameters.len(), moments.len())?;
     let header = Header::read(from)?;
@@ -197,7 +215,7 @@ pub fn decode(from: &[u8], expected: &Header, parameters: &mut [f32], moments: &
 /// bytes, or bytes that changed.
 ///
 /// ```
-/// use simloss_core::checkpoint::constant;
+/// use simloss_core::device::checkpoint::constant;
 /// // As `include_bytes!` gives them: one parameter, 1.0.
 /// const BYTES: [u8; 68] = {
 ///     let mut bytes = [0; 68];
@@ -252,6 +270,19 @@ pub(crate) fn words<'a, T: Copy + Into<f32>>(
     moments: &'a [T],
 ) -> impl Iterator<Item = [u8; 4]> + 'a {
     parameters.iter().chain(moments).map(|&x| x.into().to_bits().to_le_bytes())
+}
+
+/// The fingerprint of some bytes, never 0: CRC-64 (XZ). It tells one base network from another where they were confused, not
+/// where somebody forged one.
+///
+/// ```
+/// use simloss_core::device::checkpoint::fingerprint;
+/// assert_eq!(fingerprint([&b"1234"[..], b"56789"]), 0x995d_c9bb_df19_39fa); // the catalogue's check value
+/// ```
+pub fn fingerprint<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>) -> u64 {
+    let mut digest = FINGERPRINT.digest();
+    parts.into_iter().for_each(|part| digest.update(part.as_ref()));
+    digest.finalize().max(1)
 }
 
 /// The bytes of a header, with the checksum of it and all numbers.

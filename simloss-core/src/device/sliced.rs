@@ -1,9 +1,5 @@
 //! A step that can be called until it is done.
 
-use super::{
-    Batch, Features, Model, Network, Work,
-    network::{Judge, Load, OVERFLOW, Parts, surely_usable},
-};
 use crate::{
     Error,
     gradient::Looks,
@@ -11,9 +7,10 @@ use crate::{
     loss::Loss,
     number::{Job, Scalar},
     optimizer::{InPlace, Optimizer, clipped},
+    train::{Batch, Features, Judge, Load, Model, Network, OVERFLOW, Parts, Work, mean, surely_usable},
 };
 
-/// [`train_one`](super::train_one) in slices, for a watchdog that must be fed, or another task that cannot wait: call
+/// [`train_one`](crate::train::train_one) in slices, for a watchdog that must be fed, or another task that cannot wait: call
 /// [`run`](Self::run) until it says that the step is done. The bits are those of `train_one`.
 ///
 /// A slice is four outputs, the gradients of four inputs, or one row of weights moved
@@ -27,10 +24,11 @@ use crate::{
 /// ```
 /// use simloss_core::{
 ///     Label,
+///     device::SlicedStep,
 ///     layers::Dense,
 ///     loss::{Criterion, CrossEntropy, Reduction, Targets},
 ///     optimizer::Sgd,
-///     train::{Batch, Model, Network, RowMajor, SlicedStep, Work},
+///     train::{Batch, Model, Network, RowMajor, Work},
 /// };
 /// let network = Network::new(Dense::new(1, 2), Criterion::new(CrossEntropy::new(2)?))?;
 /// let (mut w, mut steps, truth) = ([0.0f32; 4], 0, [Some(Label::new(0, 2)?)]);
@@ -81,10 +79,10 @@ enum Stage<T> {
 }
 
 impl<'a, 'c, N: Sliced<T>, L: Loss<T>, O: Optimizer<T>, F: Features<T>, T: Scalar> SlicedStep<'a, 'c, N, L, O, F, T> {
-    /// Begins a step; nothing is computed yet. Arguments as in [`train_one`](super::train_one).
+    /// Begins a step; nothing is computed yet. Arguments as in [`train_one`](crate::train::train_one).
     ///
     /// # Errors
-    /// Those of [`train_one`](super::train_one) that do not need the features' values.
+    /// Those of [`train_one`](crate::train::train_one) that do not need the features' values.
     pub fn new(
         network: &'a Network<'c, N, L, T>,
         work: Work<'a, T>,
@@ -104,7 +102,7 @@ impl<'a, 'c, N: Sliced<T>, L: Loss<T>, O: Optimizer<T>, F: Features<T>, T: Scala
     /// Computes up to `slices` slices (at least one) and returns the loss once the step is done, `None` before.
     ///
     /// # Errors
-    /// As [`train_one`](super::train_one), and then the same at every further call; the model has not changed.
+    /// As [`train_one`](crate::train::train_one), and then the same at every further call; the model has not changed.
     pub fn run(&mut self, slices: usize) -> Result<Option<T>, Error> {
         for _ in 0..slices.max(1) {
             match self.stage {
@@ -171,7 +169,7 @@ impl<'a, 'c, N: Sliced<T>, L: Loss<T>, O: Optimizer<T>, F: Features<T>, T: Scala
                     return Ok(Stage::Move(n + 1, scale));
                 }
                 **steps = steps.saturating_add(1);
-                Ok(Stage::Done(super::step::mean(losses, self.mean)))
+                Ok(Stage::Done(mean(losses, self.mean)))
             }
             other => Ok(other),
         }

@@ -1,6 +1,6 @@
 //! Two slots in a flash memory: parameters and the optimizer's state survive a power cut at any moment.
 //!
-//! Each slot holds a [checkpoint](crate::checkpoint), byte for byte. [`save`](Slots::save) erases and writes the slot
+//! Each slot holds a [checkpoint](crate::device::checkpoint), byte for byte. [`save`](Slots::save) erases and writes the slot
 //! that does not hold the newest valid one: numbers, then the header, its checksum last. [`load`](Slots::load) reads the
 //! newest valid one. So whatever a cut leaves of the slot that was being written, the other is whole, and a slot counts
 //! only once its last word is written and everything in it has its checksum.
@@ -18,7 +18,7 @@
 
 use crate::{
     Error,
-    checkpoint::{HEADER, Header, Seal, lengths, seal, words},
+    device::checkpoint::{HEADER, Header, Seal, lengths, seal, words},
     slices::{copy, split},
     train::Model,
 };
@@ -57,7 +57,7 @@ const UNREAD: Error = Error::Checkpoint { what: "it was not read" };
 /// #         Ok(())
 /// #     }
 /// # }
-/// use simloss_core::{checkpoint::Header, flash::Slots, layers::Dense, train::Model};
+/// use simloss_core::{device::{checkpoint::Header, flash::Slots}, layers::Dense, train::Model};
 /// let flash = Flash([0xff; 512]); // the driver of your part
 /// let header = Header::new(&Dense::new(1, 2).dense_shape(), 0)?;
 /// let mut slots = Slots::open(flash, 0, header)?;
@@ -71,7 +71,7 @@ const UNREAD: Error = Error::Checkpoint { what: "it was not read" };
 /// let (mut w, mut steps) = ([0.0f32; 4], 0);
 /// let found = slots.load(Model { parameters: &mut w, moments: &mut [], steps: &mut steps })?;
 /// assert_eq!((found.map(|header| header.sequence), w, steps), (Some(1), [1.0, 2.0, 3.0, 4.0], 7));
-/// # Ok::<(), simloss_core::flash::FlashError<core::convert::Infallible>>(())
+/// # Ok::<(), simloss_core::device::flash::FlashError<core::convert::Infallible>>(())
 /// ```
 #[derive(Debug)]
 pub struct Slots<F> {
@@ -236,6 +236,11 @@ impl<F: NorFlash> Slots<F> {
         }
         self.note(slot, kept);
         Ok(header)
+    }
+
+    /// Refuses another head than that for which the slots were opened.
+    pub(super) fn expects(&self, header: &Header) -> Result<(), Error> {
+        self.header.fits(header).map_err(|_| Error::Checkpoint { what: "the slots were opened for another head" })
     }
 
     /// The driver.

@@ -1,0 +1,3 @@
+#![no_std]
+#![no_main]
+simloss_cortex_m::front!(Adam, Order);
