@@ -30,7 +30,7 @@ pub struct FpuRoot;
 impl SquareRoot<f32> for FpuRoot {
     #[inline(always)]
     fn root<V: Value<Scalar = f32>>(token: V::Token, x: V) -> V {
-        x.map(token, |x| root(x))
+        x.map(token, root)
     }
 }
 

@@ -26,7 +26,7 @@ const GRADES: std::ops::RangeInclusive<usize> = 3..=8;
 /// None with the table that is embedded; what [`Dataset::new`] checks is checked.
 ///
 /// ```
-/// let wine = simloss_train::data::wine::table()?;
+/// let wine = simloss_train::data::read::wine::table()?;
 /// let mut counts = [0; 6];
 /// wine.data.labels().iter().for_each(|y| counts[y.index()] += 1);
 /// assert_eq!(counts, [10, 53, 681, 638, 199, 18]);
