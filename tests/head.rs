@@ -278,6 +278,9 @@ fn frozen_layers_compile_and_have_the_bits_of_the_desktop() -> Outcome {
     place.simloss("export --checkpoint model.safetensors --head 1 --out device").success();
     assert_eq!(place.read("device/frozen.rs")?, include_str!("golden/frozen.rs"));
     assert_eq!(fs::read(place.path("device/frozen.bin"))?, include_bytes!("golden/frozen.bin"));
+    // The head of this network names what it was trained behind.
+    let named = format!("pub const FINGERPRINT: u64 = {:#018x};", frozen::FINGERPRINT);
+    assert!(place.read("device/head.rs")?.contains(&named), "{named}");
     assert_eq!(bits(&frozen::PARAMETERS), bits(&parameters[..frozen::PARAMETERS.len()]));
     let sizes = place.read("device/sizes.txt")?;
     let row = |what: &str| sizes.lines().find(|line| line.starts_with(what)).map(str::to_owned).unwrap_or_default();

@@ -188,7 +188,7 @@ step_firmware() {
   need readelf binutils || return $SKIPPED
   target thumbv7em-none-eabihf && target thumbv7m-none-eabi && target thumbv6m-none-eabi &&
     target riscv32imac-unknown-none-elf || return $SKIPPED
-  tests/firmware/run.sh "$@"
+  tests/firmware/run.sh "$@" && tests/firmware/guide.sh "$@"
 }
 
 # Builds everything that the set runs in release at once. A step that builds one crate alone selects fewer features of the

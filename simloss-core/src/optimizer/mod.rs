@@ -30,6 +30,7 @@ use crate::{
 };
 pub use adam::{Adam, PortableRoot, SquareRoot};
 pub use clip::Clip;
+use core::slice::{from_mut, from_ref};
 pub use decay::{DecoupledDecay, FactoryDecay, FactoryStep, L2};
 pub use in_place::InPlace;
 pub use sgd::{Momentum, Sgd};
@@ -208,8 +209,9 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
             advance_block::<V, O>(t, step, gradient, x, w, [&mut [], &mut []]);
             advance_block::<V, O>(t, step, gradient, x_next, w_next, [&mut [], &mut []]);
         }
-        for (w, x) in w_rest.chunks_mut(1).zip(x_rest.chunks(1)) {
-            advance_one::<V, O>(t, step, gradient.of(V::load(t, x)), w, [&mut [], &mut []]);
+        for (w, x) in w_rest.iter_mut().zip(x_rest) {
+            let x = gradient.of(V::load(t, from_ref(x)));
+            advance_one::<V, O>(t, step, x, from_mut(w), [&mut [], &mut []]);
         }
         return;
     }

@@ -8,7 +8,7 @@ use simloss_core::{
         Fill, Given, Head, HeadLayers, Hidden, Objective, OneLayer, Smoothed, Sord, Table, Weighted,
         checkpoint::fingerprint,
     },
-    layers::Dense,
+    layers::{Dense, Shape},
     loss::{CrossEntropy, Loss, ProperSimLoss, SimLoss, SquaredEmd},
     nalgebra::SVector,
     optimizer::{Adam, Momentum, Optimizer, Sgd, SquareRoot},
@@ -98,7 +98,7 @@ macro_rules! objective {
 
 fn one() -> Outcome {
     type Order = ClassOrder<f32, C>;
-    let adam = Adam::new(number())?.with_root();
+    let adam = Adam::with_root(Adam::new(number())?);
     any_head::<Order, Adam<f32, FpuRoot>, OneLayer, { numbers_of!(Order, Adam<f32, FpuRoot>, OneLayer) }>(
         number(),
         adam,
@@ -161,6 +161,6 @@ fn weighted() -> Outcome {
 
 fn roots() -> Outcome {
     black_box(<FpuRoot as SquareRoot<f32>>::root((), number()));
-    black_box(Dense::new(size(), size()).dense_shape().then(Dense::new(size(), size()).dense_shape()));
+    black_box(Shape::then(Dense::new(size(), size()).dense_shape(), Dense::new(size(), size()).dense_shape()));
     Ok(())
 }
