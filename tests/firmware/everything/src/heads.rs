@@ -77,7 +77,10 @@ fn any_objective<J: Objective<f32, C>, O: Optimizer<f32>, const M: usize>(
     let mut target = numbers();
     black_box(<J as Objective<f32, C>>::targets(&kept, table.part(), &label, target.part())?);
     black_box(<J as Objective<f32, C>>::criterion(&kept, table.part())?.loss().classes());
-    any_head::<J, O, OneLayer, M>(settings, optimizer)
+    let mut memory = black_box([number(); M]);
+    let mut head = Head::<'_, F, C, J, O, OneLayer>::new(&mut memory, settings, optimizer)?;
+    black_box(Head::loss(&mut head, &x(), size())?);
+    Ok(())
 }
 
 macro_rules! numbers_of {
