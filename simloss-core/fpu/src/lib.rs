@@ -30,7 +30,9 @@ pub struct FpuRoot;
 impl SquareRoot<f32> for FpuRoot {
     #[inline(always)]
     fn root<V: Value<Scalar = f32>>(token: V::Token, x: V) -> V {
-        x.map(token, root)
+        // A closure: a function of C's ABI is none that `map` takes, and libm's is.
+        #[allow(clippy::redundant_closure)]
+        x.map(token, |x| root(x))
     }
 }
 
