@@ -249,7 +249,9 @@ fn advance<V: Value, O: Optimizer<V::Scalar>>(
         }
     }
     let (mut m, mut v) = (m.into_remainder().chunks_mut(V::WIDTH), v.into_remainder().chunks_mut(V::WIDTH));
-    for (w, x) in w.into_remainder().chunks_mut(V::WIDTH).zip(x.remainder().chunks(V::WIDTH)) {
+    let (mut w, mut x) = (w.into_remainder().chunks_mut(V::WIDTH), x.remainder().chunks(V::WIDTH));
+    // Not by `zip`, which divides by the width to know how many there are: the compiler keeps the panic of a division by zero.
+    while let (Some(w), Some(x)) = (w.next(), x.next()) {
         let moments = [m.next().unwrap_or_default(), v.next().unwrap_or_default()];
         advance_one::<V, O>(t, step, gradient.of(V::load(t, x)), w, moments);
     }
