@@ -72,7 +72,7 @@ fn a_table_of_ones_own() -> Outcome {
     // Finished runs are read, not computed: removing what is not needed for that changes nothing.
     place.simloss(&format!("{line} --resume")).success();
     assert_eq!(place.read("a/results.csv")?, results);
-    place.refuses(&format!("{line} --resume --rate 0.1"), "another --rate")?;
+    place.refuses(&format!("{line} --resume --rate 0.1"), "another --learning-rate")?;
     // More seeds are added to those that are there.
     place.simloss(&format!("{} --resume", line.replace("--seeds 2", "--seeds 3"))).success();
     let more = place.read("a/results.csv")?;
@@ -292,7 +292,7 @@ fn numbers_outside_their_domain() -> Outcome {
         ("--epochs 0", "the number of epochs must be a whole number from 1"),
         ("--epochs -3", "the number of epochs must be a whole number from 1"),
         ("--epochs 1.5", "the number of epochs must be a whole number from 1"),
-        ("--batch 0", "the samples per step must be a whole number from 1"),
+        ("--batch 0", "the batch size must be a whole number from 1"),
         ("--rate 0", "the learning rate must be a number above 0"),
         ("--rate NaN", "the learning rate must be a number above 0"),
         ("--rate -1", "the learning rate must be a number above 0"),

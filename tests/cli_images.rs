@@ -598,7 +598,8 @@ fn similarities_name_the_classes() -> Outcome {
         .refuses("similarity -r 0.5 --classes 3 --vectors v.txt", "--vectors has no effect with --similarity order")?;
     place
         .refuses("similarity -r 0.5 --classes 3 --aliases a.csv", "--aliases has no effect with --similarity order")?;
-    place.refuses("similarity -r 0.5 --classes 3 --unnamed drop", "--unnamed has an effect with --names and")?;
+    place
+        .refuses("similarity -r 0.5 --classes 3 --unnamed drop", "--missing-classes has an effect with --names and")?;
     place.refuses(&line.replace("v.txt", "missing.txt"), "cannot read missing.txt")?;
     place.file("bad.txt", "cat 1 0\ndog 3\n")?;
     place.refuses(&line.replace("v.txt", "bad.txt"), "bad.txt, line 2: \"dog\" has 1 fields, not 2 numbers")

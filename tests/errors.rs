@@ -51,9 +51,9 @@ fn settings() -> Settings {
 fn settings_outside_their_domain() {
     for (wrong, expected) in [
         (Settings { epochs: 0, ..settings() }, "--epochs must be at least 1, not 0"),
-        (Settings { batch: 0, ..settings() }, "--batch must be at least 1, not 0"),
-        (Settings { rate: 0.0, ..settings() }, "--rate must be a finite number above 0, not 0"),
-        (Settings { rate: f32::INFINITY, ..settings() }, "--rate must be a finite number above 0, not inf"),
+        (Settings { batch: 0, ..settings() }, "--batch-size must be at least 1, not 0"),
+        (Settings { rate: 0.0, ..settings() }, "--learning-rate must be a finite number above 0, not 0"),
+        (Settings { rate: f32::INFINITY, ..settings() }, "--learning-rate must be a finite number above 0, not inf"),
         (Settings { patience: Some(0), ..settings() }, "--patience must be at least 1, not 0"),
         (
             Settings { augmentation: Some(0), ..settings() },

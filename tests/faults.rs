@@ -430,8 +430,8 @@ fn other_settings_leave_a_comparison_as_it_is() -> Outcome {
     place.simloss(&format!("{SWEEP} --epochs 4")).success();
     let before = contents(&place.path("o"))?;
     for (options, what) in [
-        ("--epochs 4 --rate 0.5", "another --rate"),
-        ("--epochs 4 --batch 9", "another --batch"),
+        ("--epochs 4 --rate 0.5", "another --learning-rate"),
+        ("--epochs 4 --batch 9", "another --batch-size"),
         ("--epochs 2", "another number of epochs already (4, not at most 2)"),
         ("--epochs 4 --hidden 5", "another --hidden (4, not 5)"),
     ] {

@@ -205,8 +205,8 @@ fn a_different_run_is_rejected() -> Outcome {
         |settings: &Settings| train(settings, &dir, true, &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
     for (other, word) in [
         (Settings { seed: 12, ..settings(3) }, "another --seed (11, not 12)"),
-        (Settings { batch: 26, ..settings(3) }, "another --batch"),
-        (Settings { rate: 0.03, ..settings(3) }, "another --rate (0.02, not 0.03)"),
+        (Settings { batch: 26, ..settings(3) }, "another --batch-size"),
+        (Settings { rate: 0.03, ..settings(3) }, "another --learning-rate (0.02, not 0.03)"),
         (Settings { patience: Some(2), ..settings(3) }, "another --patience (none, not 2)"),
         (Settings { hidden: vec![7], ..settings(3) }, "another --hidden (6, not 7)"),
         (Settings { selection: Selection::Loss, ..settings(3) }, "another --selection (mae, not loss)"),
@@ -369,9 +369,9 @@ fn impossible_settings_are_rejected_before_writing() -> Outcome {
     let dir = folder.path().join("run");
     for (wrong, name) in [
         (Settings { epochs: 0, ..settings(1) }, "--epochs"),
-        (Settings { batch: 0, ..settings(1) }, "--batch"),
-        (Settings { rate: 0.0, ..settings(1) }, "--rate"),
-        (Settings { rate: f32::NAN, ..settings(1) }, "--rate"),
+        (Settings { batch: 0, ..settings(1) }, "--batch-size"),
+        (Settings { rate: 0.0, ..settings(1) }, "--learning-rate"),
+        (Settings { rate: f32::NAN, ..settings(1) }, "--learning-rate"),
         (Settings { patience: Some(0), ..settings(1) }, "--patience"),
         (Settings { threads: 0, ..settings(1) }, "--threads"),
         (Settings { hidden: vec![], ..settings(1) }, "--hidden"),
@@ -407,7 +407,7 @@ fn a_numerical_failure_keeps_the_last_epoch() -> Outcome {
     let dir = folder.path().join("run");
     let wild = Settings { rate: 1e37, ..settings(50) };
     let message = train(&wild, &dir, false, &mut ()).err().map(|e| e.to_string()).unwrap_or_default();
-    assert!(message.contains("training stopped in epoch") && message.contains("lower --rate"), "{message}");
+    assert!(message.contains("training stopped in epoch") && message.contains("lower --learning-rate"), "{message}");
     assert!(Record::load(&dir.join("record.json"))?.result.is_none());
     Ok(())
 }

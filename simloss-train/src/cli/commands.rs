@@ -67,7 +67,8 @@ fn similarity(command: SimilarityCommand) -> Result<String, Error> {
     request.check_single()?;
     if let Some(unnamed) = unnamed.unnamed {
         if matches!(request.kind, Kind::None | Kind::Order | Kind::Circular) || names.is_none() {
-            let needs = "--unnamed has an effect with --names and a similarity that names classes; leave it out";
+            let needs =
+                "--missing-classes has an effect with --names and a similarity that names classes; leave it out";
             return Err(Error::Usage(needs.into()));
         }
         request.unnamed = unnamed.into();

@@ -8,14 +8,14 @@ use std::{ops::RangeInclusive, path::PathBuf};
 /// Faces with ages.
 #[derive(Clone, Debug, Args)]
 pub struct AgeArgs {
-    /// The folder of faces, PNG or JPEG: the age begins the file's name (UTKFace, 25_1_0_....jpg), is a folder above it
-    /// (AFAD, 25/111/name.jpg), or stands in --labels
+    /// Directory of PNG or JPEG faces: the age begins the file name (UTKFace, 25_1_0_....jpg), is a folder name (AFAD,
+    /// 25/111/name.jpg), or comes from --labels
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The first and the last age; each between them is a class [default: that of a checkpoint, else 1..90]
+    /// Age range; each age is a class [default: the checkpoint's range, or 1..90]
     #[arg(long, value_name = "A..B", value_parser = ages)]
     pub ages: Option<Ages>,
-    /// A CSV file with the columns path (below the folder) and label (the age), for any other layout
+    /// CSV file with columns path (relative to the directory) and label (the age), for any other layout
     #[arg(long, value_name = "FILE.csv")]
     pub labels: Option<PathBuf>,
     /// Decoded images.
@@ -26,8 +26,7 @@ pub struct AgeArgs {
 /// CIFAR-100.
 #[derive(Clone, Debug, Args)]
 pub struct Cifar100Args {
-    /// The folder of the binary files, the archive as downloaded (.tar.gz, .tar.xz, .tar), or class folders of PNG in
-    /// train and test
+    /// Directory of the binary files, the archive (.tar.gz, .tar.xz, .tar), or class folders of PNG in train and test
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
     /// Decoded images.
@@ -38,8 +37,8 @@ pub struct Cifar100Args {
 /// Any images in class folders.
 #[derive(Clone, Debug, Args)]
 pub struct FolderArgs {
-    /// The folder: one folder of PNG or JPEG images for each class, or such folders in train, val and test; folders in
-    /// folders are groups of classes
+    /// Directory with one folder of PNG or JPEG images per class, or such folders in train, val, and test; nested folders
+    /// define superclasses
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Decoded images.
@@ -51,10 +50,10 @@ pub struct FolderArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Images")]
 pub struct CacheArgs {
-    /// The folder that keeps decoded images, so that a folder that did not change is decoded once; or none
+    /// Cache directory for decoded images, or none
     #[arg(long, value_name = "DIR|none", default_value = "out/cache")]
     pub cache: PathBuf,
-    /// Leave out images that cannot be read, and say which; else they are refused
+    /// Leave out unreadable images and list them; without this, they are an error
     #[arg(long)]
     pub skip_bad: bool,
 }
@@ -70,17 +69,17 @@ impl CacheArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Similarity")]
 pub struct UnnamedArgs {
-    /// What to do with classes that the similarity does not name [default: drop for cifar100, else error]
-    #[arg(long, value_name = "WHAT")]
+    /// Handling of classes missing from the similarity [default: drop for cifar100, otherwise error]
+    #[arg(long = "missing-classes", alias = "unnamed", value_name = "WHAT")]
     pub unnamed: Option<UnnamedArg>,
 }
 
 /// [`Unnamed`], on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum UnnamedArg {
-    /// Leave them and their images out, and of CIFAR-100 the four that the published experiment leaves out
+    /// Exclude them and their images; for CIFAR-100, also the four that the published experiment excludes
     Drop,
-    /// Refuse
+    /// Stop
     Error,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
 use std::path::{Path, PathBuf};
 
-/// Cross entropy that knows how classes relate: train, compare, inspect.
+/// Train classifiers with SimLoss and compare it with cross entropy
 #[derive(Debug, Parser)]
 #[command(
     name = "simloss",
@@ -36,8 +36,7 @@ use std::path::{Path, PathBuf};
     help_expected = true,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Without a command, `simloss` is `simloss demo`: it compares SimLoss with cross entropy on red wine \
-                  quality and writes a report."
+    after_help = "Without a command, `simloss` runs `simloss demo`."
 )]
 pub struct Cli {
     /// What to do.
@@ -51,60 +50,59 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compare SimLoss with cross entropy on the quality of 1,599 red wines (in this program, no download)
+    /// Run the comparison on the built-in red wine data (1,599 samples)
     Demo(CompareArgs),
-    /// Compare SimLoss with cross entropy on your own data
+    /// Compare the losses on your data
     #[command(subcommand)]
     Train(TrainCommand),
-    /// Do the same with baselines and ten runs of each loss, going on with what the output folder holds; --list names
-    /// the runs, to spread them over machines
+    /// Run `train` with baselines and ten runs per loss, resuming earlier output
     #[command(subcommand)]
     Sweep(TrainCommand),
-    /// Report what is finished of a comparison, and train nothing
+    /// Write a report on the finished runs, without training
     Report(ReportCommand),
-    /// Draw metrics of a published record against r, l or b, every loss a line
+    /// Plot metrics of a published record against r, l, or b, one line per loss
     Plot(PlotCommand),
-    /// Write what a trained network says of samples without labels: the rows of a table, or images
+    /// Predict samples without labels: rows of a table, or images
     Predict(PredictCommand),
-    /// Say everything that is wrong with a table or a folder of images, at once
+    /// List everything that is wrong with a table or an image folder
     Check(CheckCommand),
-    /// Judge a trained network on data, by every measure
+    /// Evaluate a trained model
     #[command(subcommand)]
     Eval(EvalCommand),
-    /// Write the parameters of a model for PyTorch, or its head for a microcontroller
+    /// Export the parameters of a model to PyTorch, or its head to a microcontroller
     Export(ExportCommand),
-    /// Make a model of PyTorch's parameters, or of what a microcontroller has trained
+    /// Import PyTorch parameters or a head fine-tuned on a device
     Import(ImportCommand),
-    /// Build a similarity, check it, describe it and draw it as a heat map
+    /// Build, check, and plot a similarity matrix
     Similarity(SimilarityCommand),
 }
 
 /// Which data.
 #[derive(Debug, Subcommand)]
 pub enum TrainCommand {
-    /// A CSV file with named columns: one of classes, the others of numbers
+    /// CSV file with a label column and feature columns
     Table(TableCommand),
-    /// CIFAR-100, with the published network and protocol
+    /// CIFAR-100, published network and protocol
     Cifar100(TrainCifar100Command),
-    /// Faces with ages, with the published network and protocol
+    /// Face images labeled with ages, published network and protocol
     Age(TrainAgeCommand),
-    /// Images of your own, in class folders
+    /// Your images, one folder per class
     Folder(TrainFolderCommand),
 }
 
 /// `simloss report`.
 #[derive(Debug, Args)]
 pub struct ReportCommand {
-    /// The output folder of the comparison; the report is written there
+    /// Output directory of the comparison; the report is written there
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// The file to write every finished run to, as a JSON array, one line a run; lines of other comparisons stay
+    /// JSON file for the finished runs, one line each; keeps other comparisons
     #[arg(long, value_name = "FILE.json")]
     pub record: Option<PathBuf>,
-    /// What the record calls the comparison and its similarity, such as glove [default: the name of the similarity]
-    #[arg(long, value_name = "NAME", requires = "record")]
+    /// Name of the comparison in the record, such as glove [default: the name of the similarity]
+    #[arg(long = "name", alias = "called", value_name = "NAME", requires = "record")]
     pub called: Option<String>,
-    /// The command that trained it again, where comparison.json is missing
+    /// The command that trained the runs, if comparison.json is missing
     #[command(subcommand)]
     pub asked: Option<ReportedCommand>,
 }
@@ -112,10 +110,10 @@ pub struct ReportCommand {
 /// What a comparison was made by.
 #[derive(Debug, Subcommand)]
 pub enum ReportedCommand {
-    /// Report a `simloss train` with these words
+    /// Report the runs of this `simloss train` command
     #[command(subcommand)]
     Train(TrainCommand),
-    /// Report a `simloss sweep` with these words
+    /// Report the runs of this `simloss sweep` command
     #[command(subcommand)]
     Sweep(TrainCommand),
 }
@@ -123,20 +121,20 @@ pub enum ReportedCommand {
 /// `simloss train table`.
 #[derive(Debug, Args)]
 pub struct TableCommand {
-    /// The CSV file: a first row with the names of the columns, then one row a sample; commas, semicolons, tabs or bars
+    /// CSV file with column names in the first row; commas, semicolons, tabs, or bars
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// The column of the classes: numbers, which are ordered as numbers, or names
+    /// Label column: numbers, which define an order, or names
     #[arg(long, value_name = "COLUMN")]
     pub label: String,
-    /// The order of classes that are names, such as low,middle,high, or @FILE with one name a line; levels without samples
-    /// count in distances. Names with commas stand in quotes
+    /// Order of named classes, such as low,middle,high, or @FILE with one name per line; levels without samples count in
+    /// distances. Put names with commas in quotes
     #[arg(long, value_name = "NAMES|@FILE", value_parser = names)]
     pub order: Option<Names>,
-    /// Columns to leave out
+    /// Columns to ignore
     #[arg(long, value_name = "COLUMNS", value_parser = table::list)]
     pub ignore: Vec<List>,
-    /// Columns whose numbers are categories, such as codes: each becomes columns of 0 and 1, as text does by itself
+    /// Numeric columns that hold categories, such as codes: each becomes columns of 0 and 1, as text columns do
     #[arg(long, value_name = "COLUMNS", value_parser = table::list)]
     pub categories: Vec<List>,
     /// How the file is written.
@@ -170,16 +168,16 @@ pub struct SimilarityCommand {
     /// Which similarity.
     #[command(flatten)]
     pub similarity: SimilarityArgs,
-    /// The number of classes, where neither a file nor --names says it; they are called 0, 1, 2, ...
+    /// Number of classes, named 0, 1, 2, ..., if neither a file nor --names defines them
     #[arg(long, value_name = "N", value_parser = classes, allow_negative_numbers = true, conflicts_with = "names")]
     pub classes: Option<usize>,
-    /// The names of the classes, in their order, or @FILE with one name a line
+    /// Class names in order, or @FILE with one name per line
     #[arg(long, value_name = "NAMES|@FILE", value_parser = names)]
     pub names: Option<Names>,
     /// What to do with classes that nothing names.
     #[command(flatten)]
     pub unnamed: UnnamedArgs,
-    /// The folder to write similarity.csv and similarity.html to; files of these names are replaced
+    /// Directory for similarity.csv and similarity.html; replaces files of these names
     #[arg(long, value_name = "DIR", default_value = "out/similarity", help_heading = "Output")]
     pub out: PathBuf,
 }
@@ -188,45 +186,42 @@ pub struct SimilarityCommand {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Similarity")]
 pub struct SimilarityArgs {
-    /// How classes relate: none (cross entropy alone), order, circular, superclass, vectors (the cosines of word
-    /// vectors), or a CSV or NPY file with a matrix, the TRUE class in the row, in CSV with or without names
-    /// [default: order for classes in an order; to train on CIFAR-100 and on folders in folders superclass; else none]
+    /// Class similarity: none (cross entropy only), order, circular, superclass, vectors (cosines of word vectors), or a
+    /// CSV or NPY matrix with true classes in rows [default: order for ordered classes, superclass for CIFAR-100 and
+    /// nested folders, otherwise none]
     #[arg(long, value_name = "none|order|circular|superclass|vectors|FILE", value_parser = kind)]
     pub similarity: Option<Kind>,
-    /// The reduction factor of order, circular and superclass: the similarity of neighbours (of classes of one
-    /// superclass), at least 0 and below 1. Training compares several, separated by commas; without it, a table and a
-    /// sweep 0.1, 0.2, ... 0.9, training on images one: 0.8, of superclasses 0.5
+    /// Similarity of neighboring classes, or within a superclass, 0 <= R < 1; a list when training [default: 0.1, 0.2,
+    /// ..., 0.9; `train` on images: 0.8, superclasses 0.5]
     #[arg(
         short = 'r', long, value_name = "R", value_delimiter = ',', value_parser = reduction_factor,
         allow_negative_numbers = true
     )]
     pub reduction_factor: Vec<f32>,
-    /// The lower bound of a measure from a file or of word vectors, at least 0 and below 1: S = max(0, (s - l) / (1 - l)).
-    /// Training compares several, separated by commas; without it, a file holds S itself, word vectors take 0.5, and of
-    /// them a sweep compares the published 0, 0.1, ... 0.9, 0.99
+    /// Lower bound of similarities s from a file or word vectors, 0 <= L < 1: S = max(0, (s - L) / (1 - L)); a list when
+    /// training [default: a file holds S itself; vectors use 0.5, sweep: 0, 0.1, ..., 0.9, 0.99]
     #[arg(
         short = 'l', long, value_name = "L", value_delimiter = ',', value_parser = lower_bound,
         allow_negative_numbers = true
     )]
     pub lower_bound: Vec<f32>,
-    /// How a measure from a file or of word vectors becomes a similarity [default: threshold]
+    /// How values from a file or word vectors become similarities [default: threshold]
     #[arg(long, value_name = "WHICH")]
     pub link: Option<LinkArg>,
-    /// The steepness of --link exp, above 0: S = exp(b (s - 1)). Training compares several, separated by commas
-    /// [default: 1]
+    /// Steepness of --link exp, above 0: S = exp(B (s - 1)); a list when training [default: 1]
     #[arg(
         short = 'b', long, value_name = "B", value_delimiter = ',', value_parser = steepness,
         allow_negative_numbers = true
     )]
     pub steepness: Vec<f32>,
-    /// The CSV file with the columns class and superclass that --similarity superclass needs, where the data give none
+    /// CSV file with columns class and superclass, if the data have none
     #[arg(long, value_name = "FILE.csv")]
     pub superclasses: Option<PathBuf>,
-    /// The word vectors that --similarity vectors needs: word2vec text, word2vec binary or GloVe text
+    /// Word vectors for --similarity vectors: word2vec (text or binary) or GloVe text
     #[arg(long, value_name = "FILE")]
     pub vectors: Option<PathBuf>,
-    /// A CSV file with the columns class and alias: what word vectors and matrices call classes. Without it, those of
-    /// CIFAR-100 have the words of the published experiment (apples for apple, lawnmower for lawn_mower, ...)
+    /// CSV file with columns class and alias: the names that word vectors or matrices use [default for CIFAR-100: the
+    /// published names]
     #[arg(long, value_name = "FILE.csv")]
     pub aliases: Option<PathBuf>,
 }
@@ -271,11 +266,11 @@ impl SimilarityArgs {
 /// [`LinkKind`], on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LinkArg {
-    /// What is above the lower bound, as published: S = max(0, (s - l) / (1 - l))
+    /// The part above the lower bound, as published: S = max(0, (s - L) / (1 - L))
     Threshold,
-    /// S = exp(b (s - 1)); -b is the steepness
+    /// S = exp(B (s - 1)); -b sets the steepness
     Exp,
-    /// As threshold, s being the level at which average linkage joins the two classes: the measure of a tree
+    /// Threshold on the ultrametric hull: s is the level at which average linkage joins two classes
     Hull,
 }
 
@@ -293,17 +288,14 @@ impl From<LinkArg> for LinkKind {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Losses")]
 pub struct LossArgs {
-    /// The losses to compare with cross entropy, separated by commas: simloss; proper (proper SimLoss: the same
-    /// similarity, with probabilities that can be trusted); sord (cross entropy with soft labels of the similarity);
-    /// smoothing (cross entropy with 0.1 of each label spread over all classes); emd (squared earth mover's distance, for
-    /// classes in an order); or none. simloss, proper and sord are trained at each R (or L, or B). The loss of proper and
-    /// emd is small: with an optimizer other than Adam its rate would have to be greater [default: simloss,proper; of a
-    /// sweep all that fit]
+    /// Losses to compare with cross entropy: simloss, proper (proper SimLoss: the same similarity, a proper scoring rule),
+    /// sord (cross entropy with soft labels from the similarity), smoothing (label smoothing 0.1), emd (squared earth
+    /// mover's distance, ordered classes only), or none. simloss, proper, and sord train once per R, L, or B [default:
+    /// simloss,proper; sweep: all that fit]
     #[arg(long, value_name = "LIST|none", value_parser = losses)]
     pub losses: Option<Losses>,
-    /// More losses, with numbers of their own, separated by commas: smoothing=EPS spreads the share EPS of each label over
-    /// all classes, soft=R (or soft=L, where the similarity has a lower bound) all of it as the similarity says; or none.
-    /// A sweep with --baselines and without --losses has no others but simloss and proper [default: none]
+    /// Cross-entropy baselines: smoothing=EPS (label smoothing), soft=R or soft=L (soft labels from the similarity), or
+    /// none. A sweep with --baselines but without --losses trains simloss and proper beside them [default: none]
     #[arg(long, value_name = "LIST|none", value_parser = baselines)]
     pub baselines: Option<Baselines>,
 }
@@ -361,31 +353,31 @@ pub enum Baseline {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Training")]
 pub struct TrainArgs {
-    /// Passes over the training samples, at most
+    /// Maximum number of epochs
     #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true, default_value = "100")]
     pub epochs: usize,
     /// Samples per step
-    #[arg(long, value_name = "N", value_parser = batch, allow_negative_numbers = true, default_value = "32")]
+    #[arg(long = "batch-size", alias = "batch", value_name = "N", value_parser = batch, allow_negative_numbers = true, default_value = "32")]
     pub batch: usize,
     /// Adam's learning rate
-    #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true, default_value = "0.003")]
+    #[arg(long = "learning-rate", alias = "rate", value_name = "X", value_parser = rate, allow_negative_numbers = true, default_value = "0.003")]
     pub rate: f32,
-    /// Epochs without a better one on the validation samples before training stops, or none
+    /// Stop after N epochs without improvement on the validation set, or none
     #[arg(long, value_name = "N|none", value_parser = patience, allow_negative_numbers = true, default_value = "20")]
     pub patience: Patience,
-    /// Units of the one or two hidden layers
+    /// Sizes of one or two hidden layers
     #[arg(long, value_name = "N[,N]", value_parser = hidden, allow_negative_numbers = true, default_value = "64")]
     pub hidden: Hidden,
-    /// What chooses the best epoch, on the validation samples [default: mae for classes in an order, else accuracy]
+    /// Validation metric that selects the best epoch [default: mae for ordered classes, otherwise accuracy]
     #[arg(long, value_name = "WHAT")]
     pub selection: Option<SelectionArg>,
-    /// The first seed: of the split, the first parameters and the order of samples
+    /// First seed, for the split, initial weights, and sample order
     #[arg(long, value_name = "SEED", allow_negative_numbers = true, default_value = "1")]
     pub seed: u64,
-    /// Runs of each loss, with one seed after the other, the same for every loss [default: 10]
+    /// Runs per loss, with consecutive seeds [default: 10]
     #[arg(long, visible_alias = "runs", value_name = "N", value_parser = seeds, allow_negative_numbers = true)]
     pub seeds: Option<usize>,
-    /// Runs at a time; changes no result [default: the number of processors]
+    /// Parallel runs; results do not change [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
 }
@@ -394,21 +386,20 @@ pub struct TrainArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutArgs {
-    /// The folder for records, models and the report [default: out/demo, which the demo replaces, or out/ and the name
-    /// of the data]
+    /// Output directory [default: out/NAME; the demo overwrites out/demo]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue what the folder holds: finished runs are kept, unfinished ones go on to the same result
+    /// Continue the unfinished runs in the output directory
     #[arg(long)]
     pub resume: bool,
-    /// Remove the runs that the folder holds, and start again
+    /// Delete the runs in the output directory and start over
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
-    /// Train nothing, but print a command for each run that is not finished: a line for a shell, on any machine that sees
-    /// the same files. Their order and number in parallel do not matter; `simloss report` makes the report of them
+    /// Print one shell command per unfinished run instead of training; run them in any order, on any machine that shares
+    /// the directory, then run `simloss report`
     #[arg(long)]
     pub list: bool,
-    /// Train this run alone, as --list names it, and write no report
+    /// Train only this run, as named by --list; write no report
     #[arg(long, value_name = "RUN", conflicts_with_all = ["list", "overwrite"])]
     pub only: Option<String>,
 }
@@ -433,11 +424,11 @@ pub struct Hidden(pub Vec<usize>);
 /// [`Selection`], on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SelectionArg {
-    /// The least mean absolute error of the most probable class
+    /// Lowest MAE of the argmax
     Mae,
-    /// The greatest accuracy
+    /// Highest accuracy
     Accuracy,
-    /// The least loss that is trained with
+    /// Lowest validation loss
     Loss,
 }
 
@@ -501,7 +492,7 @@ fn epochs(text: &str) -> Result<usize, String> {
 }
 
 fn batch(text: &str) -> Result<usize, String> {
-    whole(text, "the samples per step", 1, 1_000_000)
+    whole(text, "the batch size", 1, 1_000_000)
 }
 
 fn seeds(text: &str) -> Result<usize, String> {
@@ -586,6 +577,21 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_explained() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn old_names_of_options_are_understood() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| format!("{cli:?}"));
+        for (new, old) in [
+            ("simloss --learning-rate 0.1 --batch-size 8", "simloss --rate 0.1 --batch 8"),
+            ("simloss train age d --learning-rate 0.1 --batch-size 8", "simloss train age d --rate 0.1 --batch 8"),
+            ("simloss report d --record r --name n", "simloss report d --record r --called n"),
+            ("simloss train folder d --missing-classes drop", "simloss train folder d --unnamed drop"),
+        ] {
+            let [new, old] = [new, old].map(parse);
+            assert!(new.is_ok(), "{new:?}");
+            assert_eq!(new.ok(), old.ok());
+        }
     }
 
     #[test]

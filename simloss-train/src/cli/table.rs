@@ -9,17 +9,17 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Table")]
 pub struct FormArgs {
-    /// The first row is a sample: the columns are called 1, 2, 3, ...
+    /// The first row is a sample; columns are named 1, 2, 3, ...
     #[arg(long)]
     pub no_header: bool,
     /// The first row names the columns, although it looks like a sample
     #[arg(long, conflicts_with = "no_header")]
     pub header: bool,
-    /// What separates fields: comma, semicolon, tab, bar, space (any number of them), or a character [default: the one of
-    /// the first four that the first two rows agree on]
+    /// Field separator: comma, semicolon, tab, bar, space (any number of them), or a character [default: detected from the
+    /// first two rows]
     #[arg(long, value_name = "WHICH", value_parser = delimiter)]
     pub delimiter: Option<Delimiter>,
-    /// What to do about missing values: empty fields, ?, NA, NaN, null and the like
+    /// Handling of missing values: empty fields, ?, NA, NaN, null, and similar
     #[arg(long, value_name = "WHAT", default_value = "error")]
     pub missing: MissingArg,
 }
@@ -39,11 +39,11 @@ impl FormArgs {
 /// [`Missing`], on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MissingArg {
-    /// Refuse them; a network that was trained with median still fills them in
+    /// Stop; a model trained with median still fills them in
     Error,
     /// Leave out their rows
     Drop,
-    /// Fill them in with the median of the training set, which the model keeps; rows without a label are left out
+    /// Fill in the median of the training set, which the model stores; leave out rows without a label
     Median,
 }
 
@@ -115,28 +115,28 @@ fn delimiter(text: &str) -> Result<Delimiter, String> {
 /// `simloss predict`.
 #[derive(Debug, Args)]
 pub struct PredictCommand {
-    /// A table with the columns that the network takes, or images: files, and folders of them
+    /// A table with the columns that the model uses, or images: files and directories
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
-    /// The network: a model.safetensors of this program, or any safetensors file of PyTorch's layout
+    /// Model: model.safetensors of this program, or a safetensors file in PyTorch's layout
     #[arg(long, value_name = "FILE")]
     pub checkpoint: PathBuf,
-    /// The file to write to [default: the terminal]
+    /// Output file [default: the terminal]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Write a JSON array with an object for each sample, one a line, instead of CSV
+    /// Write a JSON array, one object per line, instead of CSV
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-    /// Columns to leave out
+    /// Columns to ignore
     #[arg(long, value_name = "COLUMNS", value_parser = list, help_heading = "Table")]
     pub ignore: Vec<List>,
     /// How the table is written.
     #[command(flatten)]
     pub form: FormArgs,
-    /// Leave out images that cannot be read, and say which; else they are refused
+    /// Leave out unreadable images and list them; without this, they are an error
     #[arg(long, help_heading = "Images")]
     pub skip_bad: bool,
-    /// Threads to decode and compute with; changes no result [default: the number of processors]
+    /// Threads; results do not change [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
 }
@@ -144,25 +144,25 @@ pub struct PredictCommand {
 /// `simloss check`.
 #[derive(Debug, Args)]
 pub struct CheckCommand {
-    /// A table, or a folder of images in class folders
+    /// A table, or a directory with one folder of images per class
     #[arg(value_name = "FILE.csv|DIR")]
     pub path: PathBuf,
-    /// The column of the classes, of a table
+    /// Label column of the table
     #[arg(long, value_name = "COLUMN", help_heading = "Table")]
     pub label: Option<String>,
-    /// The order of the classes, as `train table` takes it
+    /// Order of named classes, as in `train table`
     #[arg(long, value_name = "NAMES|@FILE", value_parser = super::names, help_heading = "Table")]
     pub order: Option<Names>,
-    /// Columns to leave out
+    /// Columns to ignore
     #[arg(long, value_name = "COLUMNS", value_parser = list, help_heading = "Table")]
     pub ignore: Vec<List>,
-    /// Columns whose numbers are categories
+    /// Numeric columns that hold categories
     #[arg(long, value_name = "COLUMNS", value_parser = list, help_heading = "Table")]
     pub categories: Vec<List>,
     /// How the table is written.
     #[command(flatten)]
     pub form: FormArgs,
-    /// Threads to decode with [default: the number of processors]
+    /// Threads [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
 }

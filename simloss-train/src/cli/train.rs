@@ -38,10 +38,10 @@ pub struct TrainFolderCommand {
     /// Where they are.
     #[command(flatten)]
     pub images: FolderArgs,
-    /// The network: small, or one of the published ones at its size
+    /// Network: small, or a published one at its image size
     #[arg(long, value_name = "WHICH", default_value = "small", help_heading = "Training")]
     pub network: NetworkArg,
-    /// Rows and pixels of a row that images are resized to, for the small network [default: 32]
+    /// Image height and width for the small network [default: 32]
     #[arg(long, value_name = "N", value_parser = size, allow_negative_numbers = true, help_heading = "Training")]
     pub size: Option<usize>,
     /// What to do with classes that nothing names.
@@ -73,32 +73,31 @@ pub struct ImageCompareArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Training")]
 pub struct ImageTrainArgs {
-    /// Passes over the training images, at most [default: 1000 for cifar100, else 200]
+    /// Maximum number of epochs [default: 1000 for cifar100, otherwise 200]
     #[arg(long, value_name = "N", value_parser = epochs, allow_negative_numbers = true)]
     pub epochs: Option<usize>,
     /// Images per step
-    #[arg(long, value_name = "N", value_parser = batch, allow_negative_numbers = true, default_value = "1024")]
+    #[arg(long = "batch-size", alias = "batch", value_name = "N", value_parser = batch, allow_negative_numbers = true, default_value = "1024")]
     pub batch: usize,
     /// Adam's learning rate
-    #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true, default_value = "0.001")]
+    #[arg(long = "learning-rate", alias = "rate", value_name = "X", value_parser = rate, allow_negative_numbers = true, default_value = "0.001")]
     pub rate: f32,
-    /// Epochs without a better one on the validation images before training stops, or none [default: 10 for ages,
-    /// else 20]
+    /// Stop after N epochs without improvement on the validation set, or none [default: 10 for ages, otherwise 20]
     #[arg(long, value_name = "N|none", value_parser = patience, allow_negative_numbers = true)]
     pub patience: Option<Patience>,
-    /// The padding of random crops for training, half of them mirrored, or none [default: 4 for cifar100, else none]
+    /// Padding of random crops, with 50% mirrored, or none [default: 4 for cifar100, otherwise none]
     #[arg(long, value_name = "N|none", value_parser = augmentation, allow_negative_numbers = true)]
     pub augmentation: Option<AugmentationArg>,
-    /// What chooses the best epoch, on the validation images [default: mae for classes in an order, else accuracy]
+    /// Validation metric that selects the best epoch [default: mae for ordered classes, otherwise accuracy]
     #[arg(long, value_name = "WHAT")]
     pub selection: Option<SelectionArg>,
-    /// The first seed: of the split, the first parameters, the order and augmentation of images
+    /// First seed, for the split, initial weights, image order, and augmentation
     #[arg(long, value_name = "SEED", allow_negative_numbers = true, default_value = "1")]
     pub seed: u64,
-    /// Runs of each loss, with one seed after the other, the same for every loss [default: 1, of a sweep 10]
+    /// Runs per loss, with consecutive seeds [default: 1; sweep: 10]
     #[arg(long, visible_alias = "runs", value_name = "N", value_parser = seeds, allow_negative_numbers = true)]
     pub seeds: Option<usize>,
-    /// Threads to decode and train with; changes no result [default: the number of processors]
+    /// Threads; results do not change [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
 }
@@ -106,11 +105,11 @@ pub struct ImageTrainArgs {
 /// A network, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NetworkArg {
-    /// Two convolutions and two dense layers, for images of any size
+    /// Two convolutions and two dense layers, any image size
     Small,
-    /// The published one for CIFAR-100, for 32 x 32 pixels
+    /// Published for CIFAR-100, 32 x 32 pixels
     Lenet,
-    /// The published one for ages, for 60 x 60 pixels
+    /// Published for ages, 60 x 60 pixels
     Age,
 }
 

@@ -103,7 +103,7 @@ pub enum Error {
         folder: Option<PathBuf>,
     },
     /// The numbers of a training step left their domain.
-    #[error("training stopped in epoch {epoch}, batch {batch}: {source}; try a lower --rate")]
+    #[error("training stopped in epoch {epoch}, batch {batch}: {source}; try a lower --learning-rate")]
     Step {
         /// The epoch, counted from 1.
         epoch: usize,

@@ -240,7 +240,7 @@ fn with_runs(comparison: &Comparison, path: &Path, called: &str, text: Option<Ve
             let seed = other.seed;
             return Err(wrong(&format!(
                 "its runs called {called}, such as that of seed {seed}, have other data, network or settings; give these \
-                 another name with --called"
+                 another name with --name"
             )));
         }
         match lines.iter_mut().find(|line| line.compared() == new.compared() && line.seed == new.seed) {

@@ -43,7 +43,7 @@ pub(crate) fn verdict(analysis: &Analysis) -> String {
     {
         return format!(
             "The network learned nothing useful: cross entropy reaches {} accuracy, and always predicting the most \
-             frequent class reaches {}. Increase --epochs or change --rate.",
+             frequent class reaches {}. Increase --epochs or change --learning-rate.",
             number(Metric::Accuracy, network),
             number(Metric::Accuracy, majority)
         );

@@ -74,10 +74,10 @@ impl Settings {
             return wrong("--epochs", "at least 1", "0".to_owned());
         }
         if self.batch == 0 {
-            return wrong("--batch", "at least 1", "0".to_owned());
+            return wrong("--batch-size", "at least 1", "0".to_owned());
         }
         if !(self.rate.is_finite() && self.rate > 0.0) {
-            return wrong("--rate", "a finite number above 0", self.rate.to_string());
+            return wrong("--learning-rate", "a finite number above 0", self.rate.to_string());
         }
         if self.patience == Some(0) {
             return wrong("--patience", "at least 1", "0".to_owned());
@@ -231,8 +231,8 @@ impl Record {
         let (a, b) = (&self.settings, asked);
         let differing = [
             ("--hidden", list(&a.hidden), list(&b.hidden)),
-            ("--batch", a.batch.to_string(), b.batch.to_string()),
-            ("--rate", format!("{:?}", a.rate), format!("{:?}", b.rate)),
+            ("--batch-size", a.batch.to_string(), b.batch.to_string()),
+            ("--learning-rate", format!("{:?}", a.rate), format!("{:?}", b.rate)),
             ("--patience", or_none(a.patience), or_none(b.patience)),
             ("--seed", a.seed.to_string(), b.seed.to_string()),
             ("--augmentation", or_none(a.augmentation), or_none(b.augmentation)),
