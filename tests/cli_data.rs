@@ -85,7 +85,7 @@ fn one_table_in_many_forms_makes_one_model() -> Outcome {
     ] {
         place.file(&format!("{name}.csv"), text)?;
         let line = format!("train table {name}.csv {TRAIN} --out {name} {options}");
-        place.simloss(&line).success().stderr(contains(said).and(contains("3 classes, in this order")));
+        place.simloss(&line).success().stderr(contains(said).and(contains("3 classes, ordered as listed")));
         assert!(fs::read(place.path(&format!("{name}/runs/{MODEL}")))? == plain, "{name}");
     }
     // Without names, columns have numbers for names; nothing is lost.
@@ -248,7 +248,7 @@ fn orders_are_given_with_quotes_blanks_or_a_file() -> Outcome {
         place
             .simloss(&line)
             .success()
-            .stderr(contains("3 classes, in this order").and(contains("  Yes, limited a lot ")));
+            .stderr(contains("3 classes, ordered as listed").and(contains("  Yes, limited a lot ")));
     }
     let runs = |name: &str| contents(&place.path(&format!("{name}/runs")));
     assert!(runs("plain")? == runs("quoted")? && runs("plain")? == runs("line")?);
@@ -260,11 +260,11 @@ fn orders_are_given_with_quotes_blanks_or_a_file() -> Outcome {
     place
         .simloss(&format!("train table gap.csv {TRAIN} --out gap"))
         .success()
-        .stderr(contains("nothing is between 2 and 4").and(contains("4 classes, in this order")));
+        .stderr(contains("nothing is between 2 and 4").and(contains("4 classes, ordered as listed")));
     place
         .simloss(&format!("train table gap.csv {TRAIN} --out levels --order 1,2,3,4,5"))
         .success()
-        .stderr(contains("no sample has the class \"3\" of --order").and(contains("5 classes, in this order")));
+        .stderr(contains("no sample has the class \"3\" of --order").and(contains("5 classes, ordered as listed")));
     Ok(())
 }
 
@@ -283,15 +283,15 @@ fn folders_as_they_are_unpacked() -> Outcome {
         .simloss(&format!("train folder xray --out o {FOLDER}"))
         .success()
         .stderr(contains("passed over 1 folders that a system leaves behind: \"__MACOSX\""))
-        .stderr(contains("2 classes, without an order; to train, validate and test with (parts as the folders say)"))
+        .stderr(contains("2 classes, not ordered; training, validation, and test samples (sets from the folders)"))
         .stderr(contains("  NORMAL           6       2       3"));
     // A class that a part lacks is named.
     images(&place, &["lacks/train/a", "lacks/train/b", "lacks/train/c", "lacks/test/a", "lacks/test/d"], 6)?;
     place
         .simloss(&format!("train folder lacks --out l {FOLDER}"))
         .success()
-        .stderr(contains("no sample of \"d\" in the training set"))
-        .stderr(contains("no sample of \"b\", \"c\" in the test set"));
+        .stderr(contains("no training samples of \"d\""))
+        .stderr(contains("no test samples of \"b\", \"c\""));
     // Parts without classes, and what may be parts.
     images(&place, &["flat/train/a", "flat/train/b", "flat/test"], 3)?;
     place.refuses(
@@ -308,13 +308,13 @@ fn folders_as_they_are_unpacked() -> Outcome {
     place
         .simloss(&format!("train folder bins --out b {FOLDER}"))
         .success()
-        .stderr(contains("4 classes, without an order").and(contains("similarity: none (by default)")));
+        .stderr(contains("4 classes, not ordered").and(contains("similarity: none (default)")));
     // One folder around all groups nothing.
     images(&place, &["nested/data/cat", "nested/data/dog"], 6)?;
     place
         .simloss(&format!("train folder nested --out n {FOLDER}"))
         .success()
-        .stderr(contains("similarity: none (by default)"));
+        .stderr(contains("similarity: none (default)"));
     Ok(())
 }
 
@@ -464,7 +464,7 @@ fn everything_that_is_wrong_is_said_at_once() -> Outcome {
     place
         .simloss("check good.csv --label grade")
         .success()
-        .stdout(contains("good.csv can be used as it is\n- 3 classes, in this order: 0 (10), 1 (10), 2 (10)"));
+        .stdout(contains("good.csv can be used as it is\n- 3 classes, ordered as listed: 0 (10), 1 (10), 2 (10)"));
     place.refuses("check good.csv", "a table needs --label")?;
     let bad = "0,1\n1,red,2\n2,?,\"1,376\"\n?,,3\n1,2,3,4\n";
     place.file("bad.csv", format!("grade,x1,x2\n{rows}{bad}"))?;

@@ -123,7 +123,7 @@ pub enum Error {
         available: String,
     },
     /// What `simloss check` found.
-    #[error("{path} cannot be used as it is; {} problems:\n  {}", problems.len(), problems.join("\n  "))]
+    #[error("{path} cannot be used as it is; {} problem{}:\n  {}", problems.len(), if problems.len() == 1 { "" } else { "s" }, problems.join("\n  "))]
     Checked {
         /// What was checked.
         path: String,

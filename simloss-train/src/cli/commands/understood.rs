@@ -50,13 +50,13 @@ pub(super) fn of(task: &Task, request: &Request, given: bool, seed: u64) -> Resu
         Data::Table(_) => [false; 3],
     };
     let parts = match said {
-        [_, true, true] => "parts as the folders say".to_owned(),
-        [_, false, true] => format!("test set as the folders say, validation set drawn with seed {seed}"),
-        [_, true, false] => format!("validation set as the folders say, test set drawn with seed {seed}"),
-        [_, false, false] => format!("parts drawn with seed {seed}"),
+        [_, true, true] => "sets from the folders".to_owned(),
+        [_, false, true] => format!("test set from the folders, validation set drawn with seed {seed}"),
+        [_, true, false] => format!("validation set from the folders, test set drawn with seed {seed}"),
+        [_, false, false] => format!("sets drawn with seed {seed}"),
     };
-    let order = if task.ordered() { "in this order" } else { "without an order" };
-    let _ = writeln!(text, "{} classes, {order}; to train, validate and test with ({parts}):", names.len());
+    let order = if task.ordered() { "ordered as listed" } else { "not ordered" };
+    let _ = writeln!(text, "{} classes, {order}; training, validation, and test samples ({parts}):", names.len());
     let width = names.iter().take(LISTED).map(|name| name.chars().count()).max().unwrap_or(0);
     for (name, [train, validation, test]) in names.iter().zip(&counts).take(LISTED) {
         let _ = writeln!(text, "  {name:<width$}  {train:>7} {validation:>7} {test:>7}");
@@ -71,10 +71,10 @@ pub(super) fn of(task: &Task, request: &Request, given: bool, seed: u64) -> Resu
         };
         let lacking = without(part);
         if !lacking.is_empty() {
-            let _ = writeln!(text, "no sample of {} in the {what} set", list(&lacking));
+            let _ = writeln!(text, "no {what} samples of {}", list(&lacking));
         }
     }
-    let why = if given { "as asked" } else { "by default" };
+    let why = if given { "given" } else { "default" };
     let _ = writeln!(text, "similarity: {} ({why})", request.kind.name());
     Ok(text)
 }

@@ -211,7 +211,7 @@ pub fn check(path: &Path, asked: &Columns) -> Result<(Vec<String>, Vec<String>),
                 let n = classes.labels.iter().filter(|y| y.index() == i).count();
                 format!("{name} ({n})")
             });
-            let order = if classes.ordered { "in this order" } else { "without an order" };
+            let order = if classes.ordered { "ordered as listed" } else { "not ordered" };
             notes.push(format!("{} classes, {order}: {}", classes.names.len(), counts.collect::<Vec<_>>().join(", ")));
         }
         Err(problem) => problems.push(problem.to_string()),
