@@ -184,8 +184,7 @@ fn what_was_fitted_goes_with_the_model() -> Outcome {
     // The firmware's frozen part fills in the same.
     place.simloss(&format!("export --checkpoint {model} --head 1 --out head")).success();
     let frozen = place.read("head/frozen.rs")?;
-    for part in
-        ["pub static MEDIAN: [f64; INPUTS] = [", "filled.iter_mut().zip(&MEDIAN)", "standardise_into(&filled, &MEAN"]
+    for part in ["pub static MEDIAN: [f64; INPUTS] = [", "filled.iter_mut().zip(&MEDIAN)", "SCALE.scale_into(&filled, "]
     {
         assert!(frozen.contains(part), "{frozen}");
     }

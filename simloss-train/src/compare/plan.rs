@@ -9,7 +9,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `comparison.json` | what is compared: marks the folder as one that holds a comparison |
-//! | `runs/<loss>/seed-<n>/` | the files of a [run](crate::run::train), and its [`diagnostics`] |
+//! | `runs/<loss>/seed-<n>/` | the files of a [run](crate::run::train), and its [details](crate::run::diagnostics) |
 //! | `results.csv`, `results.json` | what came of every run ([`records`](crate::report::records)) |
 //! | `report.html` | the report |
 //!

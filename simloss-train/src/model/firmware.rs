@@ -277,7 +277,8 @@ impl Head {
         }
         let frozen = parameters.get(..self.before).unwrap_or_default();
         let frozen: Vec<u8> = frozen.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let scale = standardiser.map(|scale| [scale.mean(), scale.deviation(), scale.median()].concat()).unwrap_or_default();
+        let scale =
+            standardiser.map(|scale| [scale.mean(), scale.deviation(), scale.median()].concat()).unwrap_or_default();
         let scale: Vec<u8> = scale.iter().flat_map(|x| x.to_le_bytes()).collect();
         let fingerprint = fingerprint([text.as_bytes(), &frozen, &scale]);
         Head { fingerprint, ..self }
