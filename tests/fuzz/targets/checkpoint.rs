@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     // What is expected: what the bytes say, as far as that is small, or something else.
     let mut expected = match found {
         Ok(header) if far & 1 == 0 => Header { moments: moments as u16, parameters: parameters as u32, ..header },
-        _ => Header { inputs: 1, outputs: 2, parameters: 4, moments: 1, sequence: 0, steps: 0 },
+        _ => Header { inputs: 1, outputs: 2, parameters: 4, moments: 1, sequence: 0, steps: 0, fingerprint: 0 },
     };
     if far & 2 == 2 {
         expected.inputs = expected.inputs.wrapping_add(1);
@@ -26,7 +26,8 @@ fuzz_target!(|data: &[u8]| {
         Ok(header) => {
             let mut again = vec![0; header.bytes()];
             assert_eq!(encode(&header, &parameters, &moments, &mut again), Ok(again.len()));
-            assert_eq!(again[..32], from[..32]);
+            // The checksum, the shape and the fingerprint.
+            assert_eq!(again[..40], from[..40]);
             assert_eq!(again[64..], from[64..again.len()]);
         }
         Err(error) => {

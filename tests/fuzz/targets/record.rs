@@ -4,9 +4,9 @@ use libfuzzer_sys::fuzz_target;
 use simloss_core::{Label, loss::CrossEntropy};
 use simloss_fuzz::{Bytes, file, folder, is_clear};
 use simloss_train::{
-    compare::{analysis::Comparison, manifest::Manifest},
+    compare::{analysis::Analysis, comparison::Comparison, manifest::Manifest},
     data::{Dataset, Split},
-    report::records::{Line, Results},
+    report::{json::Results, records::Line, terminal},
     run::{
         record::{Record, Selection, Settings},
         train::{Objective, OutDir, run},
@@ -70,7 +70,10 @@ fuzz_target!(|data: &[u8]| {
         1 => {
             file("comparison.json", data);
             let _ = Manifest::read(&folder()).map_err(|error| is_clear(&error.to_string()));
-            let _ = Comparison::read(&folder()).map_err(|error| is_clear(&error.to_string()));
+            match Comparison::read(&folder()).and_then(|comparison| Analysis::of(&comparison)) {
+                Ok(analysis) => assert!(!terminal::render(&analysis).is_empty()),
+                Err(error) => is_clear(&error.to_string()),
+            }
         }
         other => {
             let name = if other == 2 { "record.json" } else { "state.safetensors" };

@@ -45,7 +45,7 @@ impl NorFlash for Flash {
 fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);
     let [seals] = bytes.take();
-    let header = Header { inputs: 1, outputs: 2, parameters: 4, moments: 2, sequence: 0, steps: 0 };
+    let header = Header { inputs: 1, outputs: 2, parameters: 4, moments: 2, sequence: 0, steps: 0, fingerprint: 0 };
     let slots = [bytes.take::<128>(), bytes.take::<128>()];
     let mut flash = [0; 256];
     for (i, (to, from)) in flash.chunks_mut(128).zip(slots).enumerate() {
