@@ -6,7 +6,7 @@ use crate::{
         comparison::Comparison,
         manifest::Role,
         metric::{Better, Metric},
-        pairs::{Values, mean_of, paired_by_seed, shared},
+        pairs::{Values, paired_by_seed, shared, summary},
         statistics::{Summary, holm},
     },
     eval::scores::Answers,
@@ -107,11 +107,10 @@ pub(crate) fn decoded(comparison: &Comparison, selected: &[usize]) -> Decoded {
     let (mut rows, mut tests) = (vec![], vec![]);
     for decoder in Decoder::fitting(list) {
         let values = |loss: usize, metric: Metric| decoder.values(comparison, loss, metric);
-        let summary = |values: &Values| Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>());
         // Where both have numbers, of the seeds that both have.
         let of = |loss: usize, metric: Metric| match (values(0, metric), values(loss, metric)) {
             (Some(reference), Some(its)) => Summary::of(&shared(&its, &reference).0),
-            (_, its) => its.as_ref().and_then(summary),
+            (_, its) => its.and_then(|its| summary(&its)),
         };
         // Of the seeds that the selected loss has too, where that is one.
         let reference = |metric: Metric| match (values(0, metric), selected) {
@@ -119,7 +118,7 @@ pub(crate) fn decoded(comparison: &Comparison, selected: &[usize]) -> Decoded {
                 Some(its) => Summary::of(&shared(&its, &reference).1),
                 None => summary(&reference),
             },
-            (reference, _) => reference.as_ref().and_then(summary),
+            (reference, _) => reference.and_then(|values| summary(&values)),
         };
         for &loss in selected {
             let pair = values(loss, tested).zip(values(0, tested));
@@ -202,7 +201,7 @@ fn contest(comparison: &Comparison, metric: Metric, seeds: &[u64]) -> Option<Con
         let known = decoders.iter().filter_map(|&decoder| {
             let mut values = decoder.values(comparison, loss, metric)?;
             values.retain(|(seed, _)| seeds.contains(seed));
-            Some((Entry { loss, decoder, mean: mean_of(&values)? }, values))
+            Some((Entry { loss, decoder, mean: summary(&values)?.mean }, values))
         });
         known.collect()
     };

@@ -5,7 +5,7 @@ use crate::{
     compare::{
         comparison::{Comparison, Series},
         metric::Metric,
-        pairs::{Values, paired_by_seed, shared},
+        pairs::{Values, paired_by_seed, shared, summary},
         statistics::{Paired, SIGNIFICANCE, Summary, holm},
     },
 };
@@ -83,7 +83,7 @@ impl MetricResult {
             .zip(&tests)
             .map(|(values, &test)| {
                 let corrected = test.and_then(|_| corrected.next());
-                let summary = Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>())?;
+                let summary = summary(&values)?;
                 Some(Cell { values, summary, test, corrected })
             })
             .collect();

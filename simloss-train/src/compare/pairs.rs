@@ -25,7 +25,7 @@ pub(crate) fn paired_by_seed(
     statistics::paired(&its, &of, test as f64 / train as f64)
 }
 
-/// The mean of some numbers.
-pub(crate) fn mean_of(values: &[(u64, f64)]) -> Option<f64> {
-    Some(Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>())?.mean)
+/// Mean and standard deviation, whatever the seeds.
+pub(crate) fn summary(values: &[(u64, f64)]) -> Option<Summary> {
+    Summary::of(&values.iter().map(|(_, x)| *x).collect::<Vec<_>>())
 }

@@ -14,9 +14,9 @@
 //! | `report.html` | the report |
 //!
 //! # Many machines
-//! Runs know nothing of each other, so each may be a process of its own ([`Plan::list`] names them, [`one`](crate::compare::schedule::one) trains one),
-//! and [`gather`](crate::compare::schedule::gather) makes a comparison of those that are finished. Two processes never write one run, nor one comparison:
-//! their folders are locked.
+//! Every run is independent, so each may be a process of its own: [`Plan::list`] names them, and
+//! [`one`](crate::compare::schedule::one) trains one. [`gather`](crate::compare::schedule::gather) compares the finished ones.
+//! Two processes never write one run, nor one comparison: their directories are locked.
 
 use crate::{
     Error,

@@ -223,7 +223,7 @@ fn compact(analysis: &Analysis) -> Table {
         }
         Row { title: result.metric.short().to_owned(), class: "", fields }
     });
-    let caption = [Some(words::legend(analysis).replace("*: ", "Marked: ")), words::selection(analysis)];
+    let caption = [Some(words::legend(analysis, "Marked")), words::selection(analysis)];
     let caption = caption.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Table { caption: unbroken(&caption), heads, rows: rows.collect() }
 }
@@ -248,7 +248,7 @@ fn all(analysis: &Analysis) -> Table {
         fields.extend(metrics.clone().map(|metric| cell(analysis, metric, i)));
         Row { title: loss.title.clone(), class: class(analysis, i), fields }
     });
-    let caption = words::legend(analysis).replace("*: ", "Marked: ");
+    let caption = words::legend(analysis, "Marked");
     Table { caption, heads, rows: rows.collect() }
 }
 

@@ -14,7 +14,7 @@ pub fn render(analysis: &Analysis) -> String {
     let mut out = format!("# {}\n\n**{}**\n\n", words::title(analysis), words::verdict(analysis));
     let _ = writeln!(out, "{} Similarity: {}.\n", words::subject(analysis), words::similarity(analysis));
     out.push_str(&compact(analysis));
-    let legend = [Some(words::legend(analysis)), words::selection(analysis)];
+    let legend = [Some(words::legend(analysis, "*")), words::selection(analysis)];
     let _ = writeln!(out, "\n{}", legend.into_iter().flatten().collect::<Vec<_>>().join(" "));
     if !analysis.contests.is_empty() {
         out.push_str("\n## Best decoder for each loss\n\n");

@@ -26,7 +26,7 @@ pub fn render(analysis: &Analysis) -> String {
     let mut add = |text: &str, mark: &str| {
         let _ = writeln!(out, "{}", wrapped(text, mark));
     };
-    add(&words::legend(analysis), "");
+    add(&words::legend(analysis, "*"), "");
     if let Some(selection) = words::selection(analysis) {
         add(&selection, "");
     }

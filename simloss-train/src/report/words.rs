@@ -251,8 +251,8 @@ pub(crate) fn selection(analysis: &Analysis) -> Option<String> {
     (!of.is_empty()).then(|| format!("Validation {} selects {}.", metric.phrase(), list(&of, "and")))
 }
 
-/// What the marks and parentheses of a table mean.
-pub(crate) fn legend(analysis: &Analysis) -> String {
+/// What the marks and parentheses of a table mean; `mark` is how significant cells are marked.
+pub(crate) fn legend(analysis: &Analysis, mark: &str) -> String {
     let seeds = analysis.seeds.len();
     let mut text = "Test set, mean over seeds".to_owned();
     if seeds > 1 {
@@ -264,9 +264,9 @@ pub(crate) fn legend(analysis: &Analysis) -> String {
     }
     text.push('.');
     if cells().any(|cell| cell.corrected.is_some()) {
-        text.push_str(
-            " *: differs significantly from cross entropy (p < 0.05, paired test, Holm's correction over all losses).",
-        );
+        text.push_str(&format!(
+            " {mark}: differs significantly from cross entropy (p < 0.05, paired test, Holm's correction over all losses)."
+        ));
     }
     text
 }

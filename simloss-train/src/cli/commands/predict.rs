@@ -9,7 +9,10 @@ use crate::{
         images::{Contents, ImageSet, Images, Part},
         read::{
             csv::{self, Columns, Encoder, Layout},
-            images::{decode::decode_all, folder},
+            images::{
+                decode::{bad_images, decode_all},
+                folder,
+            },
         },
     },
     error::place::{InFile, list},
@@ -208,7 +211,7 @@ fn images(
         })?;
     }
     if !bad.is_empty() {
-        note(&format!("left out {} images that cannot be read: {}", bad.len(), folder::bad_images(&bad)));
+        note(&format!("left out {} images that cannot be read: {}", bad.len(), bad_images(&bad)));
     }
     Ok(())
 }

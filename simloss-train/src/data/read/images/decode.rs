@@ -20,7 +20,7 @@
 //! green and blue, refuses files that are cut short, and takes half the time. Its vector instructions and its plain code
 //! gave the same bytes for all 4,095 files, and so did those of the resize, so the figures are those of any processor.
 
-use super::{folder::bad_images, jpeg, resize::Resize, scan::pieces};
+use super::{jpeg, resize::Resize, scan::pieces};
 use crate::Error;
 use crate::data::images::{CHANNELS, Problem, wrong};
 use std::{
@@ -259,6 +259,14 @@ pub fn decode_all(
         }
     }
     Ok(Decoded { pixels, bad })
+}
+
+/// Images that cannot be read, not all where there are many.
+pub(crate) fn bad_images(bad: &[[String; 2]]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<String> = bad.iter().take(MOST).map(|[path, problem]| format!("{path} ({problem})")).collect();
+    let more = if bad.len() > MOST { format!(" and {} more", bad.len() - MOST) } else { String::new() };
+    shown.join(", ") + &more
 }
 
 #[cfg(test)]

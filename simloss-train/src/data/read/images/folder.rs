@@ -15,7 +15,7 @@
 
 use super::{
     cache::Cache,
-    decode::{Decoded, decode_all},
+    decode::{Decoded, bad_images, decode_all},
     scan::{Layout, Scan, no_hidden_parts, pieces},
 };
 pub use crate::error::images::OLDEST;
@@ -106,14 +106,6 @@ pub(crate) fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<String>), Error> {
     let left_out = LeftOut { other_files: scan.other_files, ..LeftOut::default() };
     notes.extend(left_out.sentences());
     Ok((scan.images.iter().map(|path| root.join(path)).collect(), notes))
-}
-
-/// Images that cannot be read, not all where there are many.
-pub(crate) fn bad_images(bad: &[[String; 2]]) -> String {
-    const MOST: usize = 20;
-    let shown: Vec<String> = bad.iter().take(MOST).map(|[path, problem]| format!("{path} ({problem})")).collect();
-    let more = if bad.len() > MOST { format!(" and {} more", bad.len() - MOST) } else { String::new() };
-    shown.join(", ") + &more
 }
 
 fn age(text: &str) -> Option<u16> {
